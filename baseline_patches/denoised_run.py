@@ -1,0 +1,179 @@
+"""One run of the baseline with the flag on: its stage, its own feature cache, the receipt, and the guards against crossing."""
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+
+from dcase_denoise_plugin import __version__
+from dcase_denoise_plugin import config as configuration
+from dcase_denoise_plugin.errors import AudioError, BaselineError
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.stage import Stage
+
+DATASET_NAME_LENGTH = len("DCASE2025T2")  # the baseline cuts its --dataset here
+
+
+class DenoisedRun:
+    """Stands between the baseline's loader and its wav files for the length of one data load.
+
+    Parameters
+    ----------
+    args : the baseline's parsed namespace, with every denoise key settled.
+    baseline : what `seams.check_seams` found, for the receipt.
+    """
+
+    def __init__(self, args, baseline: dict):
+        self.args, self.baseline = args, baseline
+        fields = configuration.field_names()
+        self.config = configuration.DenoiseConfig(**{fields[key].name: value for key, value in vars(args).items() if key in fields})
+        self.splits: dict[str, dict] = {}
+        self._stage: Stage | None = None
+        self._sample_rate_hz = 0
+        _refuse_plain_model(args)
+        if baseline["warning"]:
+            print(f"dcase-denoise: warning: {baseline['warning']}", file=sys.stderr)
+
+    def load_split(self, load_pre_process, loader, settings: dict) -> None:
+        """Lets the baseline load or build the features of one split, in a cache folder named by everything they rest on.
+
+        The pickle is built aside and renamed, so one that is there is whole, whenever the run before was killed.
+        """
+        stage = self._stage_of(settings)
+        files = sorted(Path(settings["target_dir"], settings["dir_name"]).glob("*.wav"))
+        feature_settings = {name: value for name, value in settings.items() if name not in ("target_dir", "pickle_path")}
+        pickle_path = Path(settings["pickle_path"])
+        folder = pickle_path.parent / f"denoise_{stage.feature_digest(files, feature_settings)[:16]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        clips_before, seconds_before = stage.clips, stage.seconds
+        with FileLock(folder / "lock"):
+            cached = (folder / pickle_path.name).is_file()
+            if not cached:
+                aside = folder / "partial"
+                shutil.rmtree(aside, ignore_errors=True)
+                aside.mkdir()
+                load_pre_process(**self._moved(settings, aside))
+                (aside / pickle_path.name).replace(folder / pickle_path.name)
+                shutil.rmtree(aside)
+                self._refuse_unserved(stage.clips - clips_before, len(loader.basenames), settings)
+            else:
+                load_pre_process(**self._moved(settings, folder))
+        self.splits[settings["dir_name"]] = {"clips": len(loader.basenames), "cached": cached, "features": str(folder),
+                                             "seconds": round(stage.seconds - seconds_before, 3)}
+
+    def load_clip(self, file_load, path: str):
+        """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms."""
+        wav, self._sample_rate_hz = self._stage.check_clip(file_load(), path)
+        if self.config.domain == "waveform":
+            wav = self._stage.denoise_wav(wav, self._sample_rate_hz, path)
+        return wav, self._sample_rate_hz
+
+    def denoise_vectors(self, vectors: np.ndarray, settings: dict) -> np.ndarray:
+        """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip, denoised as the (n_mels, frames) spectrogram they were cut from."""
+        if self.config.domain != "mel":
+            return vectors
+        n_mels, n_frames = settings["n_mels"], settings["n_frames"]
+        log_mel = np.concatenate([vectors[:, :n_mels], vectors[-1, n_mels:].reshape(n_frames - 1, n_mels)]).T
+        log_mel = self._stage.denoise_log_mel(log_mel, self._sample_rate_hz, settings["file_name"])
+        return np.concatenate([log_mel[:, start:start + len(vectors)].T for start in range(n_frames)], axis=1)
+
+    def write_receipt(self) -> None:
+        """Leaves the receipt beside the model that a training run makes and beside the CSVs that a test run makes.
+
+        Raises
+        ------
+        BaselineError
+            If the autoencoder under test was trained on other features than those of this stage.
+        """
+        receipt = {"plugin_version": __version__, "baseline": self.baseline, **self._stage.receipt(), "splits": self.splits, "command": sys.argv}
+        trained = _model_receipt(self.args)
+        same_stage = _stage_digest(trained) == receipt["stage_digest"]
+        if not self.args.test_only:
+            if not (same_stage and self.args.restart):
+                _write_json(trained, receipt)
+        elif not same_stage or not _newer(_model(self.args), trained):
+            raise BaselineError(f"autoencoder {_model(self.args)}: expected one trained on the features of denoiser stage {receipt['stage_digest'][:12]}, "
+                                f"got one of {(_stage_digest(trained) or 'none')[:12]}. Train it first: {self._train_command()}")
+        if not self.args.train_only:
+            split = "eval_data" if self.args.eval else "dev_data"
+            _write_json(Path(self.args.result_directory, split, f"{self.args.export_dir}_{self.args.score}", trained.name), receipt)
+
+    def _stage_of(self, settings: dict) -> Stage:
+        if self._stage is None:
+            features = configuration.FeatureSettings(**{field: settings[field] for field in ("n_fft", "hop_length", "win_length", "n_mels", "power", "fmin", "fmax")})
+            machine = Machine.from_folder(Path(settings["target_dir"]), self.args.dataset[:DATASET_NAME_LENGTH], features, self.args.seed)
+            device = torch.device("cuda", self.args.gpu_id[0]) if self.args.cuda else torch.device("cpu")
+            self._stage = Stage(machine, self.config, device, train_command=self._train_command() if self.args.test_only else None)
+        return self._stage
+
+    def _train_command(self) -> str:
+        options = [word for word in sys.argv[1:] if word != "--test_only"]
+        return " ".join(["python3 train.py", *(f"'{word}'" if "(" in word else word for word in options), "--train_only"])
+
+    @staticmethod
+    def _moved(settings: dict, folder: Path) -> dict:
+        """`settings` with the pickle and its lock file in `folder`; the loader derives the lock's place from the pickle's name."""
+        pickle_path = Path(settings["pickle_path"])
+        return {**settings, "pickle_path": str(folder / pickle_path.name), "pickle_name": os.path.relpath(folder, pickle_path.parent) + os.sep + settings["pickle_name"]}
+
+    @staticmethod
+    def _refuse_unserved(served: int, expected: int, settings: dict) -> None:
+        if served != expected:
+            raise BaselineError(f"denoising stage: expected to serve all {expected} clips of {settings['target_dir']}/{settings['dir_name']}, got {served}. "
+                                "The baseline reads its clips in another way than the plugin knows; use a supported version.")
+
+
+def refuse_denoised_model(args) -> None:
+    """Stops a plain run that would read or overwrite a denoised run's model.
+
+    Raises
+    ------
+    BaselineError
+        If the run's export_dir holds a denoised model under the run's own name.
+    """
+    if getattr(args, "export_dir", None) is not None and _model_receipt(args).exists():
+        raise BaselineError(f"export_dir: expected a folder without denoised models for a plain run, got {args.export_dir!r} with {_model_receipt(args)}. Choose another --export_dir.")
+
+
+def _refuse_plain_model(args) -> None:
+    if _model(args).exists() and not _model_receipt(args).exists():
+        raise BaselineError(f"export_dir: expected a folder without plain models for a denoised run, got {args.export_dir!r} with {_model(args)}. Choose another --export_dir.")
+
+
+def _run_name(args) -> str:
+    return f"{args.dataset}_seed{args.seed}" + (f"_{args.model_name_suffix}" if args.model_name_suffix else "") + ("_Eval" if args.eval else "")
+
+
+def _model(args) -> Path:
+    suffix = (f"_{args.model_name_suffix}" if args.model_name_suffix else "") + ("_Eval" if args.eval else "")
+    return Path("models/saved_model", args.export_dir, f"{args.model}_{args.dataset}{suffix}_seed{args.seed}.pth")
+
+
+def _model_receipt(args) -> Path:
+    return Path("models/saved_model", args.export_dir, f"denoise_receipt_{_run_name(args)}.json")
+
+
+def _stage_digest(receipt: Path) -> str | None:
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(receipt.read_text())["stage_digest"]
+    return None
+
+
+def _newer(model: Path, receipt: Path) -> bool:
+    # A training that was stopped before its first epoch leaves a new receipt beside an old model, or beside none.
+    return model.is_file() and model.stat().st_mtime_ns >= receipt.stat().st_mtime_ns
+
+
+def _write_json(path: Path, content: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.partial")
+    aside.write_text(json.dumps({**content, "written": time.strftime("%Y-%m-%dT%H:%M:%S%z")}, indent=2))
+    aside.replace(path)

@@ -1,0 +1,78 @@
+"""Calls `seams.patch` right after the baseline's modules are imported, and leaves every other module alone.
+
+The finder never pops itself, so a reload is patched again, a forked child inherits it, and a spawned child gets it from its own start-up.
+Standard library only: it runs at every Python start.
+"""
+import functools
+import sys
+
+HOOKED_MODULES = frozenset({"common", "datasets.loader_common", "datasets.dcase_dcase202x_t2_loader", "datasets.datasets"})
+
+
+class _PostImportFinder:
+    """A meta path finder that lets the others find the module and adds one step after its execution."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in HOOKED_MODULES:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self or not hasattr(finder, "find_spec") else finder.find_spec(name, path, target)
+            if spec is not None:
+                break
+        else:
+            return None
+        # A source loader belongs to this one spec, so wrapping the method on the instance leaves module.__loader__ what it was.
+        if spec.origin and spec.origin.endswith(".py") and hasattr(spec.loader, "exec_module"):
+            spec.loader.exec_module = functools.partial(_exec_and_patch, spec.loader.exec_module)
+        return spec
+
+
+class Handle:
+    """Undoes an `install`; calling it again does nothing."""
+
+    def __init__(self, finder):
+        self._finder = finder
+
+    def uninstall(self):
+        """Takes the hook out and gives every patched function back."""
+        if self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
+        seams = sys.modules.get("baseline_patches.seams")
+        if seams is not None:
+            seams.unpatch()
+
+
+def install():
+    """Registers the hook once.
+
+    Returns
+    -------
+    Handle
+        Whose `uninstall` takes the hook out again.
+
+    Raises
+    ------
+    RuntimeError
+        If a module of the baseline is imported already: what it handed out before could no longer be patched.
+    """
+    from baseline_patches import baselines
+
+    for finder in sys.meta_path:
+        if isinstance(finder, _PostImportFinder):
+            return Handle(finder)
+    for name in HOOKED_MODULES & sys.modules.keys():
+        if baselines.root_of(sys.modules[name]):
+            raise RuntimeError(f"dcase-denoise hook: expected to be installed before the baseline is imported, got {name} imported already. Install it at start-up.")
+    finder = _PostImportFinder()
+    sys.meta_path.insert(0, finder)
+    return Handle(finder)
+
+
+def _exec_and_patch(exec_module, module):
+    exec_module(module)
+    from baseline_patches import baselines
+
+    if baselines.root_of(module):
+        from baseline_patches import seams
+
+        seams.patch(module)

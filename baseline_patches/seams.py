@@ -1,0 +1,202 @@
+"""The wrappers around the baseline's seams: YAML and argparse, data-loader context, feature cache, `file_load`, `file_to_vectors`.
+
+With the flag off every wrapper passes straight through. With the flag on, anything that would make the comparison a lie stops the run with
+one line and exit code 2; it leaves as SystemExit because the baseline catches Exception around its data loading.
+"""
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import os
+import sys
+from pathlib import Path
+
+from baseline_patches import baselines
+from dcase_denoise_plugin import config as configuration
+from dcase_denoise_plugin.errors import BaselineError, DenoiseError
+
+_NOT_GIVEN = object()
+_WRAPPED_MODULES = {seam.partition(":")[0] for seam in baselines.SEAMS}
+
+_originals: dict[str, object] = {}  # seam → the baseline's own function
+_run = None  # the denoised run that is loading its data, if any
+
+
+def patch(module) -> None:
+    """Wraps the seams that live in `module`; one that is missing is reported by `check_seams`, when a run needs it."""
+    for seam in baselines.SEAMS:
+        if seam.partition(":")[0] == module.__name__:
+            with contextlib.suppress(AttributeError):
+                owner, name = baselines.resolve(seam, {module.__name__: module})
+                _originals[seam] = getattr(owner, name)
+                setattr(owner, name, _WRAPPERS[seam](_originals[seam]))
+
+
+def unpatch() -> None:
+    """Gives every wrapped seam its original back."""
+    for seam in list(_originals):
+        original = _originals.pop(seam)
+        with contextlib.suppress(KeyError, AttributeError):
+            owner, name = baselines.resolve(seam, sys.modules)
+            if getattr(getattr(owner, name), "__wrapped__", None) is original:
+                setattr(owner, name, original)
+
+
+def check_seams() -> dict:
+    """Family, fingerprints and warning of the baseline in memory, for the receipt.
+
+    Raises
+    ------
+    BaselineError
+        If a seam is missing, or lacks a parameter that the stage relies on.
+    """
+    found = {}
+    for seam in (*baselines.SEAMS, *baselines.WATCHED):
+        try:
+            function = _originals.get(seam) or getattr(*baselines.resolve(seam, sys.modules))
+        except (KeyError, AttributeError):
+            raise BaselineError(f"baseline: expected {seam.replace(':', '.')}, got a baseline without it in {os.getcwd()}. Use a supported baseline "
+                                f"({', '.join(baselines.FINGERPRINTS)}) or set denoise: false.") from None
+        lacking = set(baselines.SEAMS.get(seam, ())) - set(inspect.signature(function).parameters)
+        if lacking:
+            raise BaselineError(f"baseline: expected {seam.replace(':', '.')} to take {', '.join(sorted(lacking))}, got a changed one in {os.getcwd()}. Use a supported "
+                                f"baseline ({', '.join(baselines.FINGERPRINTS)}) or set denoise: false.")
+        found[seam] = baselines.fingerprint(function)
+    family = baselines.family_of(found)
+    warning = None if family else "unknown baseline source whose signatures fit: the plugin was not tested on it"
+    return {"family": family, "warning": warning, "fingerprints": found}
+
+
+def _stops_the_run(function):
+    """Turns the plugin's errors into one line on stderr and exit code 2."""
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except DenoiseError as error:
+            print(f"dcase-denoise: {error}", file=sys.stderr, flush=True)
+            raise SystemExit(2) from error
+    return wrapper
+
+
+def _wrap_yaml_load(original):
+    @functools.wraps(original)
+    @_stops_the_run
+    def yaml_load():
+        """The baseline's settings, with every denoise key checked and spelled as a command-line option."""
+        settings, denoise_keys = {}, {}
+        for key, value in original().items():
+            (denoise_keys if str(key).lstrip("-").startswith(configuration.PREFIX) else settings)[key] = value
+        fields = configuration.field_names()
+        for name, value in configuration.from_keys(denoise_keys, "baseline.yaml").items():
+            key = configuration.PREFIX if name == configuration.PREFIX else f"{configuration.PREFIX}_{name}"
+            if value != "" and key in fields:
+                settings[f"--{key}"] = value
+        return settings
+    return yaml_load
+
+
+def _wrap_get_argparse(original):
+    @functools.wraps(original)
+    def get_argparse():
+        """The baseline's parser with the denoise options added."""
+        parser = original()
+        configuration.add_arguments(parser)
+        parser.parse_args = _stops_the_run(functools.partial(_parse_args, parser.parse_args, {}, {}))
+        return parser
+    return get_argparse
+
+
+def _parse_args(parse_args, given, yaml_settings, args=None, namespace=None):
+    """Parses as the baseline does (its YAML's list first, then the command line over the same namespace) and settles the configuration.
+
+    The precedence is defaults < preset < YAML < command line, so what each call gave is kept in `given` and everything else is derived anew.
+    """
+    _refuse_unknown_options(sys.argv[1:] if args is None else args)
+    if namespace is not None:
+        yaml_settings.setdefault("export_dir", getattr(namespace, "export_dir", ""))
+        namespace.export_dir = _NOT_GIVEN
+        for key in configuration.field_names():
+            vars(namespace).pop(key, None)
+    namespace = parse_args(args, namespace)
+    for key, field in configuration.field_names().items():
+        if hasattr(namespace, key):
+            given[field.name] = getattr(namespace, key)
+    settled = configuration.resolve(given)
+    if namespace.export_dir is _NOT_GIVEN:
+        namespace.export_dir = yaml_settings["export_dir"] + ("_denoise" if settled.denoise else "")
+    for key, value in settled.as_keys().items():
+        setattr(namespace, key, value)
+    if settled.denoise and args is None:
+        check_seams()
+    return namespace
+
+
+def _refuse_unknown_options(words) -> None:
+    # argparse takes unambiguous beginnings of an option; what begins no option at all gets an error with the nearest key instead of argparse's bare refusal.
+    options = [f"--{key}" for key in configuration.field_names()]
+    for word in (str(word).partition("=")[0] for word in words):
+        if word.startswith(f"--{configuration.PREFIX}") and not any(option.startswith(word) for option in options):
+            configuration.from_keys({word: ""}, "the command line")
+
+
+def _wrap_data(original):
+    @functools.wraps(original)
+    @_stops_the_run
+    def __init__(self, args):
+        """The baseline's data set, loaded through the stage when the flag is on."""
+        global _run
+        from baseline_patches.denoised_run import DenoisedRun, refuse_denoised_model
+
+        if not getattr(args, configuration.PREFIX, False):
+            refuse_denoised_model(args)
+            return original(self, args)
+        _run = DenoisedRun(args, check_seams())
+        try:
+            original(self, args)
+            _run.write_receipt()
+        finally:
+            _run = None
+    return __init__
+
+
+def _wrap_load_pre_process(original):
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def load_pre_process(self, *args, **kwargs):
+        """One split's features: from the cache folder of this very stage, or built clip by clip through it."""
+        if _run is None:
+            return original(self, *args, **kwargs)
+        settings = signature.bind(self, *args, **kwargs).arguments
+        settings.pop("self")
+        return _run.load_split(functools.partial(original, self), self, settings)
+    return load_pre_process
+
+
+def _wrap_file_load(original):
+    @functools.wraps(original)
+    def file_load(wav_name, *args, **kwargs):
+        """One clip as the baseline reads it, after the stage if that works on waveforms."""
+        if _run is None:
+            return original(wav_name, *args, **kwargs)
+        return _run.load_clip(functools.partial(original, wav_name, *args, **kwargs), wav_name)
+    return file_load
+
+
+def _wrap_file_to_vectors(original):
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def file_to_vectors(*args, **kwargs):
+        """One clip's feature vectors, after the stage if that works on log-mel spectrograms."""
+        if _run is None:
+            return original(*args, **kwargs)
+        settings = signature.bind(*args, **kwargs)
+        settings.apply_defaults()
+        return _run.denoise_vectors(original(*args, **kwargs), settings.arguments)
+    return file_to_vectors
+
+
+_WRAPPERS = dict(zip(baselines.SEAMS, (_wrap_yaml_load, _wrap_get_argparse, _wrap_data, _wrap_load_pre_process, _wrap_file_load, _wrap_file_to_vectors)))

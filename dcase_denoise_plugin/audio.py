@@ -1,0 +1,82 @@
+"""Wav files in and out, and the checks on what comes in."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from dcase_denoise_plugin.errors import AudioError
+
+SHORTEST_CLIP_S = 1.0
+_STREAMED_BYTES = 0x7FFFFF00
+
+
+def read_wav(path: Path) -> tuple[np.ndarray, int]:
+    """Reads one mono clip.
+
+    Returns
+    -------
+    wav : float32, (samples,), full scale ±1
+    sample_rate_hz : int
+
+    Raises
+    ------
+    AudioError
+        If `check_file` refuses the file or `check_wav` its samples.
+    """
+    check_file(path)
+    wav, sample_rate_hz = soundfile.read(path, dtype="float32")
+    check_wav(wav, sample_rate_hz, path)
+    return wav, sample_rate_hz
+
+
+def check_file(path: Path | str) -> None:
+    """Refuses a file that is no whole one-channel wav, by its header alone.
+
+    Raises
+    ------
+    AudioError
+        Naming the file, what was expected and what to do.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            channels, report = file.channels, file.extra_info
+    except (OSError, RuntimeError) as error:
+        raise AudioError(f"clip: expected a readable wav file, got {str(error).rstrip('.')} in {path}. Replace or remove the file.") from None
+    if channels != 1:
+        raise AudioError(f"clip: expected one channel, got {channels} in {path}. Convert the clip to mono.")
+    # libsndfile reads what is left of a truncated file without complaint and says so only in its report. Streamed files announce 0 or 4 GiB; those are whole.
+    shortfall = re.search(r"data : (\d+) \(should be (\d+)\)", report)
+    if shortfall and int(shortfall[2]) < int(shortfall[1]) < _STREAMED_BYTES:
+        raise AudioError(f"clip: expected the {shortfall[1]} bytes of sound its header announces, got {shortfall[2]} in {path}. The file is truncated; copy it again.")
+
+
+def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
+    """Refuses samples (float, (samples,)) that would make a comparison a lie: not finite, all zero, or less than 1 s of them.
+
+    Raises
+    ------
+    AudioError
+        Naming the file, what was expected and what to do.
+    """
+    if len(wav) < SHORTEST_CLIP_S * sample_rate_hz:
+        raise AudioError(f"clip: expected at least {SHORTEST_CLIP_S:g} s ({int(SHORTEST_CLIP_S * sample_rate_hz)} samples), got {len(wav)} samples in {path}. Replace or remove the file.")
+    if not np.isfinite(wav).all():
+        raise AudioError(f"clip: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that are NaN or infinite in {path}. Replace or remove the file.")
+    if not wav.any():
+        raise AudioError(f"clip: expected sound, got only zeros in {path}. Replace or remove the file.")
+
+
+def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int) -> None:
+    """Writes one mono clip as 16-bit PCM; aside first, so that a file that is there is whole."""
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        soundfile.write(aside, wav, sample_rate_hz, subtype="PCM_16", format="WAV")
+        aside.replace(path)
+    except (OSError, RuntimeError) as error:
+        aside.unlink(missing_ok=True)
+        raise AudioError(f"denoised clip: expected to write {path}, got {error}. Free space or choose another folder.") from None

@@ -1,0 +1,112 @@
+"""A checkout of the DCASE Task 2 baseline: found, recognised, and what it says of itself: settings, options, machine types."""
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, Mapping
+
+import yaml
+
+from dcase_denoise_plugin.errors import BaselineError, ConfigError
+
+BASELINE_VARIABLE = "DCASE_BASELINE_DIR"
+DEFAULT_FOLDER = Path("baseline")
+CLONE_COMMAND = ("git", "clone", "--branch", "v4.3.0", "https://github.com/nttcslab/dcase2023_task2_baseline_ae", str(DEFAULT_FOLDER))
+LICENCE_NOTE = "its licence, LISENCEv2.1.pdf, allows evaluation only and forbids distributing or modifying it"
+LAYOUT = ("train.py", "baseline.yaml", "common.py", "datasets/datasets.py", "datasets/loader_common.py", "networks/base_model.py", "tools/export_results.sh")
+
+
+def find_baseline(given: str | None = None, environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder that was `given`, else the environment's, else ``./baseline``. Raises BaselineError with the command that brings one."""
+    chosen = given or environment.get(BASELINE_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    if DEFAULT_FOLDER.is_dir():
+        return DEFAULT_FOLDER
+    raise BaselineError(f"baseline: expected a checkout of the DCASE Task 2 baseline, got none from --baseline, {BASELINE_VARIABLE} or {DEFAULT_FOLDER.absolute()}. "
+                        f"Bring it with --clone-baseline, which runs: {' '.join(CLONE_COMMAND)} ({LICENCE_NOTE})")
+
+
+def clone_baseline() -> None:
+    """Brings the reference release to ``./baseline``, unless something lies there. Raises BaselineError if git cannot."""
+    if DEFAULT_FOLDER.exists():
+        return
+    try:
+        subprocess.run(CLONE_COMMAND, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise BaselineError(f"baseline: expected `{' '.join(CLONE_COMMAND)}` to work, got: {error}. Look at git's own message above.") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """One checkout.
+
+    Attributes
+    ----------
+    folder : absolute.
+    settings : ``baseline.yaml`` without the dashes before its keys.
+    options : the option strings of its ``train.py``, such as ``--epochs`` and ``-lr``.
+    """
+
+    folder: Path
+    settings: Mapping[str, Any]
+    options: frozenset[str]
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Baseline:
+        """Raises BaselineError if `folder` lacks a file of the baseline, or its ``baseline.yaml`` is not a mapping."""
+        folder = Path(folder).absolute()
+        missing = [part for part in LAYOUT if not (folder / part).is_file()]
+        if missing:
+            raise BaselineError(f"baseline: expected a checkout of the DCASE Task 2 baseline, got a folder without {', '.join(missing)} in {folder}. "
+                                f"Name the folder that holds its train.py with --baseline.")
+        settings = read_mapping(folder / "baseline.yaml", BaselineError)
+        options = re.findall(r"""["'](--?[A-Za-z]\w*)["']""", (folder / "common.py").read_text(encoding="utf-8"))
+        return cls(folder, {str(key).lstrip("-"): value for key, value in settings.items()}, frozenset(options))
+
+    @property
+    def has_stereo_data(self) -> bool:
+        """Whether it must be told that 2020 to 2025 data are mono (v5)."""
+        return "--mono" in self.options
+
+    def option(self, key: str) -> str:
+        """The command-line option of a setting, such as ``-lr`` for ``lr``. Raises ConfigError naming the nearest if there is none."""
+        for option in (f"--{key}", f"-{key}"):
+            if option in self.options:
+                return option
+        near = difflib.get_close_matches(key, sorted(option.lstrip("-") for option in self.options), n=1, cutoff=0.5)
+        raise ConfigError(f"{key}: expected a setting of the baseline or a denoise key, got an unknown one in --set or --yaml. "
+                          + (f"Did you mean {near[0]}?" if near else f"Known settings: {', '.join(sorted(self.options))}."))
+
+    def machine_types(self, dataset: str, mode: str) -> tuple[str, ...]:
+        """The machine types that the baseline lists for a data set ("dev" or "eval" data); none if it does not know the data set."""
+        for name in (f"machine_type_{dataset[5:9]}_{mode}.yaml", "machine_type_legacy.yaml"):
+            path = self.folder / "datasets" / name
+            listed = read_mapping(path, BaselineError).get(dataset, {}) if path.is_file() else {}
+            if listed:
+                return tuple(machine for machine, sections in listed["machine_type"].items() if mode in sections)
+        return ()
+
+    def code_digest(self) -> str:
+        """Hex digest of its Python files, so that a result is known to come from this release."""
+        digest = hashlib.sha256()
+        for folder in (self.folder, self.folder / "datasets", self.folder / "networks"):
+            for file in sorted(folder.glob("*.py" if folder == self.folder else "**/*.py")):
+                digest.update(str(file.relative_to(self.folder)).encode() + file.read_bytes())
+        return digest.hexdigest()
+
+
+def read_mapping(path: Path, error_class: type[Exception]) -> dict[str, Any]:
+    """A YAML file that holds a mapping; raises `error_class` if it cannot be read or holds something else."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise error_class(f"{path.name}: expected a readable YAML file, got {str(error).splitlines()[0]} in {path}. Correct the file.") from None
+    if not isinstance(content, dict):
+        raise error_class(f"{path.name}: expected a mapping of keys to values, got {type(content).__name__} in {path}. Write one 'key: value' a line.")
+    return content

@@ -1,0 +1,138 @@
+"""A denoiser in one file: weights, configuration, training statistics, whom it is for, and a digest over all of it."""
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, from_keys
+from dcase_denoise_plugin.errors import CheckpointError, ConfigError
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
+
+FORMAT = "dcase_denoise_plugin denoiser 1"
+NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """Everything a denoiser is.
+
+    Attributes
+    ----------
+    dataset, machine_type, training_digest : whom it was trained for, and a digest of the clips it was trained on.
+    tile_frames : frames that one image spans.
+    weights : state of the U-Net, on the CPU.
+    """
+
+    config: DenoiseConfig
+    features: FeatureSettings
+    sample_rate_hz: int
+    dataset: str
+    machine_type: str
+    training_digest: str
+    tile_frames: int
+    scaling: Scaling
+    weights: dict[str, torch.Tensor]
+
+    @property
+    def images(self) -> ImageFormat:
+        return ImageFormat(self.config.image_size, 2**self.config.depth, self.tile_frames)
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the content."""
+        return digest_of(self._content())
+
+    def save(self, path: Path) -> None:
+        """Writes the file. Raises CheckpointError if that is not possible, leaving what was there."""
+        content = self._content()
+        save_aside({**content, "digest": digest_of(content)}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Reads a file that `save` wrote.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is missing, damaged, or not a denoiser.
+        """
+        content = load_tensors(path)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise CheckpointError(f"denoiser: expected a file of format '{FORMAT}', got something else in {path}. Choose another file or train it again.")
+        if content.pop("digest", None) != digest_of(content):
+            raise CheckpointError(f"denoiser: expected the content its digest was made from, got another in {path}. The file is damaged; delete it and train it again.")
+        try:
+            config = DenoiseConfig(**from_keys(content["config"], str(path)))
+        except ConfigError as error:
+            raise CheckpointError(f"denoiser: expected keys this version knows, got: {error} Train it again.") from None
+        return cls(config, FeatureSettings(**content["features"]), content["sample_rate_hz"], content["dataset"], content["machine_type"],
+                   content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]), content["weights"])
+
+    def require(self, machine: Machine, config: DenoiseConfig, path: Path) -> None:
+        """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may come from other training clips and another schedule.
+
+        Raises
+        ------
+        CheckpointError
+            Naming the first thing that differs.
+        """
+        keys = NETWORK_KEYS if config.checkpoint else [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"]
+        wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **dataclasses.asdict(machine.features), **{f"denoise_{key}": getattr(config, key) for key in keys}}
+        found = {"dataset": self.dataset, "machine type": self.machine_type, **dataclasses.asdict(self.features), **{f"denoise_{key}": getattr(self.config, key) for key in keys}}
+        if not config.checkpoint:
+            wanted["training clips"], found["training clips"] = machine.training_digest()[:12], self.training_digest[:12]
+        for name, value in wanted.items():
+            if found[name] != value:
+                raise CheckpointError(f"denoiser: expected {name} {value!r}, got {found[name]!r} in {path}. Delete the file to train it again, or choose the one for this machine and configuration.")
+
+    def _content(self) -> dict[str, Any]:
+        return {"format": FORMAT, "config": self.config.as_keys(), "features": dataclasses.asdict(self.features), "sample_rate_hz": self.sample_rate_hz,
+                "dataset": self.dataset, "machine_type": self.machine_type, "training_digest": self.training_digest, "tile_frames": self.tile_frames,
+                "mean_db": self.scaling.mean_db.cpu(), "std_db": self.scaling.std_db, "weights": {name: tensor.cpu() for name, tensor in self.weights.items()}}
+
+
+def digest_of(content: Any) -> str:
+    """Hex SHA-256 of nested dictionaries of plain values and tensors."""
+    digest = hashlib.sha256()
+
+    def add(value):
+        if isinstance(value, torch.Tensor):
+            digest.update(f"{value.dtype}{tuple(value.shape)}".encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        elif isinstance(value, dict):
+            for key in sorted(value):
+                digest.update(f"{key}:".encode())
+                add(value[key])
+        else:
+            digest.update(json.dumps(value).encode())
+
+    add(content)
+    return digest.hexdigest()
+
+
+def save_aside(content: Any, path: Path) -> None:
+    """Writes beside `path`, then renames, so that a file that is there is whole. Raises CheckpointError if that is not possible."""
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(content, aside)
+        aside.replace(path)
+    except (OSError, RuntimeError) as error:
+        aside.unlink(missing_ok=True)
+        raise CheckpointError(f"denoiser: expected to write {path}, got {error}. Free space or choose another folder.") from None
+
+
+def load_tensors(path: Path) -> Any:
+    """Reads a file of tensors and plain values, on the CPU, running none of its code. Raises CheckpointError if it is missing or not readable."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"denoiser: expected a readable file, got {str(error).splitlines()[0] if str(error) else type(error).__name__} in {path}. Train it again.") from None

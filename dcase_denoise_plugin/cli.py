@@ -1,0 +1,154 @@
+"""The command line: dcase-denoise run, apply, doctor, enable and disable."""
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import click
+
+from dcase_denoise_plugin.errors import DenoiseError
+
+DEMO_SETTINGS = ("epochs=10",)
+
+
+class _OneLineErrors(click.Group):
+    """Turns an error of the plugin into one line and exit code 2, and Ctrl-C into exit code 130."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except DenoiseError as error:
+            click.echo(f"dcase-denoise: {error}", err=True)
+            context.exit(2)
+        except KeyboardInterrupt:
+            click.echo("dcase-denoise: interrupted; the same command goes on from the last finished step.", err=True)
+            context.exit(130)
+
+
+@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="dcase-denoise-plugin")
+def main():
+    """A trained denoising stage for the DCASE Task 2 baseline, without touching the baseline."""
+
+
+@main.command()
+@click.argument("what", type=click.Choice(["baseline", "denoise", "compare"]), default="compare")
+@click.option("-d", "--dev", "mode", flag_value="dev", help="Run on the development data.")
+@click.option("-e", "--eval", "mode", flag_value="eval", help="Run on the evaluation data.")
+@click.option("--baseline", "baseline_folder", metavar="DIR", help="Checkout of the baseline [default: $DCASE_BASELINE_DIR, else ./baseline].")
+@click.option("--clone-baseline", is_flag=True, help="Bring the baseline's reference release to ./baseline with git, if nothing lies there.")
+@click.option("--machine", "machines", multiple=True, metavar="NAME", help="Machine type, repeatable [default: all that have data].")
+@click.option("--dataset", default="DCASE2025T2", show_default=True, help="Data set, as the baseline names it.")
+@click.option("--seed", "seeds", type=click.IntRange(0, 2**32 - 1), multiple=True, help="Random seed, repeatable [default: the one in baseline.yaml].")
+@click.option("--yaml", "yaml_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings of the baseline and denoise keys for this call.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One such setting, repeatable; wins over --yaml.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
+@click.option("--demo", is_flag=True, help="Run on made-up machines with a stand-in for the baseline.")
+@click.option("--demo-dir", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where the demo works.")
+def run(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, jobs, demo, demo_dir):
+    """Train and test the baseline: plain (baseline), behind the denoiser (denoise), or both (compare).
+
+    Every finished step is kept: the same command goes on where it was interrupted, and runs nothing twice.
+    """
+    from dcase_denoise_plugin import baseline_folder as baselines
+    from dcase_denoise_plugin.machine_run import ARMS, MachineRun
+    from dcase_denoise_plugin.overrides import read_overrides, resolve_stage
+    from dcase_denoise_plugin.plain_features import drop_half_written
+    from dcase_denoise_plugin.plan import Plan
+    from dcase_denoise_plugin.runner import run_all
+    from dcase_denoise_plugin.summary import summarise
+
+    # A scheduler's polite kill ends the baseline's processes too, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if demo:
+        if baseline_folder or mode == "eval":
+            raise click.UsageError("--demo brings its own stand-in baseline and development data; leave out --baseline and -e.")
+        baseline_folder, mode, assignments = _demo(demo_dir), "dev", (*DEMO_SETTINGS, *assignments)
+    if not mode:
+        raise click.UsageError("Say -d for the development data or -e for the evaluation data.")
+    if clone_baseline:
+        baselines.clone_baseline()
+    baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
+    overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline), "demo" if demo else "recommended")
+    plan = Plan(baseline, dataset, mode, overrides, config)
+    present, absent = plan.machines(machines)
+    runs = [MachineRun(plan, machine, seed, arm) for machine in present for seed in seeds or [int(baseline.settings["seed"])] for arm in ARMS[what]]
+    title = f"{'DEMO (made-up machines, stand-in baseline), ' if demo else ''}{dataset} {'development' if mode == 'dev' else 'evaluation'} data"
+    click.echo(f"{title}: {', '.join(present)}" + (f"; no clips of {', '.join(absent)}" if absent else "") + f"; baseline in {baseline.folder}")
+    for pickle in drop_half_written(plan.data_folder / "processed"):
+        click.echo(f"deleted {pickle}, which an interrupted run left half-written")
+
+    failed = run_all(runs, jobs, click.echo)
+    finished = [run for run in runs if run not in failed]
+    if finished:
+        summarise(finished, title, click.echo)
+    if failed:
+        click.echo("\nFAILED: " + "; ".join(map(str, failed)), err=True)
+        raise SystemExit(1)
+
+
+def _demo(folder: Path) -> str:
+    from dcase_denoise_plugin.demo.machines import make_machines
+    from dcase_denoise_plugin.demo.stand_in import lay_out
+
+    click.echo(f"demo: makes up machines and lays out a stand-in baseline in {folder.absolute()}")
+    lay_out(folder)
+    make_machines(folder)
+    return str(folder)
+
+
+@main.command()
+@click.argument("source", metavar="IN_DIR", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT_DIR", type=click.Path(path_type=Path))
+@click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
+@click.option("--strength", type=click.FloatRange(0, 1), help="0 hands over the clips untouched, 1 removes all the denoiser takes for noise [default: as trained].")
+def apply(source, target, checkpoint, strength):
+    """Denoise every wav file under IN_DIR into OUT_DIR, under the same names."""
+    from dcase_denoise_plugin.apply import denoise_folder
+
+    count = denoise_folder(source, target, checkpoint, strength)
+    click.echo(f"denoised {count} clips into {target}")
+
+
+@main.command()
+@click.option("--baseline", "baseline_folder", metavar="DIR", help="Checkout of the baseline [default: $DCASE_BASELINE_DIR, else ./baseline].")
+def doctor(baseline_folder):
+    """Say what the plugin finds here: Python, versions, CUDA, the baseline."""
+    from dcase_denoise_plugin import baseline_folder as baselines
+    from dcase_denoise_plugin import environment
+    from dcase_denoise_plugin.startup_file import startup_file
+
+    for line in environment.described():
+        click.echo(line)
+    path = startup_file()
+    click.echo(f"start-up file: {path if path.exists() else 'not enabled; dcase-denoise run needs none'}")
+    try:
+        baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
+        click.echo(f"baseline: {baseline.folder}, {'v5 (2026)' if baseline.has_stereo_data else 'v4 (2025)'} family")
+    except DenoiseError as error:
+        click.echo(str(error))
+    lacking = environment.unmet(environment.pinned())
+    click.echo(f"pinned versions: {'; '.join(lacking) or 'all met'}")
+    if lacking:
+        raise SystemExit(1)
+
+
+@main.command()
+def enable():
+    """Let this environment's Python know the denoise keys in the baseline's own scripts."""
+    from dcase_denoise_plugin import startup_file
+
+    click.echo(f"wrote {startup_file.enable()}")
+
+
+@main.command()
+def disable():
+    """Undo `enable`."""
+    from dcase_denoise_plugin import startup_file
+
+    path = startup_file.disable()
+    click.echo(f"removed {path}" if path else "was not enabled")
+
+
+if __name__ == "__main__":
+    main()

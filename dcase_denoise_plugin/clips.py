@@ -1,0 +1,63 @@
+"""The training clips of a machine as spectra: read once, checked once, kept in memory where they fit."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+import torch
+
+from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
+
+# 2 GB hold 1000 clips of 12 s at 16 kHz; what does not fit is read again whenever it is needed.
+MEMORY_BYTES = 2 * 1024**3
+
+
+class Clips:
+    """Spectra of a machine's training clips, by index.
+
+    Raises
+    ------
+    AudioError
+        If a clip cannot be read, or differs from the first one in sample rate or length.
+    """
+
+    def __init__(self, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES):
+        self.files, self.spectrogram = files, spectrogram
+        self.first_wav, _ = read_wav(files[0])
+        first = self._read(0)
+        self.frames = first.shape[-1]
+        fits = first.nbytes * len(files) <= memory_bytes
+        self._kept = [first, *(self._read(index) for index in range(1, len(files)))] if fits else None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        """Spectrum of one clip, (bins, frames) complex64, bins adjacent in memory."""
+        return self._kept[index] if self._kept else self._read(index)
+
+    def scaling(self) -> Scaling:
+        """Mean level of each row and the one standard deviation around it, over all clips."""
+        total = squares = 0
+        for index in range(len(self)):
+            level_db = self.spectrogram.level_db(self[index]).double()
+            total, squares = total + level_db.sum(-1, keepdim=True), squares + level_db.square().sum(-1, keepdim=True)
+        mean = total / (len(self) * self.frames)
+        variance = (squares / (len(self) * self.frames) - mean.square()).mean()
+        return Scaling(mean.float(), max(variance.item(), 1e-6) ** 0.5)
+
+    def _read(self, index: int) -> torch.Tensor:
+        wav, sample_rate_hz = read_wav(self.files[index])
+        if sample_rate_hz != self.spectrogram.sample_rate_hz:
+            raise AudioError(f"clip: expected {self.spectrogram.sample_rate_hz} Hz as in {self.files[0]}, got {sample_rate_hz} Hz in {self.files[index]}. Resample or remove the file.")
+        if len(wav) != len(self.first_wav):
+            raise AudioError(f"clip: expected {len(self.first_wav)} samples as in {self.files[0]}, got {len(wav)} in {self.files[index]}. Cut, pad or remove the file.")
+        return spectrum(wav, self.spectrogram)
+
+
+def spectrum(wav: np.ndarray, spectrogram: Spectrogram) -> torch.Tensor:
+    """STFT of (samples,) as (bins, frames) with the bins of a frame adjacent in memory, which makes cutting out frames cheap."""
+    return spectrogram.spec(torch.from_numpy(wav).to(spectrogram.window.device)).mT.contiguous().mT

@@ -1,0 +1,251 @@
+"""Every ``denoise_*`` key: default, unit, range and reason, in one frozen dataclass.
+
+The YAML key and the command-line option of a field is ``denoise_<field>`` (``denoise`` itself for the switch). Settings that the
+baseline has keys for (STFT and mel, seed, CUDA switch, data folder) are not repeated here; they arrive as `FeatureSettings` and
+`Machine`. Standard library and PyYAML only: the hook reads this file before the baseline has imported anything heavy.
+"""
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import hashlib
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any, Mapping
+
+from dcase_denoise_plugin.errors import ConfigError
+
+PREFIX = "denoise"
+PRESET_VARIABLE = "DCASE_DENOISE_YAML"
+BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
+NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines")
+
+
+def _key(default, help, *, unit="", choices=None, low=None, high=None, shapes="output"):
+    """One key. `shapes` says what a change of it invalidates: "weights" (and so all), "output" (features, not weights) or "nothing"."""
+    return dataclasses.field(default=default, metadata={"help": help, "unit": unit, "choices": choices, "low": low, "high": high, "shapes": shapes})
+
+
+@dataclasses.dataclass(frozen=True)
+class DenoiseConfig:
+    """Settings of the denoising stage; construction checks every value.
+
+    Raises
+    ------
+    ConfigError
+        If a value has the wrong type, is not among the choices or is out of range.
+    """
+
+    denoise: bool = _key(False, "put the denoising stage into the baseline's data loader")
+    preset: str = _key("", "preset to start from: a name from the package (denoise, recommended, demo) or a YAML file", shapes="nothing")
+    method: str = _key("unet", f"denoiser: {', '.join(BUILT_IN_METHODS)}, an entry point, or your own package.module:function")
+    domain: str = _key("mel", "what is denoised: the waveform (mask on the STFT, noisy phase) or the log-mel spectrogram", choices=("waveform", "mel"), shapes="weights")
+    strength: float = _key(1.0, "alpha in y = x - alpha * (x - f(x)); 0 hands over the clip untouched", low=0.0, high=1.0)
+    image_size: int = _key(256, "side of the square spectrogram image the U-Net sees; 0 keeps the native size", unit="pixels", low=0, high=1024, shapes="weights")
+    width: int = _key(8, "channels of the U-Net's first level, doubled per level up to eight times", unit="channels", low=1, high=256, shapes="weights")
+    depth: int = _key(4, "number of times the U-Net halves the image", unit="levels", low=1, high=7, shapes="weights")
+    norm: str = _key("batch", "normalisation inside the U-Net", choices=("batch", "instance", "group", "none"), shapes="weights")
+    loss: str = _key("mse", "reconstruction loss on the scaled image", choices=("mse", "l1", "mse+ssim+l1"), shapes="weights")
+    pairs_per_clip: int = _key(10, "training pairs drawn from each clip in an epoch", unit="pairs", low=1, high=1000, shapes="weights")
+    noisy_pair_share: float = _key(0.7, "share of noisy-to-noisy pairs; the rest are original-to-original", low=0.0, high=1.0, shapes="weights")
+    noise_source: str = _key("auto", "where the added noise comes from; auto takes supplemental noise clips if there are any, else the clip's own noise floor", choices=NOISE_SOURCES, shapes="weights")
+    snr_db_min: float = _key(-5.0, "lowest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
+    snr_db_max: float = _key(10.0, "highest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
+    batch_size: int = _key(16, "training pairs in a batch", unit="pairs", low=1, high=4096, shapes="weights")
+    epochs: int = _key(100, "training epochs", unit="epochs", low=1, high=100000, shapes="weights")
+    machine_epochs: str = _key("", "epochs of single machine types, as slider=65,fan=80; breaks the one rule for all and is marked in the report", shapes="weights")
+    learning_rate: float = _key(1e-3, "peak learning rate of Adam, cosine-annealed to zero", low=1e-8, high=1.0, shapes="weights")
+    checkpoint: str = _key("", "a trained denoiser to use as it is, instead of training one for the machine", shapes="weights")
+    mixed_precision: bool = _key(True, "bfloat16 autocast while training on CUDA; the CPU always trains in float32", shapes="weights")
+    threads: int = _key(0, "CPU threads of the stage; 0 leaves PyTorch's choice", unit="threads", low=0, high=1024, shapes="nothing")
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+        if self.snr_db_min > self.snr_db_max:
+            raise ConfigError(f"denoise_snr_db_min: expected at most denoise_snr_db_max ({self.snr_db_max:g} dB), got {self.snr_db_min:g}. Swap or widen the range.")
+        if self.image_size and self.image_size % 2**self.depth:
+            raise ConfigError(f"denoise_image_size: expected a multiple of 2**denoise_depth ({2**self.depth}), got {self.image_size}. Choose another size or depth.")
+        if self.method not in BUILT_IN_METHODS and not self.method.replace(".", "").replace(":", "").replace("_", "").replace("-", "").isalnum():
+            raise ConfigError(f"denoise_method: expected one of {', '.join(BUILT_IN_METHODS)}, an entry point or package.module:function, got {self.method!r}. Correct the name.")
+        self.epochs_of("")
+
+    def epochs_of(self, machine_type: str) -> int:
+        """Epochs for `machine_type`: its own from `machine_epochs`, else `epochs`. Raises ConfigError on a malformed entry."""
+        own = {}
+        for entry in filter(None, (part.strip() for part in self.machine_epochs.split(","))):
+            name, _, count = entry.partition("=")
+            if not count.isdigit() or int(count) < 1:
+                raise ConfigError(f"denoise_machine_epochs: expected machine=epochs pairs such as slider=65,fan=80, got {entry!r}. Correct the entry.")
+            own[name.strip()] = int(count)
+        return own.get(machine_type, self.epochs)
+
+    @property
+    def per_machine_settings(self) -> tuple[str, ...]:
+        """Settings that break the one rule for all machine types, for receipts and reports."""
+        return tuple(filter(None, self.machine_epochs.replace(" ", "").split(",")))
+
+    def as_keys(self) -> dict[str, Any]:
+        """All settings under their YAML names (``denoise``, ``denoise_method`` …)."""
+        return {option_name(field): getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def changed_keys(self) -> dict[str, Any]:
+        """The settings that differ from the default, under their YAML names."""
+        return {option_name(field): getattr(self, field.name) for field in dataclasses.fields(self) if getattr(self, field.name) != field.default}
+
+    def digest(self) -> str:
+        """Hex digest of everything that shapes what the stage hands over; the key for feature caches and receipts."""
+        return self._digest_of("weights", "output")
+
+    def weights_digest(self) -> str:
+        """Hex digest of everything that shapes the trained weights, so that a new strength needs no new training."""
+        return self._digest_of("weights")
+
+    def _digest_of(self, *kinds: str) -> str:
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.metadata["shapes"] in kinds}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSettings:
+    """The baseline's own STFT and mel settings, as its loader passes them on."""
+
+    n_fft: int = 1024
+    hop_length: int = 512
+    win_length: int | None = None
+    n_mels: int = 128
+    power: float = 2.0
+    fmin: float = 0.0
+    fmax: float | None = None
+
+
+def option_name(field: dataclasses.Field) -> str:
+    """YAML key and command-line name of a field."""
+    return PREFIX if field.name == PREFIX else f"{PREFIX}_{field.name}"
+
+
+def field_names() -> dict[str, dataclasses.Field]:
+    """Fields by their YAML key."""
+    return {option_name(field): field for field in dataclasses.fields(DenoiseConfig)}
+
+
+def parse_bool(text: Any) -> bool:
+    """True or false from YAML or the command line. Raises ConfigError on anything else."""
+    if isinstance(text, bool):
+        return text
+    if str(text).strip().lower() in ("true", "false"):
+        return str(text).strip().lower() == "true"
+    raise ConfigError(f"expected true or false, got {text!r}. Write true or false.")
+
+
+def parse_value(field: dataclasses.Field, text: Any) -> Any:
+    """`text` (from YAML, a preset or the command line) as the field's type. Raises ConfigError naming the key."""
+    key, kind = option_name(field), type(field.default)
+    try:
+        if kind is bool:
+            return parse_bool(text)
+        if isinstance(text, Mapping):
+            return ",".join(f"{name}={value}" for name, value in text.items())
+        if kind is str:
+            return "" if text is None or text == "None" else str(text)
+        if kind is int and isinstance(text, float) and not text.is_integer():
+            raise ValueError
+        return kind(text)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from None
+    except (TypeError, ValueError):
+        raise ConfigError(f"{key}: expected {_described(field)}, got {text!r}. Correct the value.") from None
+
+
+def from_keys(keys: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Field values from a mapping of ``denoise…`` keys (leading dashes allowed), parsed. Raises ConfigError for an unknown key, naming the nearest."""
+    known = field_names()
+    values = {}
+    for key, text in keys.items():
+        name = str(key).lstrip("-")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}."
+            raise ConfigError(f"{name}: expected a known denoise key, got an unknown one in {where}. {hint}")
+        values[known[name].name] = parse_value(known[name], text)
+    return values
+
+
+def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> DenoiseConfig:
+    """The configuration from `given` field values (baseline.yaml, then command line) over their preset over the defaults."""
+    values = {}
+    preset = given.get("preset") or environment.get(PRESET_VARIABLE, "")
+    if preset:
+        values.update(read_preset(preset), preset=preset)
+    values.update({name: value for name, value in given.items() if name != "preset" or value})
+    return DenoiseConfig(**values)
+
+
+def read_preset(preset: str) -> dict[str, Any]:
+    """Field values of a preset, by name from the package or by path. Raises ConfigError if there is none or it is not a mapping of denoise keys."""
+    import yaml
+
+    path = preset_path(preset)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"denoise_preset: expected a readable YAML file, got {str(error).splitlines()[0]} in {path}. Correct the file.") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"denoise_preset: expected a mapping of denoise keys, got {type(content).__name__} in {path}. Write one 'denoise_<name>: value' a line.")
+    return from_keys({key: value for key, value in content.items() if str(key).lstrip("-").startswith(PREFIX)}, str(path))
+
+
+def preset_path(preset: str):
+    """Where `preset` lies: a file as it is, else a preset of the package."""
+    if Path(preset).suffix in (".yaml", ".yml"):
+        return Path(preset)
+    packaged = resources.files("dcase_denoise_plugin.presets")
+    names = sorted(Path(entry.name).stem for entry in packaged.iterdir() if entry.name.endswith(".yaml"))
+    if preset not in names:
+        raise ConfigError(f"denoise_preset: expected one of {', '.join(names)} or the path of a .yaml file, got {preset!r}. Correct the name.")
+    return packaged / f"{preset}.yaml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds every key as an option; one that is not given leaves no attribute, so that defaults stay the dataclass's business."""
+    group = parser.add_argument_group("denoising stage")
+    for key, field in field_names().items():
+        default = f"(default: {field.default})" if field.default != "" else ""
+        unit = f"[{field.metadata['unit']}]" if field.metadata["unit"] else ""
+        group.add_argument(f"--{key}", type=_argparse_type(field), default=argparse.SUPPRESS, metavar=type(field.default).__name__.upper(),
+                           help=" ".join(filter(None, (field.metadata["help"], unit, default))).replace("%", "%%"))
+
+
+def _argparse_type(field):
+    def parse(text):
+        try:
+            return _checked(field, parse_value(field, text))
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return parse
+
+
+def _checked(field, value):
+    _check(field, value)
+    return value
+
+
+def _check(field, value):
+    meta, kind = field.metadata, type(field.default)
+    right_type = isinstance(value, (int, float)) and not isinstance(value, bool) if kind is float else type(value) is kind
+    inside = right_type and not (meta["low"] is not None and not meta["low"] <= value <= meta["high"])
+    if not inside or (meta["choices"] and value not in meta["choices"]):
+        raise ConfigError(f"{option_name(field)}: expected {_described(field)}, got {value!r}. Correct the value.")
+
+
+def _described(field):
+    meta = field.metadata
+    if meta["choices"]:
+        return f"one of {', '.join(meta['choices'])}"
+    kind = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[type(field.default)]
+    if meta["low"] is None:
+        return kind
+    return f"{kind} from {meta['low']:g} to {meta['high']:g}" + (f" {meta['unit']}" if meta["unit"] else "")

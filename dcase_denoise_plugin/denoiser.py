@@ -1,0 +1,86 @@
+"""A trained denoiser at work: wav -> wav, or log-mel -> log-mel."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dcase_denoise_plugin.audio import check_wav
+from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.errors import AudioError, ConfigError
+from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.unet import UNet
+
+# The gain put on an STFT bin: below -40 dB lie musical noise and division by nothing, above +6 dB a mask would no longer be one.
+MASK_DB = (-40.0, 6.0)
+
+
+class Denoiser:
+    """Takes away what its U-Net predicts, at `strength` (alpha in ``y = x - alpha * (x - f(x))``; 0 returns the input exactly)."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device | str | None = None, strength: float | None = None):
+        self.checkpoint = checkpoint
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.strength = checkpoint.config.strength if strength is None else strength
+        self.domain, self.digest = checkpoint.config.domain, checkpoint.digest
+        self.spectrogram = Spectrogram(checkpoint.features, checkpoint.sample_rate_hz, self.domain, self.device)
+        config = checkpoint.config
+        self.network = UNet(config.width, config.depth, config.norm, torch.Generator())
+        self.network.load_state_dict(checkpoint.weights)
+        self.network.to(self.device).eval()
+        self.mean_db = checkpoint.scaling.mean_db.to(self.device)
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device | str | None = None, strength: float | None = None) -> Denoiser:
+        """Reads a denoiser file; `device` defaults to CUDA where there is one, `strength` to the one in the file. Raises CheckpointError."""
+        return cls(Checkpoint.load(path), device, strength)
+
+    @torch.inference_mode()
+    def __call__(self, wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+        """Denoises a clip: a mask on its STFT, with the noisy phase; a mel denoiser's band gains are spread over the STFT bins.
+
+        Parameters
+        ----------
+        wav : float32, (samples,), full scale ±1, at least 1 s.
+
+        Returns
+        -------
+        float32, (samples,), at the level of `wav`
+
+        Raises
+        ------
+        AudioError
+            If the clip is unfit, or its rate is not the one the denoiser was trained at.
+        """
+        check_wav(wav, sample_rate_hz, "the array passed in")
+        if sample_rate_hz != self.spectrogram.sample_rate_hz:
+            raise AudioError(f"clip: expected {self.spectrogram.sample_rate_hz} Hz, as the denoiser was trained at, got {sample_rate_hz} Hz in the array passed in. Resample it.")
+        noisy = torch.from_numpy(np.asarray(wav, dtype=np.float32)).to(self.device)
+        spec = self.spectrogram.spec(noisy)
+        gain_db = -self.residual_db(self.spectrogram.level_db(spec))
+        mask = 10 ** (self.spectrogram.bin_gain_db(gain_db).clamp(*MASK_DB) / 20)
+        # Subtracting what the mask removes, rather than inverting what it leaves, returns the samples untouched where it removes nothing.
+        removed = self.spectrogram.wav(spec * (1 - mask), len(noisy))
+        return (noisy - self.strength * removed).cpu().numpy()
+
+    @torch.inference_mode()
+    def log_mel(self, log_mel: np.ndarray) -> np.ndarray:
+        """Denoises the baseline's log-mel spectrogram: (n_mels, frames) dB in and out, same dtype.
+
+        Raises
+        ------
+        ConfigError
+            If the denoiser was trained on waveforms.
+        """
+        if self.domain != "mel":
+            raise ConfigError(f"denoise_domain: expected a denoiser trained for mel, got one for {self.domain}. Call it with the waveform, or train one with denoise_domain: mel.")
+        residual_db = self.residual_db(torch.from_numpy(np.asarray(log_mel, dtype=np.float32)).to(self.device))
+        return log_mel - (self.strength * residual_db).cpu().numpy().astype(log_mel.dtype)
+
+    def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
+        """What the U-Net would take away: (rows, frames) dB -> (rows, frames) dB, at native resolution."""
+        images, std_db = self.checkpoint.images, self.checkpoint.scaling.std_db
+        tiles = images.tiles((level_db - self.mean_db) / std_db)  # (tiles, rows, tile_frames)
+        residual = self.network(images.image(tiles))  # (tiles, 1, height, width)
+        return std_db * images.join(images.picture(residual, len(level_db)), level_db.shape[-1])

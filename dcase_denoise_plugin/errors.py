@@ -1,0 +1,33 @@
+"""Errors of the plugin: one base class, one line each, in the shape ``<what>: expected <X>, got <Y> in <where>. <What to do.>``."""
+
+
+class DenoiseError(Exception):
+    """Base of every error the plugin raises on purpose; the CLI and the hook print it in one line and exit with 2."""
+
+
+class ConfigError(DenoiseError):
+    """A ``denoise_*`` key is unknown, malformed or out of range."""
+
+
+class AudioError(DenoiseError):
+    """A clip cannot be read, or is not what the baseline can score."""
+
+
+class DataError(DenoiseError):
+    """A machine's folder lacks the clips that a stage needs."""
+
+
+class CheckpointError(DenoiseError):
+    """A denoiser file is missing, damaged, or made for something else."""
+
+
+class TrainingError(DenoiseError):
+    """The denoiser's training cannot go on."""
+
+
+class BaselineError(DenoiseError):
+    """The baseline is missing, is not one, or has changed where the plugin takes hold."""
+
+
+class RunError(DenoiseError):
+    """A run of the baseline failed or left no proof that it did what was asked."""

@@ -1,0 +1,68 @@
+"""One machine type as the data set lays it out: which clips may train its denoiser, and which hold only noise."""
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Iterable
+
+from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.errors import DataError
+
+NOISE_MARK = "_noise_"
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What a denoiser may know of a machine type: its normal training clips and its supplemental noise, nothing else.
+
+    Attributes
+    ----------
+    dataset : the baseline's data set name without the machine type, such as DCASE2025T2.
+    machine_type : such as fan.
+    train_files : the clips in its ``train`` folder, sorted by name.
+    noise_files : the clips in its ``supplemental`` folder that hold noise alone (``_noise_`` in the name).
+    other_files : the training clips of the other machine types beside it.
+    features : the baseline's STFT and mel settings.
+    seed : the baseline's seed; every generator of the stage starts from it.
+    """
+
+    dataset: str
+    machine_type: str
+    train_files: tuple[Path, ...]
+    noise_files: tuple[Path, ...] = ()
+    other_files: tuple[Path, ...] = ()
+    features: FeatureSettings = FeatureSettings()
+    seed: int = 0
+
+    @classmethod
+    def from_folder(cls, folder: Path, dataset: str, features: FeatureSettings = FeatureSettings(), seed: int = 0) -> Machine:
+        """Reads the layout ``<folder>/{train,supplemental}/*.wav``.
+
+        Raises
+        ------
+        DataError
+            If there is no ``train`` folder or fewer than two clips in it.
+        """
+        folder = Path(folder)
+        train_files = _wav_files(folder / "train")
+        if len(train_files) < 2:
+            raise DataError(f"machine {folder.name}: expected at least 2 training clips (*.wav), got {len(train_files)} in {folder / 'train'}. Put the machine's training clips there.")
+        noise_files = tuple(file for file in _wav_files(folder / "supplemental") if NOISE_MARK in file.name)
+        other_files = tuple(file for other in sorted(folder.parent.iterdir()) if other.is_dir() and other != folder for file in _wav_files(other / "train"))
+        return cls(dataset, folder.name, train_files, noise_files, other_files, features, seed)
+
+    def training_digest(self) -> str:
+        """Hex digest of everything but the configuration that shapes a denoiser trained for this machine."""
+        identity = [self.dataset, self.machine_type, self.seed, dataclasses.asdict(self.features), manifest(self.train_files), manifest(self.noise_files)]
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def manifest(files: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """(name, size in bytes, modification time in ns) of each file: what a cached feature or a trained denoiser rests on."""
+    return [(file.name, stat.st_size, stat.st_mtime_ns) for file in files for stat in [Path(file).stat()]]
+
+
+def _wav_files(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(folder.glob("*.wav"))) if folder.is_dir() else ()

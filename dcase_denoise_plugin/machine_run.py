@@ -1,0 +1,103 @@
+"""One machine type with one seed, plain or denoised: its steps through the baseline, their commands and the files they leave."""
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+from dcase_denoise_plugin.errors import DataError, RunError
+from dcase_denoise_plugin.plan import Plan
+
+ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}
+SCORES = ("MSE", "MAHALA")
+STEPS = ("train", *SCORES)
+SPLITS = ("train", "test", "test_rename", "supplemental")
+
+
+@dataclasses.dataclass(frozen=True)
+class MachineRun:
+    """A training and two tests of the baseline; `arm` is "plain" or "denoised"."""
+
+    plan: Plan
+    machine: str
+    seed: int
+    arm: str
+
+    def __str__(self) -> str:
+        return f"{self.machine} seed {self.seed} {self.arm}"
+
+    @property
+    def dataset(self) -> str:
+        """The baseline's own name for the machine's data."""
+        return f"{self.plan.dataset}{self.machine}"
+
+    @property
+    def log(self) -> Path:
+        return self.plan.log_folder / f"{self.dataset}_seed{self.seed}_{self.arm}.log"
+
+    @property
+    def clips(self) -> list[Path]:
+        """Every clip that may shape a result."""
+        return sorted(file for split in SPLITS for file in (self.plan.data_folder / "raw" / self.machine / split).glob("*.wav"))
+
+    @property
+    def sections(self) -> list[int]:
+        """The section numbers in the names of the training clips. Raises DataError if a name has none."""
+        found = set()
+        for clip in (self.plan.data_folder / "raw" / self.machine / "train").glob("*.wav"):
+            number = re.search(r"(?:section|id)_(\d+)", clip.name)
+            if not number:
+                raise DataError(f"{self.machine}: expected section_<number> in the clip's name, got {clip.name} in {clip.parent}. Restore the data set's file names.")
+            found.add(int(number[1]))
+        return sorted(found)
+
+    @property
+    def tag(self) -> str:
+        """What the baseline's scripts add to file names: ``id(0_)`` for section 0."""
+        return f"id({''.join(f'{section}_' for section in self.sections)})"
+
+    def command(self, step: str) -> list[str]:
+        """Arguments of Python for "train", "MSE" or "MAHALA"; the baseline's own scripts give the same up to ``--seed``."""
+        plan = self.plan
+        what = ["--train_only"] if step == "train" else ["--test_only", "--score", step]
+        ours = ["--denoise=true", *plan.overrides.denoise_options()] if self.arm == "denoised" else ["--denoise=false"]
+        mono = ["--mono=True"] if plan.baseline.has_stereo_data else []
+        return ["train.py", f"--dataset={self.dataset}", f"-{plan.mode[0]}", f"-tag={self.tag}", "--use_ids", *map(str, self.sections), *what, f"--seed={self.seed}", *mono,
+                *plan.overrides.options(plan.baseline), f"--export_dir={plan.export_dir(self.arm)}", *ours]
+
+    def folder(self, step: str) -> Path:
+        """Where the baseline puts what the step leaves."""
+        if step == "train":
+            return self.plan.baseline.folder / "models" / "saved_model" / self.plan.export_dir(self.arm)
+        return self.plan.result_folder(f"{self.plan.export_dir(self.arm)}_{step}")
+
+    @property
+    def _suffix(self) -> str:
+        return f"{self.tag}{'_Eval' if self.plan.mode == 'eval' else ''}"
+
+    def receipt(self, step: str) -> Path:
+        """Where the hook leaves the proof that the stage took part."""
+        return self.folder(step) / f"denoise_receipt_{self.dataset}_seed{self.seed}_{self._suffix}.json"
+
+    def record(self, step: str) -> Path:
+        """Where the runner notes that the step is finished."""
+        return self.folder(step) / f"run_{self.dataset}_seed{self.seed}_{self._suffix}.json"
+
+    def roc(self, score: str) -> Path:
+        """Where the baseline writes AUC and pAUC, if it knows the truth."""
+        return self.folder(score) / f"result_{self.dataset}_test_seed{self.seed}_{self._suffix}_roc.csv"
+
+    def outputs(self, step: str) -> list[Path]:
+        """What the step has left: model and score distributions, or CSVs; a denoised step's receipt too.
+
+        Raises
+        ------
+        RunError
+            If there is nothing.
+        """
+        training = f"*_{self.dataset}_{self._suffix}_seed{self.seed}"
+        patterns = (f"{training}.pth", f"{training}_*.pickle") if step == "train" else (f"*_{self.dataset}_*_seed{self.seed}_{self._suffix}*.csv",)
+        found = sorted(file for pattern in patterns for file in self.folder(step).glob(pattern))
+        if not found:
+            raise RunError(f"{self} {step}: expected {'a model' if step == 'train' else 'score CSVs'} from the baseline, got none in {self.folder(step)}. Look at {self.log}.")
+        return found + ([self.receipt(step)] if self.arm == "denoised" else [])

@@ -1,0 +1,173 @@
+"""The registry of denoising methods: unet, identity, spectral_gate, wiener, and yours.
+
+The contract
+------------
+A method is
+
+- a function ``method(array, sample_rate_hz) -> array``, or
+- a class that is built once per machine as ``cls(machine, config)`` (a `Machine` and a `DenoiseConfig`) and whose instances are called the same way.
+
+``array`` is what ``denoise_domain`` says: "waveform": the clip, float32, (samples,), full scale ±1; "mel": its log-mel spectrogram, (n_mels, frames), dB.
+What comes back has the same shape and dtype, and the same absolute level. A method works at full strength and must not draw from a global random
+stream; ``denoise_strength`` is applied to its result by the stage. ``denoise_method`` names it: one of the four above, an entry point of the group
+``dcase_denoise_plugin.methods``, or ``package.module:function``.
+"""
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import scipy.ndimage
+import torch
+
+from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.errors import AudioError, ConfigError
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.spectrogram import Spectrogram
+
+ENTRY_POINTS = "dcase_denoise_plugin.methods"
+LOWEST_GAIN_DB = -20.0
+FLOOR_QUANTILE = 0.1
+GATE_DEVIATIONS = 1.5
+SMOOTHING_HZ, SMOOTHING_S = 250.0, 0.1
+
+
+class Method:
+    """A method ready for one machine: ``method(array, sample_rate_hz) -> array``.
+
+    Attributes
+    ----------
+    digest : hex; changes whenever what the method does may have changed: its weights, or the source file of its code.
+    """
+
+    def __init__(self, function: Callable[[np.ndarray, int], np.ndarray], digest: str):
+        self.function, self.digest = function, digest
+
+    def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+        return self.function(array, sample_rate_hz)
+
+
+def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path | None = None, device: torch.device | str | None = None) -> Method:
+    """The method that ``denoise_method`` names, for this machine.
+
+    Raises
+    ------
+    ConfigError
+        If the name leads to nothing that can be called.
+    CheckpointError
+        If the U-Net's file is missing, damaged or made for something else.
+    """
+    if config.method == "unet":
+        return unet(machine, config, checkpoint_path, device)
+    target = BUILT_IN[config.method] if config.method in BUILT_IN else find(config.method)
+    return Method(target(machine, config) if inspect.isclass(target) else target, source_digest(target))
+
+
+def unet(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None) -> Method:
+    checkpoint = Checkpoint.load(checkpoint_path)
+    checkpoint.require(machine, config, checkpoint_path)
+    denoiser = Denoiser(checkpoint, device, strength=1.0)
+    return Method(denoiser if config.domain == "waveform" else lambda log_mel, sample_rate_hz: denoiser.log_mel(log_mel), denoiser.digest)
+
+
+def identity(array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """Hands the clip over as it is; the run must then equal the plain baseline's."""
+    return array
+
+
+class Filter:
+    """A gain for every row and frame, from levels and noise statistics; the noise is measured on the supplemental clips, else on each clip's quiet moments.
+
+    Raises
+    ------
+    AudioError
+        If a noise clip cannot be read or has another rate than the machine's clips.
+    """
+
+    def __init__(self, machine: Machine, config: DenoiseConfig):
+        _, self.sample_rate_hz = read_wav(machine.train_files[0])
+        self.spectrogram = Spectrogram(machine.features, self.sample_rate_hz, config.domain)
+        self.noise_db = np.concatenate([self._noise_level_db(file) for file in machine.noise_files], axis=-1) if machine.noise_files else None
+
+    def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+        if self.spectrogram.domain == "mel":
+            return array + self.gain_db(array, self._noise_of(array)).astype(array.dtype)
+        wav = torch.from_numpy(array)
+        spec = self.spectrogram.spec(wav)
+        level_db = self.spectrogram.level_db(spec).numpy()
+        mask = torch.from_numpy(10 ** (self.gain_db(level_db, self._noise_of(level_db)).astype(np.float32) / 20))
+        return self.spectrogram.wav(spec * mask, len(wav)).numpy()
+
+    def gain_db(self, level_db: np.ndarray, noise_db: np.ndarray) -> np.ndarray:
+        """Gain for levels (rows, frames) given those of noise alone (rows, noise frames), all in dB -> (rows, frames) dB, at most 0."""
+        raise NotImplementedError
+
+    def smoothed(self, gain: np.ndarray) -> np.ndarray:
+        """Mean over neighbouring rows and frames, against musical noise."""
+        features = self.spectrogram.features
+        rows = round(SMOOTHING_HZ / (self.sample_rate_hz / 2) * len(gain))
+        return scipy.ndimage.uniform_filter(gain, (max(rows, 1), max(round(SMOOTHING_S * self.sample_rate_hz / features.hop_length), 1)), mode="nearest")
+
+    def _noise_of(self, level_db: np.ndarray) -> np.ndarray:
+        if self.noise_db is not None:
+            return self.noise_db
+        quiet = np.argsort(level_db.mean(axis=0))[: max(round(FLOOR_QUANTILE * level_db.shape[1]), 1)]
+        return level_db[:, quiet]
+
+    def _noise_level_db(self, file: Path) -> np.ndarray:
+        wav, sample_rate_hz = read_wav(file)
+        if sample_rate_hz != self.sample_rate_hz:
+            raise AudioError(f"noise clip: expected {self.sample_rate_hz} Hz as in the machine's training clips, got {sample_rate_hz} Hz in {file}. Resample or remove the file.")
+        return self.spectrogram.level_db(self.spectrogram.spec(torch.from_numpy(wav))).numpy()
+
+
+class SpectralGate(Filter):
+    """Lets through what rises 1.5 standard deviations above the noise in its row, and turns down the rest. Source: Sainburg 2020 (noisereduce, stationary)."""
+
+    def gain_db(self, level_db, noise_db):
+        threshold_db = noise_db.mean(axis=-1, keepdims=True) + GATE_DEVIATIONS * noise_db.std(axis=-1, keepdims=True)
+        return LOWEST_GAIN_DB * (1 - self.smoothed((level_db > threshold_db).astype(np.float32)))
+
+
+class Wiener(Filter):
+    """Wiener gain 1 - noise power / power, with the power smoothed over rows and frames. Source: Lim and Oppenheim 1979, eq. 20."""
+
+    def gain_db(self, level_db, noise_db):
+        noise_power = (10 ** (noise_db / 10)).mean(axis=-1, keepdims=True)
+        gain = 1 - noise_power / self.smoothed(10 ** (level_db / 10))
+        return 20 * np.log10(np.maximum(gain, 10 ** (LOWEST_GAIN_DB / 20)))
+
+
+BUILT_IN = {"identity": identity, "spectral_gate": SpectralGate, "wiener": Wiener}
+
+
+def find(name: str) -> Any:
+    """The class or function behind an entry point or ``package.module:function``. Raises ConfigError if there is none."""
+    found = [entry for entry in metadata.entry_points(group=ENTRY_POINTS) if entry.name == name]
+    module_name, _, path = (found[0].value if found else name).partition(":")
+    try:
+        if not path:
+            raise ImportError("no entry point has this name, and a path needs a colon")
+        target = importlib.import_module(module_name)
+        for attribute in path.split("."):
+            target = getattr(target, attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"denoise_method: expected a built-in method, an entry point or package.module:function, got {name!r} ({error}). Correct the name or install its package.") from None
+    if not callable(target):
+        raise ConfigError(f"denoise_method: expected a function or class, got {type(target).__name__} {name!r}. Name something that can be called.")
+    return target
+
+
+def source_digest(target: Any) -> str:
+    """Hex SHA-256 of a callable's name and the source file of its module."""
+    module = inspect.getmodule(target)
+    source = Path(module.__file__).read_bytes() if getattr(module, "__file__", None) else b""
+    return hashlib.sha256(f"{target.__module__}:{getattr(target, '__qualname__', '')}".encode() + source).hexdigest()

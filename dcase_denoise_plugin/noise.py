@@ -1,0 +1,131 @@
+"""Where the added noise comes from, as spectra, and its level below a clip."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, Sequence
+
+import scipy.ndimage
+import torch
+
+from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.clips import Clips, spectrum
+from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.errors import AudioError, DataError
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.spectrogram import Spectrogram
+
+# Noise clips beyond this are left out, evenly; 0.5 GB hold 380 clips of 10 s at 16 kHz.
+MEMORY_BYTES = 2**29
+WHITE_NOISE_S = 200
+FLOOR_QUANTILE = 0.1
+# The floor is smoothed over this many bins (484 Hz at the baseline's settings), so that a machine's tonal lines are not taken for noise.
+FLOOR_BINS = 31
+STEEPEST_DB_PER_OCTAVE = 6.0
+
+
+class NoiseSource(Protocol):
+    def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
+        """Noise for each of the clips with these indices, at any level: (len(clips), bins, frames) complex64."""
+
+
+class Reel:
+    """Noise recordings one after another; a draw is a stretch of it that starts anywhere.
+
+    Parameters
+    ----------
+    spec : (bins, total frames) complex64.
+    """
+
+    def __init__(self, spec: torch.Tensor):
+        self.spec = spec
+
+    @classmethod
+    def from_files(cls, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES) -> Reel:
+        """Reads noise clips of any length. Raises AudioError if one cannot be read or has another sample rate than the machine's clips."""
+        first = read_noise(files[0], spectrogram)
+        kept = max(1, min(len(files), memory_bytes // first.nbytes))
+        chosen = [files[index * len(files) // kept] for index in range(kept)]
+        return cls(torch.cat([read_noise(file, spectrogram).mT for file in chosen]).mT)
+
+    @classmethod
+    def white(cls, spectrogram: Spectrogram, generator: torch.Generator) -> Reel:
+        """White noise, long enough that draws rarely meet."""
+        wav = torch.randn(WHITE_NOISE_S * spectrogram.sample_rate_hz, generator=generator)
+        return cls(spectrum(wav.numpy(), spectrogram))
+
+    def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
+        total = self.spec.shape[-1]
+        starts = torch.randint(total, (len(clips),), generator=generator)
+        places = (starts[:, None] + torch.arange(frames)) % total  # the reel has no end: its first frame follows its last
+        return self.spec.mT[places.to(self.spec.device)].mT
+
+
+class Floor:
+    """Noise with the spectrum of the clip's own noise floor: the level each bin stays above for nine tenths of the time."""
+
+    def __init__(self, clips: Clips, white: Reel):
+        self.white = white
+        self.shapes = torch.stack([noise_floor(clips[index].abs()) for index in range(len(clips))])  # (clips, bins) amplitude
+
+    def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
+        return self.white.draw(clips, frames, generator) * self.shapes[clips][..., None]
+
+
+class Coloured:
+    """Noise that falls by 0 (white) to 6 dB per octave (brown), drawn anew each time."""
+
+    def __init__(self, white: Reel):
+        self.white = white
+
+    def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
+        noise = self.white.draw(clips, frames, generator)
+        slopes_db = STEEPEST_DB_PER_OCTAVE * torch.rand(len(clips), generator=generator)
+        octaves = torch.arange(noise.shape[1]).clamp_min(1).log2()
+        return noise * (10 ** (-slopes_db[:, None] * octaves / 20)).to(noise.device)[..., None]
+
+
+def noise_source(machine: Machine, config: DenoiseConfig, clips: Clips, generator: torch.Generator) -> NoiseSource:
+    """The source that ``denoise_noise_source`` names for this machine.
+
+    Raises
+    ------
+    DataError
+        If that source has no clips.
+    """
+    name = config.noise_source
+    if name == "auto":
+        name = "supplemental" if machine.noise_files else "floor"
+    if name in ("supplemental", "other_machines"):
+        files, where = {"supplemental": (machine.noise_files, "its supplemental folder (names with _noise_)"),
+                        "other_machines": (machine.other_files, "the train folders of the machine types beside it")}[name]
+        if not files:
+            raise DataError(f"denoise_noise_source {name}: expected at least 1 noise clip for machine {machine.machine_type}, got 0 in {where}. "
+                            "Put clips there or choose denoise_noise_source: floor.")
+        return Reel.from_files(files, clips.spectrogram)
+    white = Reel.white(clips.spectrogram, generator)
+    return Floor(clips, white) if name == "floor" else Coloured(white)
+
+
+def noise_floor(magnitude: torch.Tensor) -> torch.Tensor:
+    """(bins, frames) -> (bins,): low quantile over time, median-smoothed over frequency."""
+    floor = magnitude.quantile(FLOOR_QUANTILE, dim=-1).cpu().numpy()
+    return torch.from_numpy(scipy.ndimage.median_filter(floor, FLOOR_BINS, mode="nearest")).to(magnitude.device)
+
+
+def gain_at_snr(clip: torch.Tensor, noise: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
+    """Factor that puts `noise` `snr_db` below `clip`: specs (batch, bins, frames), SNR (batch,) -> (batch,)."""
+    clip_energy, noise_energy = energy(clip), energy(noise)
+    return (clip_energy / noise_energy.clamp_min(torch.finfo(torch.float32).tiny)).sqrt() * 10 ** (-snr_db / 20)
+
+
+def energy(spec: torch.Tensor) -> torch.Tensor:
+    """Energy of the waveforms behind one-sided spectra, up to a constant: (batch, bins, frames) -> (batch,)."""
+    per_bin = (spec.real.square() + spec.imag.square()).sum(-1)
+    return 2 * per_bin.sum(-1) - per_bin[:, 0] - per_bin[:, -1]
+
+
+def read_noise(file: Path, spectrogram: Spectrogram) -> torch.Tensor:
+    wav, sample_rate_hz = read_wav(file)
+    if sample_rate_hz != spectrogram.sample_rate_hz:
+        raise AudioError(f"noise clip: expected {spectrogram.sample_rate_hz} Hz as in the machine's training clips, got {sample_rate_hz} Hz in {file}. Resample or remove the file.")
+    return spectrum(wav, spectrogram)

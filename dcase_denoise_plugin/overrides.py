@@ -1,0 +1,91 @@
+"""Settings of one call: what --yaml and --set say on top of the baseline's ``baseline.yaml``, checked before anything runs."""
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any, Iterable, Mapping
+
+from dcase_denoise_plugin import config
+from dcase_denoise_plugin.baseline_folder import Baseline, read_mapping
+from dcase_denoise_plugin.errors import ConfigError
+
+# What the runner itself says to train.py: setting → what to do instead.
+RUNNERS_OWN = {"dataset": "Use --dataset and --machine.", "dev": "Use -d.", "d": "Use -d.", "eval": "Use -e.", "e": "Use -e.", "seed": "Use --seed.",
+               "denoise": "Use one of the words baseline, denoise, compare.", "score": "Leave it out, both scores are run.",
+               **dict.fromkeys(("use_ids", "tag", "model_name_suffix", "train_only", "test_only", "restart", "checkpoint_path"), "Leave it out.")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Overrides:
+    """Settings of the baseline, and fields of `config.DenoiseConfig`, that this call asks for."""
+
+    baseline: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    denoise: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def options(self, baseline: Baseline) -> list[str]:
+        """The baseline's settings as options of its ``train.py``."""
+        return [part for key, value in self.baseline.items() for part in _as_option(baseline.option(key), value)]
+
+    def denoise_options(self) -> list[str]:
+        """The denoise keys as options of the baseline's ``train.py``."""
+        keys = {config.option_name(field): self.denoise[field.name] for field in config.field_names().values() if field.name in self.denoise}
+        return [part for key, value in keys.items() for part in _as_option(f"--{key}", value)]
+
+
+def read_overrides(yaml_file: Path | None, assignments: Iterable[str], baseline: Baseline) -> Overrides:
+    """Reads --yaml FILE and each --set key=value, which wins.
+
+    Raises
+    ------
+    ConfigError
+        If the file is no mapping, an assignment has no ``=``, a key is unknown to baseline and plugin alike, or it is the runner's own.
+    """
+    asked = {str(key).lstrip("-"): value for key, value in read_mapping(yaml_file, ConfigError).items()} if yaml_file else {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip("- "):
+            raise ConfigError(f"--set: expected key=value, got {assignment!r}. Write it as --set epochs=2.")
+        asked[key.strip("- ")] = _parsed(text)
+    for key in asked.keys() & RUNNERS_OWN.keys():
+        raise ConfigError(f"{key}: expected a setting that is the same for all runs, got one that the runner sets in --set or --yaml. {RUNNERS_OWN[key]}")
+    denoise = config.from_keys({key: value for key, value in asked.items() if key.startswith(config.PREFIX)}, "--set or --yaml")
+    ours = {key: value for key, value in asked.items() if not key.startswith(config.PREFIX)}
+    for key in ours:
+        baseline.option(key)
+    return Overrides(ours, {name: _from_here(name, value) for name, value in denoise.items()})
+
+
+def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str, environment: Mapping[str, str] = os.environ) -> tuple[Overrides, config.DenoiseConfig]:
+    """The stage's configuration in the denoised runs, and the overrides that lead there: with `fallback_preset` if nobody names a preset.
+
+    Raises
+    ------
+    ConfigError
+        If a key in ``baseline.yaml``, the preset or the overrides is unknown or out of range, or a user's method cannot be imported.
+    """
+    written = config.from_keys({key: value for key, value in baseline.settings.items() if key.startswith(config.PREFIX)}, str(baseline.folder / "baseline.yaml"))
+    if not (overrides.denoise.get("preset") or written.get("preset") or environment.get(config.PRESET_VARIABLE)):
+        overrides = dataclasses.replace(overrides, denoise={**overrides.denoise, "preset": fallback_preset})
+    if str(written.get("preset", "")).endswith((".yaml", ".yml")):
+        written["preset"] = str(baseline.folder / written["preset"])
+    resolved = config.resolve({**written, **overrides.denoise, "denoise": True}, environment)
+    if resolved.method not in config.BUILT_IN_METHODS:
+        from dcase_denoise_plugin import methods  # imports torch
+
+        methods.find(resolved.method)
+    return overrides, resolved
+
+
+def _as_option(option: str, value: Any) -> list[str]:
+    return [option, *map(str, value)] if isinstance(value, list) else [f"{option}={value}"]
+
+
+def _parsed(text: str) -> Any:
+    return [part.strip() for part in text[1:-1].split(",")] if text.startswith("[") and text.endswith("]") else text
+
+
+def _from_here(name: str, value: Any) -> Any:
+    """A path relative to the caller's folder made absolute, for a run that starts in the baseline's."""
+    is_path = name == "checkpoint" and value or name == "preset" and Path(value).suffix in (".yaml", ".yml")
+    return str(Path(value).absolute()) if is_path else value

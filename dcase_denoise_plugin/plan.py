@@ -1,0 +1,75 @@
+"""What all runs of one call share: the baseline, the data set, the settings, and the folders that keep plain and denoised results apart."""
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Iterable, Mapping
+
+from dcase_denoise_plugin.baseline_folder import Baseline
+from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.errors import DataError
+from dcase_denoise_plugin.overrides import Overrides
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """One call.
+
+    Attributes
+    ----------
+    dataset : the data set's name without the machine type, such as DCASE2025T2.
+    mode : "dev" or "eval" data.
+    config : the stage's configuration in the denoised runs.
+    """
+
+    baseline: Baseline
+    dataset: str
+    mode: str
+    overrides: Overrides
+    config: DenoiseConfig
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The baseline's settings in effect."""
+        return {**self.baseline.settings, **self.overrides.baseline}
+
+    @property
+    def data_folder(self) -> Path:
+        """The folder of ``raw/<machine>`` and the baseline's ``processed/<machine>``."""
+        return self.baseline.folder / str(self.settings.get("dataset_directory", "data")) / self.dataset.lower() / f"{self.mode}_data"
+
+    def export_dir(self, arm: str) -> str:
+        """The name that keeps the files of plain and denoised runs apart."""
+        return f"{self.settings.get('export_dir', '')}{'_denoise' if arm == 'denoised' else ''}"
+
+    def result_folder(self, name: str) -> Path:
+        """Where the baseline puts results, under ``name`` (an `export_dir` and a score)."""
+        return self.baseline.folder / str(self.settings.get("result_directory", "results")) / f"{self.mode}_data" / name
+
+    @property
+    def summary_folder(self) -> Path:
+        """Where the summary over plain and denoised results goes."""
+        return self.result_folder(f"{self.export_dir('plain')}_compare") / "summarize" / self.dataset
+
+    @property
+    def log_folder(self) -> Path:
+        return self.baseline.folder / "logs" / "run_all"
+
+    def machines(self, asked: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The machine types to run, and those of the data set that have no clips.
+
+        Raises
+        ------
+        DataError
+            If a machine type that was asked for is unknown or has no clips, or if none has any.
+        """
+        raw = self.data_folder / "raw"
+        listed = self.baseline.machine_types(self.dataset, self.mode) or sorted(folder.name for folder in raw.glob("*") if folder.is_dir())
+        present = [machine for machine in listed if any((raw / machine / "train").glob("*.wav"))]
+        for machine in asked:
+            if machine not in listed:
+                raise DataError(f"--machine: expected one of {', '.join(listed)}, got {machine!r} for {self.dataset} {self.mode} data. Correct the name.")
+            if machine not in present:
+                raise DataError(f"--machine {machine}: expected its training clips (*.wav), got none in {raw / machine / 'train'}. Put the machine's clips there.")
+        if not present:
+            raise DataError(f"{self.dataset} {self.mode} data: expected the clips of at least one machine type, got none in {raw}. Put the data set there, as {raw}/<machine>/train/*.wav.")
+        return [machine for machine in present if not asked or machine in asked], [machine for machine in listed if machine not in present]

@@ -1,0 +1,115 @@
+"""The baseline's AUCs, plain against denoised: read from its CSVs, averaged over seeds, as a table for the screen and as CSV."""
+from __future__ import annotations
+
+import csv
+import dataclasses
+import statistics
+from pathlib import Path
+from typing import Iterable
+
+from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.machine_run import MachineRun
+
+# Columns of the baseline's _roc.csv → as in the table. Data sets before 2022 have no domains.
+METRICS = {"AUC": "AUC", "AUC (source)": "AUC src", "AUC (target)": "AUC tgt", "pAUC": "pAUC"}
+OVERALL = "harmonic mean"
+DIFFERENCE = "difference"
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """AUCs under one score, in percent.
+
+    Attributes
+    ----------
+    values : (machine type, arm, metric) → one value a seed. Arms are those run, and "difference" (denoised less plain, seed by seed) if
+        both are. The machine type `OVERALL` with the metric "" holds the official score: the harmonic mean of all metrics of all machine types.
+    """
+
+    score: str
+    machines: tuple[str, ...]
+    arms: tuple[str, ...]
+    metrics: tuple[str, ...]
+    values: dict[tuple[str, str, str], list[float]]
+
+    @classmethod
+    def read(cls, runs: Iterable[MachineRun], score: str) -> Comparison:
+        """Reads the ``_roc.csv`` of every run; a machine type counts only if all its arms and seeds are among `runs`.
+
+        Raises
+        ------
+        RunError
+            If a CSV is missing or is not the baseline's.
+        """
+        found = {(run.machine, run.arm, run.seed): read_roc(run.roc(score)) for run in runs}
+        machines, arms, seeds = (tuple(dict.fromkeys(column)) for column in zip(*found))
+        machines = tuple(machine for machine in machines if all((machine, arm, seed) in found for arm in arms for seed in seeds))
+        metrics = tuple(metric for metric in METRICS if all(metric in row for row in found.values()))
+        values = {(machine, arm, metric): [found[machine, arm, seed][metric] for seed in seeds] for machine in machines for arm in arms for metric in metrics}
+        for arm in arms if machines else ():
+            by_seed = zip(*(values[machine, arm, metric] for machine in machines for metric in metrics))
+            values[OVERALL, arm, ""] = [statistics.harmonic_mean(seed_values) for seed_values in by_seed]
+        if arms == ("plain", "denoised"):
+            for machine, arm, metric in [key for key in values if key[1] == "plain"]:
+                values[machine, DIFFERENCE, metric] = [after - before for before, after in zip(values[machine, arm, metric], values[machine, "denoised", metric])]
+            arms += (DIFFERENCE,)
+        return cls(score, machines, arms, metrics, values)
+
+    def table(self, title: str) -> str:
+        """The comparison as text, within 100 columns for the data sets there are."""
+        short = [METRICS[metric] for metric in self.metrics]
+        rows = [["machine", *(name for _ in self.arms for name in short)]]
+        rows += [[machine, *(self._cell(machine, arm, metric) for arm in self.arms for metric in self.metrics)] for machine in self.machines]
+        rows += [[OVERALL, *(cell for arm in self.arms for cell in (self._cell(OVERALL, arm, ""), *[""] * (len(short) - 1)))]]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        lines = [self._line(row, widths) for row in rows]
+        groups = [" ".join(" " * width for width in widths[1 + i * len(short):1 + (i + 1) * len(short)]) for i in range(len(self.arms))]
+        heading = " " * widths[0] + "".join(f"  {arm:<{len(group)}}" for arm, group in zip(self.arms, groups))
+        return "\n".join([f"{title}, {self.score}: percent, {self._seeds()}", heading.rstrip(), *lines])
+
+    def rows(self) -> list[list]:
+        """Rows for a CSV: score, machine, arm, metric, mean, standard deviation (empty for one seed), number of seeds."""
+        return [[self.score, machine, arm, metric or OVERALL, statistics.mean(values), statistics.stdev(values) if len(values) > 1 else "", len(values)]
+                for (machine, arm, metric), values in self.values.items()]
+
+    def _cell(self, machine: str, arm: str, metric: str) -> str:
+        values = self.values[machine, arm, metric]
+        sign = "+" if arm == DIFFERENCE else ""
+        spread = f"±{statistics.stdev(values):.1f}" if len(values) > 1 else ""
+        return f"{statistics.mean(values):{sign}.1f}{spread}"
+
+    def _line(self, row: list[str], widths: list[int]) -> str:
+        cells = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:])]
+        groups = [" ".join(cells[i:i + len(self.metrics)]) for i in range(0, len(cells), len(self.metrics))]
+        return "  ".join([f"{row[0]:<{widths[0]}}", *groups]).rstrip()
+
+    def _seeds(self) -> str:
+        count = len(next(iter(self.values.values()), []))
+        return f"mean of {count} seeds ± standard deviation" if count > 1 else "one seed (seeds differ by up to 3 points)"
+
+
+def read_roc(path: Path) -> dict[str, float]:
+    """AUC and pAUC in percent from one of the baseline's ``_roc.csv``: the harmonic mean over the machine's sections.
+
+    Raises
+    ------
+    RunError
+        If it is missing or has no such row.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            row = next(row for row in csv.DictReader(file) if row["section"] == "harmonic mean")
+            return {metric: 100 * float(row[metric]) for metric in METRICS if metric in row}
+    except (OSError, StopIteration, KeyError, ValueError) as error:
+        raise RunError(f"result: expected AUC and pAUC from the baseline's test, got {error!r} in {path}. Remove the file and run again.") from None
+
+
+def write_rows(path: Path, comparisons: Iterable[Comparison]) -> None:
+    """Writes all comparisons into one CSV; aside first."""
+    aside = path.with_name(f".{path.name}.partial")
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    with open(aside, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["score", "machine", "arm", "metric", "mean", "standard deviation", "seeds"])
+        writer.writerows(row for comparison in comparisons for row in comparison.rows())
+    aside.replace(path)

@@ -1,0 +1,108 @@
+"""What is noted of a finished step, so that it is not done again and a result cannot pass for another one."""
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from dcase_denoise_plugin import __version__
+from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX
+from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.machine import manifest
+from dcase_denoise_plugin.machine_run import MachineRun
+
+RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
+
+
+def is_finished(run: MachineRun, step: str) -> bool:
+    """Whether the step was finished as it is wanted now, and its files are still those."""
+    try:
+        record = json.loads(run.record(step).read_text(encoding="utf-8"))
+        return record["wanted"] == wanted(run, step) and record["files"] == _digests(run, step)
+    except (OSError, ValueError, KeyError, RunError):
+        return False
+
+
+def write_record(run: MachineRun, step: str) -> None:
+    """Notes a step that has ended well; aside first, so that a record that is there is whole.
+
+    Raises
+    ------
+    RunError
+        If the step left nothing, or a denoised step has no valid receipt.
+    """
+    content = {"files": _digests(run, step), "stage_digest": check_receipt(run, step) if run.arm == "denoised" else None, "wanted": wanted(run, step)}
+    path = run.record(step)
+    aside = path.with_name(f".{path.name}.partial")
+    aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    aside.replace(path)
+
+
+def wanted(run: MachineRun, step: str) -> dict[str, Any]:
+    """Everything that shapes what the step leaves, as JSON."""
+    plan = run.plan
+    settings = {key: value for key, value in plan.settings.items() if not key.startswith(PREFIX)}
+    content = {"command": run.command(step), "settings": settings, "baseline_code": plan.baseline.code_digest(), "clips": _digest(manifest(run.clips)),
+               "versions": {name: metadata.version(name) for name in RECORDED_LIBRARIES}}
+    if run.arm == "denoised":
+        content["stage"] = plan.config.as_keys()
+        content["versions"]["dcase_denoise_plugin"] = __version__
+        content["checkpoint"] = _file_digest(plan.baseline.folder / plan.config.checkpoint) if plan.config.checkpoint else None
+        content["method"] = _own_method_digest(plan.config.method)
+    if step != "train":
+        content["trained"] = _digests(run, "train")
+    return json.loads(json.dumps(content, default=str))
+
+
+def check_receipt(run: MachineRun, step: str) -> str:
+    """The digest of the stage that took part in a denoised step.
+
+    Raises
+    ------
+    RunError
+        If the hook left no receipt, or one of another configuration, or a test went through another denoiser than the training.
+    """
+    receipt, path = read_receipt(run, step), run.receipt(step)
+    asked = {key: value for key, value in run.plan.config.as_keys().items() if key != f"{PREFIX}_preset"}
+    other = sorted(key for key in asked if receipt["config"].get(key) != asked[key])
+    if other:
+        raise RunError(f"{run} {step}: expected a run with the settings asked for, got other values of {', '.join(other)} in {path}. Look at {run.log}; its results are not reported.")
+    if step != "train" and receipt["stage_digest"] != read_receipt(run, "train")["stage_digest"]:
+        raise RunError(f"{run} {step}: expected the denoiser of the training run, got another one in {path}. Remove {run.record('train')} and run again.")
+    return receipt["stage_digest"]
+
+
+def read_receipt(run: MachineRun, step: str) -> dict[str, Any]:
+    """What the hook noted of a denoised step. Raises RunError if it noted nothing."""
+    path = run.receipt(step)
+    try:
+        receipt = json.loads(path.read_text(encoding="utf-8"))
+        return {**receipt, "config": dict(receipt["config"]), "stage_digest": str(receipt["stage_digest"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{run} {step}: expected the denoising stage's receipt, got {error!r} in {path}. The run did not denoise; try dcase-denoise doctor, and look at {run.log}.") from None
+
+
+def _own_method_digest(method: str) -> str | None:
+    """The digest of the source of a user's method, which may change under the same name."""
+    if method in BUILT_IN_METHODS:
+        return None
+    from dcase_denoise_plugin import methods
+
+    return methods.source_digest(methods.find(method))
+
+
+def _digests(run: MachineRun, step: str) -> dict[str, str]:
+    return {file.name: _file_digest(file) for file in run.outputs(step)}
+
+
+def _file_digest(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return "missing"
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,165 @@
+"""Runs the baseline for every machine type, seed and arm: side by side if asked, each step once, and whatever happens to one leaves the others alone."""
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Callable, Iterable, Mapping
+
+from dcase_denoise_plugin.config import PRESET_VARIABLE
+from dcase_denoise_plugin.errors import DenoiseError, RunError
+from dcase_denoise_plugin.machine_run import STEPS, MachineRun
+from dcase_denoise_plugin.plain_features import check_fresh
+from dcase_denoise_plugin.run_record import is_finished, write_record
+
+GRACE_S = 5.0
+
+
+def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = print) -> dict[MachineRun, DenoiseError]:
+    """Brings all `runs` to their end, `jobs` at a time, and returns those that failed, with the reason.
+
+    Ctrl-C (KeyboardInterrupt) ends the baseline's processes and is passed on; a step cut short is not noted as finished.
+    """
+    runs = list(runs)
+    progress, children, environment = _Progress(len(runs) * len(STEPS), say), _Children(), child_environment(jobs)
+
+    def attempt(run: MachineRun) -> DenoiseError | None:
+        try:
+            _run_steps(run, children, environment, progress)
+        except DenoiseError as error:
+            progress.say(f"{run} FAILED: {error}")
+            return error
+
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = {run: pool.submit(attempt, run) for run in runs}
+        try:
+            return {run: future.result() for run, future in waiting.items() if future.result()}
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            children.end()
+            raise
+
+
+def child_environment(jobs: int = 1, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of the baseline's processes: the hook on PYTHONPATH, this Python first on PATH.
+
+    One job at a time leaves the thread counts alone, so that the plain CSVs are byte for byte the user's own. Several jobs share the cores:
+    with default thread counts, two trainings on two cores run 30 times slower.
+
+    Raises
+    ------
+    RunError
+        If the hook is not installed beside the package.
+    """
+    hook = find_spec("baseline_patches")
+    if hook is None:
+        raise RunError("installation: expected the package baseline_patches beside dcase_denoise_plugin, got none. Install the plugin again.")
+    first = {"PYTHONPATH": next(iter(hook.submodule_search_locations)), "PATH": str(Path(sys.executable).parent)}
+    child = {**environment, "PYTHONUNBUFFERED": "1", **{name: os.pathsep.join(filter(None, [entry, environment.get(name)])) for name, entry in first.items()}}
+    if environment.get(PRESET_VARIABLE, "").endswith((".yaml", ".yml")):
+        child[PRESET_VARIABLE] = str(Path(environment[PRESET_VARIABLE]).absolute())
+    if jobs > 1:
+        child["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
+    return child
+
+
+def _run_steps(run: MachineRun, children: _Children, environment: Mapping[str, str], progress: _Progress) -> None:
+    with _own_log(run) as log:
+        for step in STEPS:
+            if is_finished(run, step):
+                progress.step(f"{run} {step}: finished before")
+                continue
+            if step == "train":
+                log.truncate(0)
+                progress.say(f"{run} starts; its log is {run.log}")
+            start = time.monotonic()
+            _run_step(run, step, log, children, environment)
+            progress.step(f"{run} {step}: {time.monotonic() - start:.0f} s")
+
+
+def _run_step(run, step, log, children, environment):
+    if run.arm == "plain":
+        check_fresh(run.plan.data_folder / "raw" / run.machine, run.plan.data_folder / "processed" / run.machine)
+    # A receipt that an earlier run left must not vouch for this one.
+    run.receipt(step).unlink(missing_ok=True)
+    start = log.seek(0, os.SEEK_END)
+    status = children.run([sys.executable, *run.command(step)], cwd=run.plan.baseline.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+    if status:
+        raise RunError(f"{run} {step}: expected the baseline's train.py to end well, got exit status {status} in {run.log}. {_last_words(run.log, start)}")
+    write_record(run, step)
+
+
+def _last_words(log: Path, start: int) -> str:
+    """The hook's own error if it wrote one after byte `start`, else the last line."""
+    lines = [line.strip() for line in log.read_bytes()[start:].decode(errors="replace").splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith("dcase-denoise:")]
+    return (ours or lines or ["It said nothing."])[-1]
+
+
+@contextlib.contextmanager
+def _own_log(run: MachineRun):
+    """The run's log, locked. The baseline's process inherits the lock, so it outlives a runner that was killed."""
+    run.log.parent.mkdir(parents=True, exist_ok=True)
+    with open(run.log, "ab") as log:
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{run}: expected to be the only one at it, got another process that writes {run.log}. Wait for it or end it.") from None
+        yield log
+
+
+class _Progress:
+    """One line for each finished step, from any thread."""
+
+    def __init__(self, steps: int, say: Callable[[str], None]):
+        self.steps, self.done, self._say, self._lock = steps, 0, say, threading.Lock()
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            self._say(text)
+
+    def step(self, text: str) -> None:
+        with self._lock:
+            self.done += 1
+            self._say(f"[{self.done}/{self.steps}] {text}")
+
+
+class _Children:
+    """The baseline's processes, each the head of a process group of its own, so that `end` reaches what they started too."""
+
+    def __init__(self):
+        self._alive: set[subprocess.Popen] = set()
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def run(self, command: list[str], **options) -> int:
+        """Runs `command` to its end and returns its exit status."""
+        with self._lock:
+            if self._ended:
+                return -signal.SIGTERM
+            child = subprocess.Popen(command, start_new_session=True, **options)
+            self._alive.add(child)
+        try:
+            return child.wait()
+        finally:
+            with self._lock:
+                self._alive.discard(child)
+
+    def end(self) -> None:
+        """Ends all of them, the hard way after a few seconds, and lets none start after."""
+        with self._lock:
+            self._ended = True
+            alive = list(self._alive)
+        for how, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, None)):
+            for child in alive:
+                with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    os.killpg(child.pid, how)
+                    child.wait(patience_s)

@@ -1,0 +1,154 @@
+"""Waveform <-> complex STFT <-> levels in dB <-> the image the U-Net sees; every step with its way back where there is one."""
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+
+import librosa
+import scipy.signal
+import torch
+import torch.nn.functional as F
+
+from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.errors import ConfigError
+
+# The baseline clamps mel energies at the float64 epsilon before its logarithm (-156.5 dB).
+LOWEST_POWER = sys.float_info.epsilon
+# One image spans at most this many frames per pixel; 1.6 covers a 12 s clip (376 frames) with 256 pixels, as published. Longer clips become tiles.
+FRAMES_PER_PIXEL = 1.6
+
+
+class Spectrogram:
+    """The baseline's STFT with its inverse, and the levels in dB of one domain.
+
+    Parameters
+    ----------
+    features : the baseline's STFT and mel settings.
+    sample_rate_hz : rate of every waveform passed in.
+    domain : "waveform" (rows are the n_fft // 2 + 1 STFT bins) or "mel" (rows are the n_mels bands).
+
+    Raises
+    ------
+    ConfigError
+        If hop and window length allow no inverse STFT.
+    """
+
+    def __init__(self, features: FeatureSettings, sample_rate_hz: int, domain: str, device: torch.device | str = "cpu"):
+        self.features, self.sample_rate_hz, self.domain = features, sample_rate_hz, domain
+        self.win_length = features.win_length or features.n_fft
+        if not scipy.signal.check_NOLA("hann", self.win_length, max(self.win_length - features.hop_length, 0)):
+            raise ConfigError(f"hop_length: expected less than win_length ({self.win_length}), got {features.hop_length} in the baseline's keys. Choose a smaller hop, so that the STFT can be inverted.")
+        self.window = torch.hann_window(self.win_length, device=device)
+        filters = librosa.filters.mel(sr=sample_rate_hz, n_fft=features.n_fft, n_mels=features.n_mels, fmin=features.fmin, fmax=features.fmax)
+        self.filters = torch.from_numpy(filters).to(device)
+        self.rows = features.n_mels if domain == "mel" else features.n_fft // 2 + 1
+
+    def spec(self, wav: torch.Tensor) -> torch.Tensor:
+        """Complex STFT as librosa 0.11 computes it: hann, centred, zero-padded. (..., samples) float32 -> (..., bins, frames) complex64."""
+        spec = torch.stft(wav.reshape(-1, wav.shape[-1]), self.features.n_fft, self.features.hop_length, self.win_length, self.window,
+                          center=True, pad_mode="constant", return_complex=True)
+        return spec.reshape(*wav.shape[:-1], *spec.shape[-2:])
+
+    def wav(self, spec: torch.Tensor, samples: int) -> torch.Tensor:
+        """Inverse of `spec`. (..., bins, frames) complex64 -> (..., samples) float32."""
+        wav = torch.istft(spec.reshape(-1, *spec.shape[-2:]), self.features.n_fft, self.features.hop_length, self.win_length, self.window, center=True, length=samples)
+        return wav.reshape(*spec.shape[:-2], samples)
+
+    def level_db(self, spec: torch.Tensor) -> torch.Tensor:
+        """Levels of the domain: of each STFT bin, or the baseline's log-mel. (..., bins, frames) complex -> (..., rows, frames) dB."""
+        power = spec.real.square() + spec.imag.square()
+        if self.domain == "waveform":
+            return 10 * power.clamp_min(LOWEST_POWER).log10()
+        if self.features.power != 2:
+            power = power.pow(self.features.power / 2)
+        return 20 / self.features.power * (self.filters @ power).clamp_min(LOWEST_POWER).log10()
+
+    def bin_gain_db(self, gain_db: torch.Tensor) -> torch.Tensor:
+        """Gains of the domain's rows spread over the STFT bins. (..., rows, frames) dB -> (..., bins, frames) dB."""
+        return self._row_shares() @ gain_db if self.domain == "mel" else gain_db
+
+    def _row_shares(self) -> torch.Tensor:
+        """(bins, n_mels), rows sum to 1: each bin takes the gain of the bands that overlap it, else of the nearest band."""
+        weights = self.filters.mT
+        peaks = self.filters.argmax(-1)
+        nearest = (torch.arange(weights.shape[0], device=weights.device)[:, None] - peaks).abs().argmin(-1)
+        weights = torch.where(weights.sum(-1, keepdim=True) > 0, weights, F.one_hot(nearest, weights.shape[1]).to(weights.dtype))
+        return weights / weights.sum(-1, keepdim=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaling:
+    """Training-set statistics that bring levels to the U-Net's range and back; never those of a single clip, which would erase its absolute level.
+
+    Attributes
+    ----------
+    mean_db : (rows, 1) float32, mean level of each row over the training clips.
+    std_db : one standard deviation around `mean_db` for all rows, in dB.
+    """
+
+    mean_db: torch.Tensor
+    std_db: float
+
+    def scaled(self, level_db: torch.Tensor) -> torch.Tensor:
+        return (level_db - self.mean_db) / self.std_db
+
+    def level_db(self, scaled: torch.Tensor) -> torch.Tensor:
+        return scaled * self.std_db + self.mean_db
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFormat:
+    """How a picture of any number of frames becomes square images of `size` pixels, and comes back.
+
+    Attributes
+    ----------
+    size : side of the image; 0 keeps the native size, padded to a multiple of `multiple`.
+    multiple : the U-Net takes sides that are multiples of this.
+    tile_frames : frames that one image spans, the same in training and afterwards, so that the U-Net sees one time scale.
+    """
+
+    size: int
+    multiple: int
+    tile_frames: int
+
+    @classmethod
+    def for_clips(cls, image_size: int, depth: int, clip_frames: int) -> ImageFormat:
+        """The format for training clips of `clip_frames` frames: a whole clip an image, as published, as long as it is not squeezed too much."""
+        return cls(image_size, 2**depth, min(clip_frames, round(FRAMES_PER_PIXEL * image_size)) if image_size else clip_frames)
+
+    def image(self, picture: torch.Tensor) -> torch.Tensor:
+        """(batch, rows, tile_frames) -> (batch, 1, size, size), or padded to native size."""
+        picture = picture[:, None]
+        if self.size:
+            return F.interpolate(picture, (self.size, self.size), mode="bilinear")
+        return F.pad(picture, (0, -picture.shape[-1] % self.multiple, 0, -picture.shape[-2] % self.multiple), mode="replicate")
+
+    def picture(self, image: torch.Tensor, rows: int) -> torch.Tensor:
+        """Way back of `image`: (batch, 1, height, width) -> (batch, rows, tile_frames)."""
+        if self.size:
+            return F.interpolate(image, (rows, self.tile_frames), mode="bilinear")[:, 0]
+        return image[:, 0, :rows, : self.tile_frames]
+
+    def tiles(self, picture: torch.Tensor) -> torch.Tensor:
+        """Cuts (rows, frames) into overlapping (tiles, rows, tile_frames); a shorter picture is padded with its last frame."""
+        if picture.shape[-1] < self.tile_frames:
+            return F.pad(picture[None], (0, self.tile_frames - picture.shape[-1]), mode="replicate")
+        return torch.stack([picture[:, start : start + self.tile_frames] for start in self._starts(picture.shape[-1])])
+
+    def join(self, tiles: torch.Tensor, frames: int) -> torch.Tensor:
+        """Way back of `tiles`: cross-fades (tiles, rows, tile_frames) into (rows, frames)."""
+        if len(tiles) == 1:
+            return tiles[0, :, :frames]
+        ramp = torch.arange(1, self.tile_frames + 1, device=tiles.device, dtype=tiles.dtype)
+        fade = torch.minimum(ramp, ramp.flip(0))
+        joined, weight = tiles.new_zeros(tiles.shape[1], frames), tiles.new_zeros(frames)
+        for start, tile in zip(self._starts(frames), tiles):
+            joined[:, start : start + self.tile_frames] += tile * fade
+            weight[start : start + self.tile_frames] += fade
+        return joined / weight
+
+    def _starts(self, frames: int) -> list[int]:
+        """First frames of tiles that cover `frames` evenly, each overlapping the next by at least an eighth."""
+        count = max(1, math.ceil((frames / self.tile_frames - 1) / (7 / 8)) + 1)
+        return [round(index * (frames - self.tile_frames) / max(count - 1, 1)) for index in range(count)]

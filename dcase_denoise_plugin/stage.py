@@ -1,0 +1,137 @@
+"""The denoising stage of one machine type: gets its denoiser (training it when it is missing), denoises clip by clip, keeps account."""
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dcase_denoise_plugin.audio import check_file, check_wav
+from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
+from dcase_denoise_plugin.machine import Machine, manifest
+from dcase_denoise_plugin.methods import build_method
+from dcase_denoise_plugin.random_streams import untouched_random_streams
+from dcase_denoise_plugin.training import train_denoiser
+
+CHECKPOINT_FOLDER = Path("models/checkpoint/denoiser")
+
+
+class Stage:
+    """Serves the clips of one machine type to the baseline's loader.
+
+    Parameters
+    ----------
+    machine : the clips that may train the denoiser.
+    config : the resolved configuration.
+    device : where the U-Net trains and runs.
+    folder : where trained denoisers are kept, one subfolder each.
+    train_command : what to run when a denoiser is missing and may not be trained now; None allows training.
+    """
+
+    def __init__(self, machine: Machine, config: DenoiseConfig, device: torch.device, folder: Path = CHECKPOINT_FOLDER, train_command: str | None = None):
+        self.machine, self.config, self.device = machine, config, device
+        self.checkpoint = Path(config.checkpoint) if config.checkpoint else folder / self._name() / "denoiser.pt"
+        self.seconds = 0.0
+        self.clips = 0
+        self._samples_per_clip: dict[int, Path] = {}
+        with self._at_work():
+            if config.method == "unet" and not self.checkpoint.is_file():
+                self._train(train_command)
+            self._method = build_method(machine, config, self.checkpoint, device)
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of everything that shapes what the stage hands over: configuration and method (weights included)."""
+        return _digest([self.config.digest(), self._method.digest])
+
+    @property
+    def method_digest(self) -> str:
+        """Hex digest of the method alone: the trained weights, or a user's source."""
+        return self._method.digest
+
+    def feature_digest(self, files: list[Path], settings: dict[str, Any]) -> str:
+        """Hex digest of the features of `files` under the baseline's `settings`: the name of their own cache folder."""
+        return _digest([self.digest, manifest(files), {name: str(value) for name, value in settings.items()}])
+
+    def check_clip(self, loaded: tuple[np.ndarray, int] | None, path: str) -> tuple[np.ndarray, int]:
+        """What the baseline's `file_load` returned for `path`, if it can be scored.
+
+        Raises
+        ------
+        AudioError
+            If the clip is unreadable, truncated, not mono, silent, not finite, too short, or of another length than the machine's other clips.
+        """
+        check_file(path)
+        if loaded is None:
+            raise AudioError(f"clip: expected a readable wav file, got one that the baseline cannot load in {path}. Replace or remove the file.")
+        wav, sample_rate_hz = loaded
+        check_wav(wav, sample_rate_hz, path)
+        self._samples_per_clip.setdefault(len(wav), Path(path))
+        if len(self._samples_per_clip) > 1:
+            (expected, first), (found, _) = self._samples_per_clip.items()
+            raise AudioError(f"clip: expected {expected} samples as in {first.name}, got {found} in {path}. The baseline needs clips of one length; trim or remove the file.")
+        return wav, sample_rate_hz
+
+    def denoise_wav(self, wav: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
+        """The clip after the stage: float32 (samples,), full scale ±1, same length and level."""
+        return self._denoise(wav, sample_rate_hz, path)
+
+    def denoise_log_mel(self, log_mel: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
+        """The log-mel spectrogram after the stage: (n_mels, frames) dB, same dtype."""
+        return self._denoise(log_mel, sample_rate_hz, path)
+
+    def receipt(self) -> dict[str, Any]:
+        """What the stage did, for the JSON beside the baseline's CSVs."""
+        return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
+                "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
+                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None}
+
+    def _denoise(self, noisy: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
+        with self._at_work():
+            self.clips += 1
+            if self.config.strength == 0.0:
+                return noisy
+            denoised = np.asarray(self._method(noisy, sample_rate_hz))
+        if denoised.shape != noisy.shape or denoised.dtype != noisy.dtype:
+            raise DenoiseError(f"denoise_method {self.config.method}: expected {noisy.dtype} of shape {noisy.shape} back, got {denoised.dtype} {denoised.shape} for {path}. Correct the method.")
+        if not np.isfinite(denoised).all():
+            raise DenoiseError(f"denoise_method {self.config.method}: expected finite values back, got NaN or infinity for {path}. Train the denoiser again or correct the method.")
+        if self.config.strength == 1.0:
+            return denoised
+        return (noisy - self.config.strength * (noisy - denoised)).astype(noisy.dtype)
+
+    def _name(self) -> str:
+        rests_on = [self.config.weights_digest(), self.machine.training_digest()]
+        if self.config.noise_source == "other_machines":
+            rests_on.append(manifest(self.machine.other_files))
+        return f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}_{_digest(rests_on)[:16]}"
+
+    def _train(self, train_command: str | None) -> None:
+        if self.config.checkpoint:
+            raise CheckpointError(f"denoise_checkpoint: expected a trained denoiser, got no file at {self.checkpoint}. Correct the path or leave the key out.")
+        if train_command is not None:
+            raise CheckpointError(f"denoiser of {self.machine.machine_type}: expected one trained with these settings and clips, got none at {self.checkpoint}. Train it first: {train_command}")
+        train_denoiser(self.machine, self.config, self.checkpoint, self.device)
+
+    @contextlib.contextmanager
+    def _at_work(self):
+        """Counts the time, keeps the random streams and the thread count as the baseline left them."""
+        start, threads = time.perf_counter(), torch.get_num_threads()
+        if self.config.threads:
+            torch.set_num_threads(self.config.threads)
+        try:
+            with untouched_random_streams():
+                yield
+        finally:
+            torch.set_num_threads(threads)
+            self.seconds += time.perf_counter() - start
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

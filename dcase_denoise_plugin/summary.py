@@ -1,0 +1,60 @@
+"""The end of a call: the baseline's own summary over plain and denoised results, our table, and where every file lies."""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Callable, Sequence
+
+from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.machine_run import SCORES, MachineRun
+from dcase_denoise_plugin.results import Comparison, write_rows
+from dcase_denoise_plugin.run_record import read_receipt
+from dcase_denoise_plugin.runner import child_environment
+
+
+def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print) -> None:
+    """Reports `runs`, all of them finished.
+
+    Raises
+    ------
+    RunError
+        If the baseline's summary tool fails, or a result cannot be read.
+    """
+    plan = runs[0].plan
+    if all(run.roc(score).is_file() for run in runs for score in SCORES):
+        baseline_summary(runs)
+        comparisons = [Comparison.read(runs, score) for score in SCORES]
+        write_rows(plan.summary_folder / f"{plan.dataset}_comparison.csv", comparisons)
+        for comparison in comparisons:
+            say("\n" + comparison.table(title))
+    else:
+        say(f"\n{title}: the baseline knows no ground truth here, so there are anomaly scores and no AUC.")
+    say("\n" + "\n".join(f"{what:<22}{where}" for what, where in places(runs)))
+
+
+def baseline_summary(runs: Sequence[MachineRun]) -> None:
+    """Runs the baseline's export tool over the result folders of `runs`. Raises RunError if it fails."""
+    plan = runs[0].plan
+    # Rows of folders that an earlier call summarised would stay.
+    shutil.rmtree(plan.summary_folder, ignore_errors=True)
+    folders = dict.fromkeys(run.folder(score) for run in runs for score in SCORES)
+    # Relative to the checkout, as in the baseline's scripts: the tool makes other paths from these.
+    target, *sources = (os.path.relpath(folder, plan.baseline.folder) for folder in (plan.summary_folder, *folders))
+    command = ["bash", "tools/export_results.sh", plan.dataset, target, "None", f"-{plan.mode[0]}", *sources]
+    log = plan.log_folder / f"{plan.dataset}_summary.log"
+    with open(log, "wb") as file:
+        status = subprocess.run(command, cwd=plan.baseline.folder, env=child_environment(), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT).returncode
+    if status:
+        raise RunError(f"summary: expected the baseline's tools/export_results.sh to end well, got exit status {status} in {log}. Look there.")
+
+
+def places(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:
+    """What lies where, each folder once."""
+    plan = runs[0].plan
+    found = [("scores and AUCs" if step in SCORES else "models", run.folder(step)) for step in (*SCORES, "train") for run in runs]
+    found += [("denoisers", plan.baseline.folder / receipt["checkpoint"]) for run in runs if run.arm == "denoised" for receipt in [read_receipt(run, "train")] if receipt.get("checkpoint")]
+    if plan.summary_folder.is_dir():
+        found += [("summary and table", plan.summary_folder)]
+    return list(dict.fromkeys(found + [("logs", plan.log_folder)]))

@@ -1,0 +1,74 @@
+"""The residual U-Net, whole: it predicts what is to be taken away from a spectrogram image."""
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+WIDEST = 8
+
+
+class UNet(nn.Module):
+    """Encoder and decoder of `depth` levels with skip connections; channels double per level, up to eight times `width`.
+
+    Parameters
+    ----------
+    width : channels of the first level.
+    depth : how often the image is halved; its sides must be multiples of 2**depth.
+    norm : "batch", "instance", "group" or "none".
+    generator : source of the initial weights; the last layer starts at zero, so that an untrained network takes nothing away.
+    """
+
+    def __init__(self, width: int, depth: int, norm: str, generator: torch.Generator):
+        super().__init__()
+        channels = [width * min(2**level, WIDEST) for level in range(depth + 1)]
+        # On the meta device layers draw no initial weights, so the global random stream stays where it is.
+        with torch.device("meta"):
+            self.encoder = nn.ModuleList(block(before, after, norm) for before, after in zip([1, *channels], channels))
+            self.up = nn.ModuleList(nn.ConvTranspose2d(below, here, 2, stride=2) for here, below in zip(channels, channels[1:]))
+            self.decoder = nn.ModuleList(block(2 * here, here, norm) for here in channels[:-1])
+            self.last = nn.Conv2d(width, 1, 1)
+        self.to_empty(device="cpu")
+        for module in self.modules():
+            initialise(module, generator)
+        nn.init.zeros_(self.last.weight)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(batch, 1, height, width) scaled image -> the residual to subtract from it, same shape."""
+        skips = []
+        for level, encode in enumerate(self.encoder):
+            image = encode(image if level == 0 else nn.functional.max_pool2d(image, 2))
+            skips.append(image)
+        for up, decode, skip in reversed(list(zip(self.up, self.decoder, skips))):
+            image = decode(torch.cat([skip, up(image)], dim=1))
+        return self.last(image)
+
+
+def block(before: int, after: int, norm: str) -> nn.Sequential:
+    """Two 3x3 convolutions, each with its normalisation: (batch, before, h, w) -> (batch, after, h, w)."""
+    return nn.Sequential(*(layer for channels in (before, after) for layer in (
+        nn.Conv2d(channels, after, 3, padding=1, bias=norm == "none"), normalisation(norm, after), nn.ReLU(inplace=True))))
+
+
+def normalisation(norm: str, channels: int) -> nn.Module:
+    if norm == "batch":
+        return nn.BatchNorm2d(channels)
+    if norm == "instance":
+        return nn.InstanceNorm2d(channels, affine=True)
+    if norm == "group":
+        return nn.GroupNorm(math.gcd(channels, 8), channels)
+    return nn.Identity()
+
+
+def initialise(module: nn.Module, generator: torch.Generator) -> None:
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, (nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm)):
+        nn.init.ones_(module.weight)
+        nn.init.zeros_(module.bias)
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()

@@ -1,0 +1,142 @@
+import argparse
+
+import pytest
+
+from dcase_denoise_plugin import config as configuration
+from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.errors import ConfigError
+
+
+def test_the_flag_is_off_by_default():
+    assert not DenoiseConfig().denoise
+
+
+@pytest.mark.parametrize("key, value, message", [
+    ("strength", 1.5, "denoise_strength: expected a number from 0 to 1, got 1.5"),
+    ("epochs", 0, "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 0"),
+    ("epochs", 2.5, "denoise_epochs: expected a whole number"),
+    ("domain", "cepstrum", "denoise_domain: expected one of waveform, mel, got 'cepstrum'"),
+    ("image_size", 100, "denoise_image_size: expected a multiple of 2**denoise_depth (16), got 100"),
+    ("machine_epochs", "slider", "denoise_machine_epochs: expected machine=epochs pairs such as slider=65,fan=80, got 'slider'"),
+    ("machine_epochs", "slider=0", "got 'slider=0'"),
+    ("method", "rm -rf", "denoise_method: expected one of unet, identity, spectral_gate, wiener, an entry point or package.module:function, got 'rm -rf'"),
+])
+def test_a_value_that_does_not_fit_is_refused_by_key_expectation_and_value(key, value, message):
+    with pytest.raises(ConfigError) as error:
+        DenoiseConfig(**{key: value})
+    assert message in str(error.value)
+
+
+def test_an_empty_snr_range_is_refused():
+    with pytest.raises(ConfigError, match="denoise_snr_db_min: expected at most denoise_snr_db_max"):
+        DenoiseConfig(snr_db_min=5.0, snr_db_max=-5.0)
+
+
+def test_an_unknown_key_is_refused_naming_the_nearest():
+    with pytest.raises(ConfigError, match="denoise_strenght: expected a known denoise key, got an unknown one in baseline.yaml. Did you mean denoise_strength?"):
+        configuration.from_keys({"denoise_strenght": 1}, "baseline.yaml")
+
+
+def test_an_unknown_key_near_none_lists_what_there_is():
+    with pytest.raises(ConfigError, match="Known keys: denoise, denoise_preset"):
+        configuration.from_keys({"denoise_qqqqqqqqqqqqqqqqq": 1}, "baseline.yaml")
+
+
+@pytest.mark.parametrize("value", ["maybe", 1, None])
+def test_the_flag_takes_true_and_false_only(value):
+    with pytest.raises(ConfigError, match=f"denoise: expected true or false, got {value!r}"):
+        configuration.from_keys({"denoise": value}, "baseline.yaml")
+
+
+@pytest.mark.parametrize("key, text, message", [
+    ("denoise_epochs", "many", "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 'many'"),
+    ("denoise_epochs", 1.5, "denoise_epochs: expected a whole number"),
+    ("denoise_strength", "half", "denoise_strength: expected a number from 0 to 1, got 'half'"),
+])
+def test_a_value_of_the_wrong_kind_is_refused(key, text, message):
+    with pytest.raises(ConfigError) as error:
+        configuration.from_keys({key: text}, "baseline.yaml")
+    assert message in str(error.value)
+
+
+def test_keys_are_read_with_and_without_leading_dashes():
+    assert configuration.from_keys({"--denoise": True, "denoise_strength": "0.5"}, "here") == {"denoise": True, "strength": 0.5}
+
+
+def test_a_mapping_of_machine_epochs_becomes_its_text_form():
+    values = configuration.from_keys({"denoise_machine_epochs": {"slider": 65, "fan": 80}}, "here")
+    assert DenoiseConfig(**values).epochs_of("slider") == 65 and DenoiseConfig(**values).epochs_of("valve") == 100
+
+
+def test_machine_epochs_are_reported_as_per_machine_settings():
+    assert DenoiseConfig(machine_epochs="slider=65, fan=80").per_machine_settings == ("slider=65", "fan=80")
+
+
+def test_precedence_is_default_then_preset_then_given(tmp_path):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("denoise_epochs: 7\ndenoise_width: 3\n--epochs: 50\n")
+    resolved = configuration.resolve({"preset": str(preset), "width": 5}, environment={})
+    assert (resolved.epochs, resolved.width, resolved.batch_size) == (7, 5, 16)
+
+
+def test_a_preset_can_come_from_the_environment(tmp_path):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("denoise_epochs: 7\n")
+    assert configuration.resolve({}, environment={configuration.PRESET_VARIABLE: str(preset)}).epochs == 7
+
+
+@pytest.mark.parametrize("name", ["denoise", "recommended", "demo"])
+def test_every_packaged_preset_resolves(name):
+    assert configuration.resolve({"preset": name}, environment={}).preset == name
+
+
+def test_the_published_preset_is_the_published_schedule():
+    published = configuration.resolve({"preset": "denoise"}, environment={})
+    assert (published.image_size, published.noisy_pair_share, published.pairs_per_clip, published.batch_size) == (256, 0.7, 10, 16)
+    assert (published.epochs_of("fan"), published.epochs_of("slider")) == (100, 65)
+
+
+def test_an_unknown_preset_is_refused_naming_the_known_ones():
+    with pytest.raises(ConfigError, match="denoise_preset: expected one of .*recommended.*, got 'recomended'"):
+        configuration.resolve({"preset": "recomended"}, environment={})
+
+
+@pytest.mark.parametrize("content, message", [("- a\n- b\n", "expected a mapping of denoise keys, got list"), ("a: [", "expected a readable YAML file"), (None, "No such file")])
+def test_a_preset_file_that_is_missing_or_no_mapping_is_refused(tmp_path, content, message):
+    preset = tmp_path / "mine.yaml"
+    if content is not None:
+        preset.write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        configuration.resolve({"preset": str(preset)}, environment={})
+
+
+def test_strength_changes_the_digest_but_not_the_digest_of_the_weights():
+    full, half = DenoiseConfig(), DenoiseConfig(strength=0.5)
+    assert full.digest() != half.digest() and full.weights_digest() == half.weights_digest()
+
+
+def test_width_changes_both_digests_and_threads_neither():
+    compact, wide, threaded = DenoiseConfig(), DenoiseConfig(width=16), DenoiseConfig(threads=2)
+    assert wide.weights_digest() != compact.weights_digest() and wide.digest() != compact.digest()
+    assert threaded.digest() == compact.digest()
+
+
+def test_every_key_is_an_option_with_help():
+    parser = argparse.ArgumentParser()
+    configuration.add_arguments(parser)
+    text = parser.format_help()
+    assert all(f"--{key} " in text for key in configuration.field_names())
+
+
+def test_an_option_that_is_not_given_leaves_no_trace():
+    parser = argparse.ArgumentParser()
+    configuration.add_arguments(parser)
+    assert vars(parser.parse_args(["--denoise", "true"])) == {"denoise": True}
+
+
+def test_the_command_line_refuses_a_value_out_of_range(capsys):
+    parser = argparse.ArgumentParser()
+    configuration.add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--denoise_strength", "7"])
+    assert "expected a number from 0 to 1, got 7.0" in capsys.readouterr().err

@@ -1,0 +1,315 @@
+"""The stage inside a baseline, in whole runs of its own train.py: the stand-in always, the real one (all supported tags) where DCASE_BASELINE_DIR is set."""
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from baseline_checkouts import PROJECT, RATE_HZ, TAG, TINY_UNET, make_machine
+
+MODEL_RECEIPT = f"models/saved_model/baseline_denoise/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json"
+UNET = ("--denoise", "true", *TINY_UNET)
+IDENTITY = ("--denoise", "true", "--denoise_method", "identity")
+
+
+def receipt(checkout, where=MODEL_RECEIPT):
+    return json.loads((checkout.root / where).read_text())
+
+
+def everything_under(folder):
+    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+
+
+def pickles(checkout):
+    return sorted((checkout.raw.parent / "processed").rglob("*.pickle"))
+
+
+def denoisers(checkout):
+    return sorted((checkout.root / "models/checkpoint/denoiser").rglob("denoiser.pt"))
+
+
+@pytest.fixture(scope="module")
+def plain(any_checkout):
+    """A checkout whose plain baseline ran without the plugin, and the CSVs of that run."""
+    make_machine(any_checkout.raw)
+    any_checkout.train_and_test(hooked=False)
+    csvs = any_checkout.csvs("baseline")
+    assert len(csvs) == 6
+    return any_checkout, csvs
+
+
+def test_off_means_off_to_the_last_byte(plain):
+    checkout, csvs = plain
+    checkout.train_and_test("--export_dir", "hooked", "--denoise", "false")
+    assert checkout.csvs("hooked") == csvs
+
+
+def test_identity_is_identity_to_the_last_byte_in_its_own_folders(plain):
+    checkout, csvs = plain
+    checkout.train_and_test(*IDENTITY)
+    assert checkout.csvs("baseline_denoise") == csvs
+    assert receipt(checkout)["config"]["denoise_method"] == "identity"
+
+
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+def test_strength_zero_hands_over_the_clips_untouched_though_a_unet_was_trained_in_between(plain, domain):
+    checkout, csvs = plain
+    checkout.train_and_test(*UNET, "--denoise_domain", domain, "--denoise_strength", "0", "--export_dir", f"zero_{domain}")
+    assert checkout.csvs(f"zero_{domain}") == csvs
+    assert denoisers(checkout)
+
+
+def test_a_denoised_run_changes_the_scores_and_nothing_of_the_plain_run(plain):
+    checkout, csvs = plain
+    plain_model = everything_under(checkout.root / "models/saved_model/baseline")
+    plain_features = {path: path.read_bytes() for path in pickles(checkout) if not path.parent.name.startswith("denoise_")}
+    checkout.train_and_test(*UNET, "--export_dir", "unet")
+    denoised = checkout.csvs("unet")
+    assert denoised.keys() == csvs.keys() and all(denoised[name] != csvs[name] for name in csvs if "anomaly_score" in name)
+    assert everything_under(checkout.root / "models/saved_model/baseline") == plain_model and checkout.csvs("baseline") == csvs
+    assert len(plain_features) == 2 and all(path.read_bytes() == content for path, content in plain_features.items())
+    checkout.train_and_test("--export_dir", "plain_again", hooked=False)
+    assert checkout.csvs("plain_again") == csvs
+
+
+def test_nothing_on_disk_is_edited(plain):
+    checkout, _ = plain
+    if not (checkout.root / ".git").exists():
+        pytest.skip("the stand-in is no git checkout")
+    status = subprocess.run(["git", "status", "--short"], cwd=checkout.root, capture_output=True, text=True).stdout.split("\n")
+    assert set(filter(None, status)) <= {"?? baseline.log"}
+    assert subprocess.run(["git", "diff", "--quiet"], cwd=checkout.root).returncode == 0
+
+
+def test_the_keys_are_in_the_help_and_in_args_json(plain):
+    checkout, _ = plain
+    assert "--denoise_strength" in checkout.python("train.py", "-h").stdout
+    args, = (checkout.root / "models/checkpoint/unet").glob("*/args.json")
+    assert json.loads(args.read_text())["denoise_image_size"] == 32
+
+
+def test_a_receipt_says_what_was_done(plain):
+    checkout, _ = plain
+    trained = receipt(checkout, f"models/saved_model/unet/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json")
+    tested = receipt(checkout, f"results/dev_data/unet_MAHALA/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json")
+    assert trained["baseline"]["warning"] is None and trained["baseline"]["family"]
+    assert trained["splits"]["train"]["clips"] == 12 and tested["splits"]["test"]["clips"] == 16
+    assert trained["stage_digest"] == tested["stage_digest"] and len(trained["method_digest"]) == 64
+    assert trained["changed"]["denoise_width"] == 2
+
+
+@pytest.fixture
+def checkout(stand_in):
+    make_machine(stand_in.raw)
+    return stand_in
+
+
+def stopped(run, *texts):
+    """Asserts that the run stopped with exit code 2 and one line of ours with all of `texts`."""
+    line, = (line for line in run.stderr.splitlines() if line.startswith("dcase-denoise: ")) if run.returncode == 2 else (run.stderr[-2000:],)
+    assert run.returncode == 2 and all(text in line for text in texts), line
+
+
+def test_testing_without_a_denoiser_stops_and_names_the_command_that_trains_it(checkout):
+    run = checkout.train_py("--test_only", *UNET, ok=False)
+    stopped(run, "denoiser of fan: expected one trained with these settings", "Train it first: python3 train.py --dataset=DCASE2025T2fan", "--train_only")
+    assert "--test_only" not in run.stderr.split("Train it first")[1] and not denoisers(checkout)
+
+
+def test_testing_an_autoencoder_of_another_stage_stops(checkout):
+    checkout.train_py("--train_only", *IDENTITY)
+    stopped(checkout.train_py("--test_only", "--denoise", "true", "--denoise_method", "wiener", ok=False), "expected one trained on the features of denoiser stage", "Train it first")
+    assert not list((checkout.root / "results").rglob("*.csv"))
+
+
+def test_a_plain_and_a_denoised_run_never_share_a_folder(checkout):
+    checkout.train_py("--train_only", *IDENTITY, "--export_dir", "mine")
+    stopped(checkout.train_py("--train_only", "--export_dir", "mine", ok=False), "expected a folder without denoised models for a plain run, got 'mine'")
+    checkout.train_py("--train_only", "--export_dir", "yours")
+    stopped(checkout.train_py("--train_only", *IDENTITY, "--export_dir", "yours", ok=False), "expected a folder without plain models for a denoised run, got 'yours'")
+
+
+def test_changed_raw_files_make_new_features(checkout):
+    checkout.train_py("--train_only", *IDENTITY)
+    before = set(pickles(checkout))
+    clip = sorted((checkout.raw / "fan/train").glob("*.wav"))[0]
+    wav, _ = soundfile.read(clip)
+    soundfile.write(clip, wav * 0.5, RATE_HZ, subtype="PCM_16")
+    checkout.train_py("--train_only", *IDENTITY)
+    assert len(set(pickles(checkout)) - before) == 1
+
+
+def test_training_reads_no_test_clip(checkout):
+    for clip in (checkout.raw / "fan/test").glob("*.wav"):
+        clip.write_bytes(b"not for training")
+    checkout.train_py("--train_only", *UNET)
+    assert denoisers(checkout)
+
+
+def test_the_denoiser_is_trained_once_for_every_strength(checkout):
+    checkout.train_py("--train_only", *UNET)
+    checkout.train_py("--train_only", *UNET, "--denoise_strength", "0.5", "--export_dir", "half")
+    assert len(denoisers(checkout)) == 1
+
+
+def test_the_baselines_own_scripts_need_the_yaml_flag_only(checkout):
+    with (checkout.root / "baseline.yaml").open("a") as settings:
+        settings.write("\n--denoise: true\ndenoise_image_size: 32\n--denoise_width: 2\ndenoise_depth: 2\ndenoise_epochs: 1\n")
+    text = (checkout.root / "baseline.yaml").read_text()
+    (checkout.root / "baseline.yaml").write_text(re.sub(r"(?m)^--epochs: 100$", "--epochs: 2", text))
+    scripts = sorted(path.name for path in checkout.root.glob("0[12]*_2025t2.sh"))
+    assert len(scripts) == 3
+    for script in scripts:
+        run = checkout.bash(script, "-d")
+        assert "dcase-denoise:" not in run.stderr, run.stderr[-2000:]
+    assert len(checkout.csvs("baseline_denoise")) == 6 and not checkout.csvs("baseline")
+
+
+def test_a_preset_stands_below_the_yaml_and_the_command_line_above_it(checkout, tmp_path):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("denoise_method: wiener\ndenoise_strength: 0.25\ndenoise_seedless: 1\n".replace("denoise_seedless: 1\n", "denoise_width: 3\n"))
+    with (checkout.root / "baseline.yaml").open("a") as settings:
+        settings.write(f"\ndenoise: true\ndenoise_preset: {preset}\ndenoise_strength: 0.5\n")
+    checkout.train_py("--train_only", "--denoise_method", "identity")
+    config = receipt(checkout)["config"]
+    assert (config["denoise_method"], config["denoise_strength"], config["denoise_width"]) == ("identity", 0.5, 3)
+
+
+@pytest.mark.parametrize("line, message", [
+    ("denoise_strenght: 1", "Did you mean denoise_strength?"),
+    ("denoise: maybe", "denoise: expected true or false, got 'maybe'"),
+    ("denoise_strength: 7", "denoise_strength: expected a number from 0 to 1, got 7"),
+])
+def test_a_bad_key_in_baseline_yaml_stops_before_anything_runs(checkout, line, message):
+    with (checkout.root / "baseline.yaml").open("a") as settings:
+        settings.write(f"\n{line}\n")
+    run = checkout.train_py("--train_only", ok=False)
+    assert run.returncode == 2 and message in run.stderr
+    assert not (checkout.raw.parent / "processed").exists()
+
+
+def test_an_unknown_option_on_the_command_line_names_the_nearest(checkout):
+    stopped(checkout.train_py("--train_only", "--denoise_strenght", "1", ok=False), "got an unknown one in the command line. Did you mean denoise_strength?")
+
+
+def test_an_unknown_source_whose_signatures_fit_runs_with_a_warning_in_the_receipt(checkout):
+    source = checkout.root / "datasets/loader_common.py"
+    source.write_text(source.read_text().replace("def file_load(", "def file_load(  # changed\n    "))
+    run = checkout.train_py("--train_only", *IDENTITY)
+    assert run.stderr.count("dcase-denoise: warning: unknown baseline source") == 1
+    assert receipt(checkout)["baseline"]["warning"].startswith("unknown baseline source") and receipt(checkout)["baseline"]["family"] is None
+
+
+@pytest.mark.parametrize("change, message", [
+    (("def file_load(wav_name", "def file_load(wav_path"), "to take wav_name, got a changed one"),
+    (("file_load", "read_file"), "expected datasets.loader_common.file_load, got a baseline without it"),
+])
+def test_a_changed_or_missing_seam_stops_a_run_with_the_flag_on_only(checkout, change, message):
+    source = checkout.root / "datasets/loader_common.py"
+    text = source.read_text().replace(*change)
+    source.write_text(re.sub(r"\bwav_name\b", "wav_path", text) if "wav_path" in change[1] else text)
+    stopped(checkout.train_py("--train_only", *IDENTITY, ok=False), message)
+    checkout.train_py("--train_only")
+
+
+def bad_clip(checkout, split="train"):
+    return sorted((checkout.raw / "fan" / split).glob("*.wav"))[3]
+
+
+def spoil(kind, path):
+    wav, _ = soundfile.read(path, dtype="float32")
+    if kind == "zero-byte":
+        path.write_bytes(b"")
+    elif kind == "non-wav":
+        path.write_text("hello")
+    elif kind == "truncated":
+        path.write_bytes(path.read_bytes()[:20000])
+    else:
+        changed = {"nan": np.where(np.arange(len(wav)) == 5, np.nan, wav), "silent": wav * 0, "stereo": np.stack([wav, wav], 1), "one sample": wav[:1], "longer": np.tile(wav, 2)}[kind]
+        soundfile.write(path, changed, RATE_HZ, subtype="FLOAT")
+
+
+@pytest.mark.parametrize("method", [("--denoise_method", "identity"), ("--denoise_method", "unet", *TINY_UNET)], ids=["identity", "unet"])
+@pytest.mark.parametrize("kind", ["zero-byte", "non-wav", "truncated", "nan", "silent", "stereo", "one sample", "longer"])
+def test_a_bad_clip_stops_the_run_by_name_and_leaves_nothing_half_written(checkout, kind, method):
+    clip = bad_clip(checkout)
+    spoil(kind, clip)
+    stopped(checkout.train_py("--train_only", "--denoise", "true", *method, ok=False), clip.name)
+    assert not pickles(checkout) and not denoisers(checkout) and not list(checkout.root.rglob("denoise_receipt*"))
+
+
+def test_a_bad_test_clip_stops_the_test_and_leaves_no_csv(checkout):
+    checkout.train_py("--train_only", *IDENTITY)
+    clip = bad_clip(checkout, "test")
+    spoil("nan", clip)
+    stopped(checkout.train_py("--test_only", *IDENTITY, ok=False), clip.name)
+    assert not list((checkout.root / "results").rglob("*.csv"))
+
+
+def test_a_machine_with_one_clip_stops_the_run(checkout):
+    for clip in sorted((checkout.raw / "fan/train").glob("*.wav"))[1:]:
+        clip.unlink()
+    stopped(checkout.train_py("--train_only", *UNET, ok=False), "machine fan: expected at least 2 training clips (*.wav), got 1")
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda path: path.write_bytes(path.read_bytes()[:200]), "checkpoint"),
+    (lambda path: path.write_bytes(b"junk"), "checkpoint"),
+])
+def test_a_damaged_checkpoint_stops_the_run(checkout, change, message):
+    checkout.train_py("--train_only", *UNET)
+    change(denoisers(checkout)[0])
+    stopped(checkout.train_py("--train_only", *UNET, "--export_dir", "again", ok=False), message, "denoiser.pt")
+
+
+def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(checkout):
+    options = ("--train_only", "--denoise", "true", *TINY_UNET[:-4], "--denoise_epochs", "6", "--denoise_pairs_per_clip", "8")
+    checkout.train_py(*options, "--export_dir", "whole")
+    whole = denoisers(checkout)[0].read_bytes()
+    denoisers(checkout)[0].unlink()
+    for wait_s in (2.0, 3.5, 4.5, 5.5):
+        process = subprocess.Popen([sys.executable, "train.py", "--dataset=DCASE2025T2fan", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2", *options, "--export_dir", "killed"],
+                                   cwd=checkout.root, env=checkout.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(wait_s)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    checkout.train_py(*options, "--export_dir", "killed")
+    assert denoisers(checkout)[0].read_bytes() == whole
+
+
+def test_two_processes_that_want_the_same_denoiser_train_it_once(checkout):
+    command = [sys.executable, "train.py", "--dataset=DCASE2025T2fan", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2", "--train_only", *UNET]
+    processes = [subprocess.Popen([*command, "--export_dir", name], cwd=checkout.root, env=checkout.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                 for name in ("one", "two")]
+    outputs = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert sum(bool(re.search(r"fan.*epoch 1/1", output)) for output in outputs) == 1
+
+
+def test_a_users_own_function_denoises(checkout):
+    (checkout.root / "mine.py").write_text("def louder(log_mel, sample_rate_hz):\n    return log_mel + 6.0\n")
+    checkout.train_py("--train_only", "--denoise", "true", "--denoise_method", "mine:louder")
+    assert receipt(checkout)["config"]["denoise_method"] == "mine:louder"
+
+
+@pytest.mark.parametrize("returned, message", [("log_mel[:, 1:]", "of shape"), ("log_mel * float('nan')", "expected finite values back"), ("log_mel.astype('float32')", "got float32")])
+def test_a_users_function_that_breaks_the_contract_stops_the_run(checkout, returned, message):
+    (checkout.root / "mine.py").write_text(f"def bad(log_mel, sample_rate_hz):\n    return {returned}\n")
+    stopped(checkout.train_py("--train_only", "--denoise", "true", "--denoise_method", "mine:bad", ok=False), "denoise_method mine:bad", message)
+
+
+@pytest.mark.baseline
+@pytest.mark.parametrize("tag", ["v4.0.0", "v4.0.1", "v4.1.0", "v4.1.1", "v4.2.0", "v4.3.0", "v5.0.0", "v5.0.1", "v5.1.0", "v5.1.1"])
+def test_every_supported_tag_of_the_real_baseline_is_known_and_denoised(real_checkout_of, tag):
+    checkout = real_checkout_of(tag)
+    make_machine(checkout.raw)
+    checkout.train_and_test(hooked=False, scores=("MSE",))
+    checkout.train_and_test(*IDENTITY, scores=("MSE",))
+    assert checkout.csvs("baseline_denoise") == checkout.csvs("baseline")
+    checkout.train_and_test(*UNET, "--export_dir", "unet", scores=("MSE",))
+    assert receipt(checkout)["baseline"]["warning"] is None
+    assert checkout.csvs("unet").keys() == checkout.csvs("baseline").keys() and checkout.csvs("unet") != checkout.csvs("baseline")

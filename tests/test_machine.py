@@ -1,0 +1,52 @@
+import pytest
+
+from dcase_denoise_plugin.errors import DataError
+from dcase_denoise_plugin.machine import Machine
+
+
+def folder_with(root, machine, names):
+    for name in names:
+        path = root / machine / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"clip")
+    return root / machine
+
+
+@pytest.fixture
+def fan(tmp_path):
+    folder_with(tmp_path, "valve", ["train/v.wav", "test/secret.wav"])
+    return folder_with(tmp_path, "fan", ["train/b.wav", "train/a.wav", "test/anomaly.wav", "supplemental/section_00_noise_0000_.wav", "supplemental/section_00_machine_0000_.wav"])
+
+
+def names(files):
+    return [file.name for file in files]
+
+
+def test_training_sees_the_train_folder_sorted_and_no_test_clip(fan):
+    machine = Machine.from_folder(fan, "DCASE2025T2")
+    seen = names(machine.train_files + machine.noise_files + machine.other_files)
+    assert names(machine.train_files) == ["a.wav", "b.wav"] and not {"anomaly.wav", "secret.wav"} & set(seen)
+
+
+def test_only_noise_clips_of_the_supplement_count_as_noise(fan):
+    assert names(Machine.from_folder(fan, "DCASE2025T2").noise_files) == ["section_00_noise_0000_.wav"]
+
+
+def test_other_machines_lend_their_training_clips(fan):
+    assert names(Machine.from_folder(fan, "DCASE2025T2").other_files) == ["v.wav"]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_machine_with_too_few_clips_is_refused(tmp_path, count):
+    folder = folder_with(tmp_path, "fan", ["train/a.wav"][:count])
+    with pytest.raises(DataError, match=f"machine fan: expected at least 2 training clips .*, got {count} in"):
+        Machine.from_folder(folder, "DCASE2025T2")
+
+
+def test_the_training_digest_follows_clips_seed_and_nothing_in_test(fan):
+    before = Machine.from_folder(fan, "DCASE2025T2").training_digest()
+    (fan / "test" / "more.wav").write_bytes(b"clip")
+    assert Machine.from_folder(fan, "DCASE2025T2").training_digest() == before
+    assert Machine.from_folder(fan, "DCASE2025T2", seed=1).training_digest() != before
+    (fan / "train" / "a.wav").write_bytes(b"another clip")
+    assert Machine.from_folder(fan, "DCASE2025T2").training_digest() != before
