@@ -73,7 +73,7 @@ class DenoisedRun:
         """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms."""
         wav, self._sample_rate_hz = self._stage.check_clip(file_load(), path)
         if self.config.domain == "waveform":
-            wav = self._stage.denoise_wav(wav, self._sample_rate_hz, path)
+            wav = self._stage.denoise(wav, self._sample_rate_hz, path)
         return wav, self._sample_rate_hz
 
     def denoise_vectors(self, vectors: np.ndarray, settings: dict) -> np.ndarray:
@@ -82,7 +82,7 @@ class DenoisedRun:
             return vectors
         n_mels, n_frames = settings["n_mels"], settings["n_frames"]
         log_mel = np.concatenate([vectors[:, :n_mels], vectors[-1, n_mels:].reshape(n_frames - 1, n_mels)]).T
-        log_mel = self._stage.denoise_log_mel(log_mel, self._sample_rate_hz, settings["file_name"])
+        log_mel = self._stage.denoise(log_mel, self._sample_rate_hz, settings["file_name"])
         return np.concatenate([log_mel[:, start:start + len(vectors)].T for start in range(n_frames)], axis=1)
 
     def write_receipt(self) -> None:

@@ -73,6 +73,16 @@ def _exec_and_patch(exec_module, module):
     from baseline_patches import baselines
 
     if baselines.root_of(module):
+        _make_plugin_importable()
         from baseline_patches import seams
 
         seams.patch(module)
+
+
+def _make_plugin_importable():
+    # In a bare clone with nothing installed the package lies beside this folder; last on the path, so that an installed one wins.
+    import importlib.util
+    import os
+
+    if importlib.util.find_spec("dcase_denoise_plugin") is None:
+        sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

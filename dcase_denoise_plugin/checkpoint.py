@@ -4,7 +4,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -120,7 +119,7 @@ def digest_of(content: Any) -> str:
 def save_aside(content: Any, path: Path) -> None:
     """Writes beside `path`, then renames, so that a file that is there is whole. Raises CheckpointError if that is not possible."""
     path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    aside = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(content, aside)

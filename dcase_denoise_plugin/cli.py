@@ -1,11 +1,13 @@
 """The command line: dcase-denoise run, apply, doctor, enable and disable."""
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 
 import click
 
+from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.errors import DenoiseError
 
 DEMO_SETTINGS = ("epochs=10",)
@@ -26,7 +28,7 @@ class _OneLineErrors(click.Group):
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(package_name="dcase-denoise-plugin")
+@click.version_option(__version__)
 def main():
     """A trained denoising stage for the DCASE Task 2 baseline, without touching the baseline."""
 
@@ -56,7 +58,7 @@ def run(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, y
     from dcase_denoise_plugin.plain_features import drop_half_written
     from dcase_denoise_plugin.plan import Plan
     from dcase_denoise_plugin.runner import run_all
-    from dcase_denoise_plugin.summary import summarise
+    from dcase_denoise_plugin.summary import summarise, with_earlier_runs
 
     # A scheduler's polite kill ends the baseline's processes too, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -72,8 +74,9 @@ def run(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, y
     overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline), "demo" if demo else "recommended")
     plan = Plan(baseline, dataset, mode, overrides, config)
     present, absent = plan.machines(machines)
-    runs = [MachineRun(plan, machine, seed, arm) for machine in present for seed in seeds or [int(baseline.settings["seed"])] for arm in ARMS[what]]
-    title = f"{'DEMO (made-up machines, stand-in baseline), ' if demo else ''}{dataset} {'development' if mode == 'dev' else 'evaluation'} data"
+    both_arms = [MachineRun(plan, machine, seed, arm) for machine in present for seed in seeds or [int(baseline.settings["seed"])] for arm in ARMS["compare"]]
+    runs = [run for run in both_arms if run.arm in ARMS[what]]
+    title = "DEMO on made-up machines" if demo else f"{dataset} {'development' if mode == 'dev' else 'evaluation'} data"
     click.echo(f"{title}: {', '.join(present)}" + (f"; no clips of {', '.join(absent)}" if absent else "") + f"; baseline in {baseline.folder}")
     for pickle in drop_half_written(plan.data_folder / "processed"):
         click.echo(f"deleted {pickle}, which an interrupted run left half-written")
@@ -81,7 +84,7 @@ def run(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, y
     failed = run_all(runs, jobs, click.echo)
     finished = [run for run in runs if run not in failed]
     if finished:
-        summarise(finished, title, click.echo)
+        summarise(with_earlier_runs(finished, both_arms), title, click.echo)
     if failed:
         click.echo("\nFAILED: " + "; ".join(map(str, failed)), err=True)
         raise SystemExit(1)
@@ -93,7 +96,9 @@ def _demo(folder: Path) -> str:
 
     click.echo(f"demo: makes up machines and lays out a stand-in baseline in {folder.absolute()}")
     lay_out(folder)
-    make_machines(folder)
+    *_, machine = make_machines(folder)
+    # An update of the plugin may have changed the clips, and the stand-in, as the real one, would not notice.
+    shutil.rmtree(machine.parent.parent / "processed", ignore_errors=True)
     return str(folder)
 
 

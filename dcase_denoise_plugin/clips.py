@@ -26,7 +26,7 @@ class Clips:
 
     def __init__(self, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES):
         self.files, self.spectrogram = files, spectrogram
-        self.first_wav, _ = read_wav(files[0])
+        self.samples = len(read_wav(files[0])[0])
         first = self._read(0)
         self.frames = first.shape[-1]
         fits = first.nbytes * len(files) <= memory_bytes
@@ -53,8 +53,8 @@ class Clips:
         wav, sample_rate_hz = read_wav(self.files[index])
         if sample_rate_hz != self.spectrogram.sample_rate_hz:
             raise AudioError(f"clip: expected {self.spectrogram.sample_rate_hz} Hz as in {self.files[0]}, got {sample_rate_hz} Hz in {self.files[index]}. Resample or remove the file.")
-        if len(wav) != len(self.first_wav):
-            raise AudioError(f"clip: expected {len(self.first_wav)} samples as in {self.files[0]}, got {len(wav)} in {self.files[index]}. Cut, pad or remove the file.")
+        if len(wav) != self.samples:
+            raise AudioError(f"clip: expected {self.samples} samples as in {self.files[0]}, got {len(wav)} in {self.files[index]}. Cut, pad or remove the file.")
         return spectrum(wav, self.spectrogram)
 
 

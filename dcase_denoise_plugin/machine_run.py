@@ -14,7 +14,7 @@ STEPS = ("train", *SCORES)
 SPLITS = ("train", "test", "test_rename", "supplemental")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class MachineRun:
     """A training and two tests of the baseline; `arm` is "plain" or "denoised"."""
 

@@ -159,7 +159,7 @@ def find(name: str) -> Any:
         target = importlib.import_module(module_name)
         for attribute in path.split("."):
             target = getattr(target, attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # importing a user's module may raise anything
         raise ConfigError(f"denoise_method: expected a built-in method, an entry point or package.module:function, got {name!r} ({error}). Correct the name or install its package.") from None
     if not callable(target):
         raise ConfigError(f"denoise_method: expected a function or class, got {type(target).__name__} {name!r}. Name something that can be called.")

@@ -61,11 +61,20 @@ class Reel:
 
 
 class Floor:
-    """Noise with the spectrum of the clip's own noise floor: the level each bin stays above for nine tenths of the time."""
+    """Noise with the spectrum of the clip's own noise floor: the level each bin stays above for nine tenths of the time.
+
+    Raises
+    ------
+    DataError
+        If a clip has no noise floor because it is digitally silent for a tenth of its time.
+    """
 
     def __init__(self, clips: Clips, white: Reel):
         self.white = white
         self.shapes = torch.stack([noise_floor(clips[index].abs()) for index in range(len(clips))])  # (clips, bins) amplitude
+        silent = [file for file, shape in zip(clips.files, self.shapes) if not shape.any()]
+        if silent:
+            raise DataError(f"denoise_noise_source floor: expected clips with a noise floor, got digital silence for a tenth of the time in {silent[0]}. Choose denoise_noise_source: coloured.")
 
     def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
         return self.white.draw(clips, frames, generator) * self.shapes[clips][..., None]
@@ -115,7 +124,7 @@ def noise_floor(magnitude: torch.Tensor) -> torch.Tensor:
 def gain_at_snr(clip: torch.Tensor, noise: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
     """Factor that puts `noise` `snr_db` below `clip`: specs (batch, bins, frames), SNR (batch,) -> (batch,)."""
     clip_energy, noise_energy = energy(clip), energy(noise)
-    return (clip_energy / noise_energy.clamp_min(torch.finfo(torch.float32).tiny)).sqrt() * 10 ** (-snr_db / 20)
+    return (clip_energy / noise_energy.clamp_min(1e-20)).sqrt() * 10 ** (-snr_db / 20)
 
 
 def energy(spec: torch.Tensor) -> torch.Tensor:

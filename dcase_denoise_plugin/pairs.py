@@ -14,8 +14,8 @@ from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
 def generator_for(seed: int, *place: int) -> torch.Generator:
     """A generator that depends on nothing but the seed and the place (such as the epoch) it is for, so that a resumed run draws what it would have drawn."""
-    state = np.random.SeedSequence([seed, *place]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+    state = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) // 2)  # torch takes 63 bits
 
 
 class Pairs:

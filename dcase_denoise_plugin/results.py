@@ -75,8 +75,9 @@ class Comparison:
     def _cell(self, machine: str, arm: str, metric: str) -> str:
         values = self.values[machine, arm, metric]
         sign = "+" if arm == DIFFERENCE else ""
-        spread = f"±{statistics.stdev(values):.1f}" if len(values) > 1 else ""
-        return f"{statistics.mean(values):{sign}.1f}{spread}"
+        if len(values) == 1:
+            return f"{values[0]:{sign}.2f}"
+        return f"{statistics.mean(values):{sign}.1f}±{statistics.stdev(values):.1f}"
 
     def _line(self, row: list[str], widths: list[int]) -> str:
         cells = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:])]

@@ -14,6 +14,7 @@ from dcase_denoise_plugin.machine import manifest
 from dcase_denoise_plugin.machine_run import MachineRun
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
+NOT_DENOISED = "The run did not denoise and is not reported; try dcase-denoise doctor, and look at"
 
 
 def is_finished(run: MachineRun, step: str) -> bool:
@@ -25,15 +26,15 @@ def is_finished(run: MachineRun, step: str) -> bool:
         return False
 
 
-def write_record(run: MachineRun, step: str) -> None:
-    """Notes a step that has ended well; aside first, so that a record that is there is whole.
+def write_record(run: MachineRun, step: str, start_ns: int) -> None:
+    """Notes a step that was started at `start_ns` and has ended well; aside first, so that a record that is there is whole.
 
     Raises
     ------
     RunError
         If the step left nothing, or a denoised step has no valid receipt.
     """
-    content = {"files": _digests(run, step), "stage_digest": check_receipt(run, step) if run.arm == "denoised" else None, "wanted": wanted(run, step)}
+    content = {"files": _digests(run, step), "stage_digest": check_receipt(run, step, start_ns) if run.arm == "denoised" else None, "wanted": wanted(run, step)}
     path = run.record(step)
     aside = path.with_name(f".{path.name}.partial")
     aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -56,19 +57,21 @@ def wanted(run: MachineRun, step: str) -> dict[str, Any]:
     return json.loads(json.dumps(content, default=str))
 
 
-def check_receipt(run: MachineRun, step: str) -> str:
+def check_receipt(run: MachineRun, step: str, start_ns: int) -> str:
     """The digest of the stage that took part in a denoised step.
 
     Raises
     ------
     RunError
-        If the hook left no receipt, or one of another configuration, or a test went through another denoiser than the training.
+        If the hook left no receipt since `start_ns`, or one of another configuration, or a test went through another denoiser than the training.
     """
     receipt, path = read_receipt(run, step), run.receipt(step)
+    if path.stat().st_mtime_ns < start_ns:
+        raise RunError(f"{run} {step}: expected a receipt of this run, got an earlier one in {path}. {NOT_DENOISED} {run.log}.")
     asked = {key: value for key, value in run.plan.config.as_keys().items() if key != f"{PREFIX}_preset"}
     other = sorted(key for key in asked if receipt["config"].get(key) != asked[key])
     if other:
-        raise RunError(f"{run} {step}: expected a run with the settings asked for, got other values of {', '.join(other)} in {path}. Look at {run.log}; its results are not reported.")
+        raise RunError(f"{run} {step}: expected a run with the settings asked for, got other values of {', '.join(other)} in {path}. The run is not reported; look at {run.log}.")
     if step != "train" and receipt["stage_digest"] != read_receipt(run, "train")["stage_digest"]:
         raise RunError(f"{run} {step}: expected the denoiser of the training run, got another one in {path}. Remove {run.record('train')} and run again.")
     return receipt["stage_digest"]
@@ -81,7 +84,7 @@ def read_receipt(run: MachineRun, step: str) -> dict[str, Any]:
         receipt = json.loads(path.read_text(encoding="utf-8"))
         return {**receipt, "config": dict(receipt["config"]), "stage_digest": str(receipt["stage_digest"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{run} {step}: expected the denoising stage's receipt, got {error!r} in {path}. The run did not denoise; try dcase-denoise doctor, and look at {run.log}.") from None
+        raise RunError(f"{run} {step}: expected the denoising stage's receipt, got {error!r} in {path}. {NOT_DENOISED} {run.log}.") from None
 
 
 def _own_method_digest(method: str) -> str | None:

@@ -88,19 +88,17 @@ def _run_steps(run: MachineRun, children: _Children, environment: Mapping[str, s
 def _run_step(run, step, log, children, environment):
     if run.arm == "plain":
         check_fresh(run.plan.data_folder / "raw" / run.machine, run.plan.data_folder / "processed" / run.machine)
-    # A receipt that an earlier run left must not vouch for this one.
-    run.receipt(step).unlink(missing_ok=True)
-    start = log.seek(0, os.SEEK_END)
+    start, start_ns = log.seek(0, os.SEEK_END), time.time_ns()
     status = children.run([sys.executable, *run.command(step)], cwd=run.plan.baseline.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
     if status:
         raise RunError(f"{run} {step}: expected the baseline's train.py to end well, got exit status {status} in {run.log}. {_last_words(run.log, start)}")
-    write_record(run, step)
+    write_record(run, step, start_ns)
 
 
 def _last_words(log: Path, start: int) -> str:
     """The hook's own error if it wrote one after byte `start`, else the last line."""
     lines = [line.strip() for line in log.read_bytes()[start:].decode(errors="replace").splitlines() if line.strip()]
-    ours = [line for line in lines if line.startswith("dcase-denoise:")]
+    ours = [line for line in lines if line.startswith("dcase-denoise:") and not line.startswith("dcase-denoise: warning")]
     return (ours or lines or ["It said nothing."])[-1]
 
 

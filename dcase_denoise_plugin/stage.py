@@ -78,21 +78,18 @@ class Stage:
             raise AudioError(f"clip: expected {expected} samples as in {first.name}, got {found} in {path}. The baseline needs clips of one length; trim or remove the file.")
         return wav, sample_rate_hz
 
-    def denoise_wav(self, wav: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
-        """The clip after the stage: float32 (samples,), full scale ±1, same length and level."""
-        return self._denoise(wav, sample_rate_hz, path)
+    def denoise(self, noisy: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
+        """The clip `path` after the stage, at the configured strength; same shape, dtype and level.
 
-    def denoise_log_mel(self, log_mel: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
-        """The log-mel spectrogram after the stage: (n_mels, frames) dB, same dtype."""
-        return self._denoise(log_mel, sample_rate_hz, path)
+        Parameters
+        ----------
+        noisy : by ``denoise_domain`` the waveform, float32 (samples,), full scale ±1, or the log-mel spectrogram, float (n_mels, frames), dB.
 
-    def receipt(self) -> dict[str, Any]:
-        """What the stage did, for the JSON beside the baseline's CSVs."""
-        return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
-                "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
-                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None}
-
-    def _denoise(self, noisy: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
+        Raises
+        ------
+        DenoiseError
+            If the method hands back another shape or dtype, or values that are not finite.
+        """
         with self._at_work():
             self.clips += 1
             if self.config.strength == 0.0:
@@ -105,6 +102,12 @@ class Stage:
         if self.config.strength == 1.0:
             return denoised
         return (noisy - self.config.strength * (noisy - denoised)).astype(noisy.dtype)
+
+    def receipt(self) -> dict[str, Any]:
+        """What the stage did, for the JSON beside the baseline's CSVs."""
+        return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
+                "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
+                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None}
 
     def _name(self) -> str:
         rests_on = [self.config.weights_digest(), self.machine.training_digest()]

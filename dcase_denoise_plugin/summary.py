@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Callable, Sequence
 
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.machine_run import SCORES, MachineRun
+from dcase_denoise_plugin.machine_run import SCORES, STEPS, MachineRun
 from dcase_denoise_plugin.results import Comparison, write_rows
-from dcase_denoise_plugin.run_record import read_receipt
+from dcase_denoise_plugin.run_record import is_finished, read_receipt
 from dcase_denoise_plugin.runner import child_environment
 
 
@@ -32,6 +32,14 @@ def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None]
     else:
         say(f"\n{title}: the baseline knows no ground truth here, so there are anomaly scores and no AUC.")
     say("\n" + "\n".join(f"{what:<22}{where}" for what, where in places(runs)))
+
+
+def with_earlier_runs(finished: Sequence[MachineRun], both_arms: Sequence[MachineRun]) -> list[MachineRun]:
+    """`finished`, and their plain or denoised counterparts among `both_arms` if an earlier call finished every one of them."""
+    counterparts = [run for run in both_arms if run not in finished and any((run.machine, run.seed) == (own.machine, own.seed) for own in finished)]
+    if not all(is_finished(run, step) for run in counterparts for step in STEPS):
+        return list(finished)
+    return [run for run in both_arms if run in finished or run in counterparts]
 
 
 def baseline_summary(runs: Sequence[MachineRun]) -> None:

@@ -41,8 +41,7 @@ def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: 
         If the loss is not finite any more.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(f"{path}.lock"), thread_limit(config.threads):
+    with alone_with(path), thread_limit(config.threads):
         if path.exists():
             Checkpoint.load(path).require(machine, config, path)
             return
@@ -89,7 +88,7 @@ class Training:
             progress = (epoch + step / steps) / self.epochs
             self.optimiser.param_groups[0]["lr"] = self.config.learning_rate * (1 + math.cos(math.pi * progress)) / 2
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision and self.device.type == "cuda"):
-                residual = self.network(noisy.contiguous(memory_format=torch.channels_last))
+                residual = self.network(noisy)
             loss = reconstruction_loss(self.config.loss, noisy - residual.float(), target)
             self.optimiser.zero_grad()
             loss.backward()
@@ -106,7 +105,7 @@ class Training:
         except CheckpointError as error:
             self.say(f"denoiser {self.machine.machine_type}: starting over. {error}")
             return 0
-        if state["identity"] != self.identity:
+        if not isinstance(state, dict) or state.get("identity") != self.identity:
             self.say(f"denoiser {self.machine.machine_type}: starting over, {self.resume_path} is from other clips or settings.")
             return 0
         self.network.load_state_dict(state["network"])
@@ -137,6 +136,15 @@ def structural_similarity(image: torch.Tensor, target: torch.Tensor) -> torch.Te
     mean_x, mean_y = mean(image), mean(target)
     var_x, var_y, cov = mean(image**2) - mean_x**2, mean(target**2) - mean_y**2, mean(image * target) - mean_x * mean_y
     return ((2 * mean_x * mean_y + c1) * (2 * cov + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean()
+
+
+def alone_with(path: Path) -> contextlib.AbstractContextManager:
+    """Keeps other processes from training the same file; waits for one that does. Raises CheckpointError if its folder cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(f"{path}.lock").acquire()
+    except OSError as error:
+        raise CheckpointError(f"denoiser: expected to write {path}, got {error}. Free space or choose another folder.") from None
 
 
 @contextlib.contextmanager

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from baseline_checkouts import Checkout
 
-from dcase_denoise_plugin import demo
+from dcase_denoise_plugin.demo import stand_in as stand_in_baseline
 
 
 @pytest.fixture
 def stand_in(tmp_path):
     """A fresh stand-in baseline, without data."""
-    demo.lay_out(tmp_path / "baseline")
+    stand_in_baseline.lay_out(tmp_path / "baseline")
     return Checkout(tmp_path / "baseline")
 
 
@@ -34,5 +34,5 @@ def any_checkout(request, tmp_path_factory, real_checkout_of):
     if request.param == "real":
         return real_checkout_of()
     root = tmp_path_factory.mktemp("stand_in") / "baseline"
-    demo.lay_out(root)
+    stand_in_baseline.lay_out(root)
     return Checkout(root)

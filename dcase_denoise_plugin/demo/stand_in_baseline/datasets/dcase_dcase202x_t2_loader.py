@@ -34,14 +34,14 @@ class DCASE202XT2Loader(torch.utils.data.Dataset):
 
         names = [f"{section_keyword}_{number:02d}" for number in self.section_ids]
         pickle_name = f"{'-'.join(names)}_mix_TF{frames}-{frame_hop_length}_mel{n_fft}-{hop_length}.pickle"
-        self.data, self.y_true, self.condition, self.n_vectors_ea_file, self.basenames = self.load_pre_process(
+        self.load_pre_process(
             pickle_name=pickle_name, target_dir=str(target_dir), pickle_path=str(Path(self.log_melspectrogram_dir, pickle_name)), n_sections=len(names),
             unique_section_names=np.array(names), dir_name=dir_name, train=train, n_mels=n_mels, frames=frames, frame_hop_length=frame_hop_length,
             n_fft=n_fft, hop_length=hop_length, power=power, fmax=fmax, fmin=fmin, win_length=win_length)
 
     def load_pre_process(self, pickle_name, target_dir, pickle_path, n_sections, unique_section_names, dir_name, train,
                          n_mels, frames, frame_hop_length, n_fft, hop_length, power, fmax, fmin, win_length):
-        """What the pickle holds; made from the wav files first if there is no pickle."""
+        """Takes over what the pickle holds; makes it from the wav files first if there is none."""
         if not Path(pickle_path).exists():
             print(f"features of {n_sections} section(s) of {target_dir}/{dir_name}")
             found = [com.file_list_generator(target_dir, name, unique_section_names, dir_name, self.mode, train) for name in unique_section_names]
@@ -52,7 +52,7 @@ class DCASE202XT2Loader(torch.utils.data.Dataset):
                 pickle.dump(content, stream, protocol=pickle.HIGHEST_PROTOCOL)
         with open(pickle_path, "rb") as stream:
             print(f"load {pickle_name}")
-            return pickle.load(stream)
+            self.data, self.y_true, self.condition, self.n_vectors_ea_file, self.basenames = pickle.load(stream)
 
     def __len__(self):
         return len(self.data)

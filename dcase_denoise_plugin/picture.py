@@ -1,0 +1,40 @@
+"""One clip before and after the denoiser, as log-mel spectrograms on one colour scale."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.figure
+import numpy as np
+import torch
+
+from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.spectrogram import Spectrogram
+
+DYNAMIC_RANGE_DB = 60.0
+DOTS_PER_INCH = 110
+
+
+def draw(clip: Path, denoiser: Denoiser, path: Path, reference: Path | None = None) -> None:
+    """Writes a PNG with the clip, what the denoiser hands over and, if there is one, the clean reference.
+
+    Raises
+    ------
+    AudioError
+        If a clip is unfit or has another sample rate than the denoiser was trained at.
+    """
+    wav, sample_rate_hz = read_wav(clip)
+    shown = {"noisy": wav, "denoised": denoiser(wav, sample_rate_hz)}
+    if reference:
+        shown["clean reference"] = read_wav(reference)[0]
+    spectrogram = Spectrogram(denoiser.checkpoint.features, sample_rate_hz, "mel")
+    log_mels = {name: spectrogram.level_db(spectrogram.spec(torch.from_numpy(samples))).numpy() for name, samples in shown.items()}
+    loudest = np.max([log_mel.max() for log_mel in log_mels.values()])
+    figure = matplotlib.figure.Figure(figsize=(4 * len(log_mels), 3), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(log_mels), sharey=True))
+    for panel, (name, log_mel) in zip(panels, log_mels.items()):
+        image = panel.imshow(log_mel, origin="lower", aspect="auto", vmin=loudest - DYNAMIC_RANGE_DB, vmax=loudest, extent=(0, len(wav) / sample_rate_hz, 0, len(log_mel)))
+        panel.set(title=name, xlabel="time [s]")
+    panels[0].set_ylabel("mel band")
+    figure.colorbar(image, ax=panels, label="level [dB]")
+    figure.savefig(path, dpi=DOTS_PER_INCH)

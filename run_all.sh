@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Sets up what is missing, then hands over to `dcase-denoise run` (options: ./run_all.sh --help) or, as ./run_all.sh --test, to the tests.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+extra=""
+[[ ${1:-} != --test ]] || extra=test
+
+stop() { echo "run_all.sh: $*" >&2; exit 2; }
+meets_pins() { "$1" "$here/dcase_denoise_plugin/environment.py" "$here/setup.cfg" $extra > /dev/null 2>&1; }
+find_python() {
+    for name in python3 python3.13 python3.12 python3.11 python3.10; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; then echo "$name"; return; fi
+    done
+    stop "expected Python 3.10 or newer, got none on PATH. Install one, or activate an environment that has one."
+}
+
+if [[ -n ${VIRTUAL_ENV:-}${CONDA_PREFIX:-} ]] && meets_pins python3; then
+    python=python3
+else
+    python=$here/.venv/bin/python3
+    if [[ ! -x $python ]]; then
+        base=$(find_python)
+        echo "run_all.sh: makes a virtual environment in $here/.venv"
+        "$base" -m venv "$here/.venv" || { rm -rf "$here/.venv"; stop "expected $base to make a virtual environment, got the error above. Install its venv package."; }
+    fi
+    if ! meets_pins "$python"; then
+        echo "run_all.sh: installs the pinned packages there; with PyTorch some 5 GB, once"
+        "$python" -m pip install --quiet --disable-pip-version-check --editable "$here${extra:+[$extra]}" || stop "expected pip to install the packages, got the error above. Look at the network and the disk."
+    fi
+fi
+
+# This checkout's own code runs, whatever the environment has installed.
+export PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
+if [[ $extra == test ]]; then
+    exec "$python" -m pytest "$here/tests" "${@:2}"
+fi
+exec "$python" -m dcase_denoise_plugin.cli run "$@"

@@ -1,0 +1,91 @@
+"""A baseline in a folder that runs in a moment: the same commands, file names and columns, AUCs that it makes up, receipts that the hook would leave."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from dcase_denoise_plugin.baseline_folder import Baseline
+from dcase_denoise_plugin.machine_run import MachineRun
+from dcase_denoise_plugin.overrides import read_overrides, resolve_stage
+from dcase_denoise_plugin.plan import Plan
+
+TRAIN_PY = '''
+import argparse, json, os, pathlib, sys, time
+from dcase_denoise_plugin import config
+
+parser = argparse.ArgumentParser()
+for option in ("--dataset", "-tag", "--score", "--export_dir", "--epochs", "-lr", "--mono"):
+    parser.add_argument(option, default="MSE")
+parser.add_argument("--seed", type=int)
+parser.add_argument("--use_ids", nargs="*")
+for option in ("-d", "-e", "--train_only", "--test_only"):
+    parser.add_argument(option, action="store_true")
+config.add_arguments(parser)
+args = parser.parse_args()
+
+with open("calls.txt", "a") as calls:
+    calls.write(" ".join(sys.argv[1:]) + "\\n")
+orders = pathlib.Path("orders.json")
+order = json.loads(orders.read_text()).get(args.dataset, {}) if orders.exists() else {}
+if "sleep_s" in order:
+    pathlib.Path("pid.txt").write_text(str(os.getpid()))
+    time.sleep(order["sleep_s"])
+if "complaint" in order:
+    print(order["complaint"], file=sys.stderr)
+    sys.exit(3)
+
+suffix = f"{args.tag}{'_Eval' if args.e else ''}"
+folder = pathlib.Path("models/saved_model", args.export_dir)
+if args.test_only:
+    folder = pathlib.Path("results", "eval_data" if args.e else "dev_data", f"{args.export_dir}_{args.score}")
+folder.mkdir(parents=True, exist_ok=True)
+if args.denoise and "no_receipt" not in order:
+    keys = {key: value for key, value in vars(args).items() if key.startswith("denoise")}
+    stage = config.resolve(config.from_keys(keys, "the command line"))
+    receipt = {"config": {**stage.as_keys(), **order.get("other_config", {})}, "stage_digest": "d" * 64, "checkpoint": f"models/checkpoint/denoiser/{args.dataset}/denoiser.pt"}
+    (folder / f"denoise_receipt_{args.dataset}_seed{args.seed}_{suffix}.json").write_text(json.dumps(receipt))
+if not args.test_only:
+    (folder / f"AE_{args.dataset}_{suffix}_seed{args.seed}.pth").write_text(f"model {args.epochs}")
+    (folder / f"score_distr_AE_{args.dataset}_{suffix}_seed{args.seed}_mse.pickle").write_text("distribution")
+else:
+    (folder / f"anomaly_score_{args.dataset}_section_00_test_seed{args.seed}_{suffix}.csv").write_text("clip.wav,1.0\\n")
+    if not args.e:
+        auc = 0.5 + 0.1 * args.denoise + args.seed % 10 / 100
+        rows = ["section,AUC (source),AUC (target),pAUC", *(f"{row},{auc},{auc - 0.05},0.5" for row in ("00", "arithmetic mean", "harmonic mean"))]
+        (folder / f"result_{args.dataset}_test_seed{args.seed}_{suffix}_roc.csv").write_text("\\n".join(rows) + "\\n\\n")
+'''
+COMMON_PY = '''OPTIONS = ["--epochs", '-lr', "--learning_rate", "--export_dir", "--batch_size", "--gpu_id"]\n'''
+EXPORT_SH = 'mkdir -p "$2" && echo "$@" && echo System > "$2/$1_auc_pauc.csv"\n'
+SETTINGS = "--export_dir: baseline\n--seed: 13711\n--epochs: 100\n-lr: 0.001\n--dataset_directory: ./data\n--result_directory: ./results\n"
+
+
+def lay_out(root: Path, machines: tuple[str, ...] = ("fan",), sections: tuple[str, ...] = ("00",), mode: str = "dev") -> Baseline:
+    """Writes the fake and, for each machine, two files in the place of clips for each section and split."""
+    listed = "".join(f"    {machine}:\n      {mode}:\n        - '00'\n" for machine in (*machines, "valve"))
+    files = {"train.py": TRAIN_PY, "common.py": COMMON_PY, "baseline.yaml": SETTINGS, "tools/export_results.sh": EXPORT_SH, "datasets/datasets.py": "",
+             "datasets/loader_common.py": "", "networks/base_model.py": "", f"datasets/machine_type_2025_{mode}.yaml": f"DCASE2025T2:\n  machine_type:\n{listed}"}
+    for machine in machines:
+        for section in sections:
+            for split in ("train", "test"):
+                for index in range(2):
+                    files[f"data/dcase2025t2/{mode}_data/raw/{machine}/{split}/section_{section}_source_{split}_normal_{index:04d}.wav"] = "sound"
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return Baseline.from_folder(root)
+
+
+def plan_of(baseline: Baseline, *assignments: str, mode: str = "dev", dataset: str = "DCASE2025T2") -> Plan:
+    """What a call with these --set asks for."""
+    overrides, config = resolve_stage(baseline, read_overrides(None, assignments, baseline), "recommended", environment={})
+    return Plan(baseline, dataset, mode, overrides, config)
+
+
+def run_of(plan: Plan, machine: str = "fan", seed: int = 13711, arm: str = "plain") -> MachineRun:
+    return MachineRun(plan, machine, seed, arm)
+
+
+def calls(baseline: Baseline) -> list[str]:
+    """The command lines that reached train.py so far."""
+    path = baseline.folder / "calls.txt"
+    return path.read_text().splitlines() if path.exists() else []

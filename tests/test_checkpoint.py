@@ -1,0 +1,141 @@
+import dataclasses
+import os
+
+import pytest
+import torch
+from small_machine import SMALL, small_machine
+
+from dcase_denoise_plugin.checkpoint import Checkpoint, digest_of, load_tensors, save_aside
+from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.errors import CheckpointError
+from dcase_denoise_plugin.spectrogram import Scaling
+from dcase_denoise_plugin.unet import UNet
+
+
+def checkpoint_for(machine, config=SMALL):
+    network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
+    return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(), 26, Scaling(torch.zeros(16, 1), 9.5), network.state_dict())
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return small_machine(tmp_path)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "denoiser.pt"
+
+
+def test_what_is_saved_is_loaded(machine, path):
+    saved = checkpoint_for(machine)
+    saved.save(path)
+    loaded = Checkpoint.load(path)
+    assert (loaded.config, loaded.features, loaded.sample_rate_hz, loaded.tile_frames, loaded.digest) == (SMALL, machine.features, 4000, 26, saved.digest)
+    assert loaded.scaling.std_db == 9.5 and all(torch.equal(loaded.weights[name], weight) for name, weight in saved.weights.items())
+    loaded.require(machine, SMALL, path)
+
+
+def test_the_digest_covers_weights_statistics_and_settings(machine):
+    digest = checkpoint_for(machine).digest
+    other_weights = checkpoint_for(machine)
+    other_weights.weights["last.bias"] += 1e-6
+    others = [other_weights, dataclasses.replace(checkpoint_for(machine), scaling=Scaling(torch.zeros(16, 1), 9.6)), checkpoint_for(machine, dataclasses.replace(SMALL, epochs=3))]
+    assert len({digest, *(other.digest for other in others)}) == 4 and checkpoint_for(machine).digest == digest
+
+
+def test_a_missing_file_is_refused(path):
+    with pytest.raises(CheckpointError, match=r"denoiser: expected a readable file, got .*No such file.* in .*denoiser\.pt\. Train it again\."):
+        Checkpoint.load(path)
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[: len(data) // 2], lambda data: data[:-1], lambda data: b"junk" * 100, lambda data: data[:600] + b"\xff" * 64 + data[664:]])
+def test_a_damaged_file_is_refused_in_one_line(machine, path, damage):
+    checkpoint_for(machine).save(path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(CheckpointError) as error:
+        Checkpoint.load(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_changed_weights_are_noticed(machine, path):
+    checkpoint_for(machine).save(path)
+    content = torch.load(path, weights_only=True)
+    content["weights"]["last.bias"] += 1
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match="expected the content its digest was made from, got another in .* delete it and train it again"):
+        Checkpoint.load(path)
+
+
+@pytest.mark.parametrize("content", [{"weights": {}}, [1, 2], torch.zeros(3)])
+def test_a_foreign_file_is_refused(path, content):
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 1', got something else in"):
+        Checkpoint.load(path)
+
+
+def test_a_file_that_wants_to_run_code_is_refused(path):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(path) + ".owned",)
+
+    torch.save({"format": Evil()}, path)
+    with pytest.raises(CheckpointError, match="expected a readable file"):
+        Checkpoint.load(path)
+    assert not (path.parent / "denoiser.pt.owned").exists()
+
+
+def test_a_file_with_keys_of_another_version_is_refused(machine, path):
+    content = checkpoint_for(machine)._content()
+    content["config"]["denoise_widht"] = 3
+    save_aside({**content, "digest": digest_of(content)}, path)
+    with pytest.raises(CheckpointError, match="expected keys this version knows, got: denoise_widht.*Train it again"):
+        Checkpoint.load(path)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"machine_type": "valve"}, "expected machine type 'valve', got 'fan'"),
+    ({"dataset": "OTHER"}, "expected dataset 'OTHER', got 'MADEUP'"),
+    ({"features": FeatureSettings(n_mels=64)}, "expected n_fft 1024, got 256"),
+    ({"train_files": ()}, "expected training clips "),
+    ({"seed": 8}, "expected training clips "),
+])
+def test_a_denoiser_of_another_machine_is_refused(machine, path, change, message):
+    with pytest.raises(CheckpointError, match=f"denoiser: {message}.* in .*denoiser.pt. Delete the file to train it again"):
+        checkpoint_for(machine).require(dataclasses.replace(machine, **change), SMALL, path)
+
+
+@pytest.mark.parametrize(("key", "value"), [("image_size", 32), ("width", 4), ("domain", "waveform"), ("norm", "group"), ("epochs", 3), ("noise_source", "floor")])
+def test_a_denoiser_of_another_configuration_is_refused(machine, path, key, value):
+    with pytest.raises(CheckpointError, match=f"denoiser: expected denoise_{key} {value!r}, got {getattr(SMALL, key)!r} in"):
+        checkpoint_for(machine).require(machine, dataclasses.replace(SMALL, **{key: value}), path)
+
+
+def test_a_denoiser_serves_any_strength(machine, path):
+    checkpoint_for(machine).require(machine, dataclasses.replace(SMALL, strength=0.5), path)
+
+
+def test_a_denoiser_named_by_key_may_come_from_another_schedule_but_not_another_network(machine, path):
+    named = dataclasses.replace(SMALL, checkpoint=str(path), epochs=50)
+    checkpoint_for(machine).require(dataclasses.replace(machine, seed=99), named, path)
+    with pytest.raises(CheckpointError, match="expected denoise_image_size 32, got 16"):
+        checkpoint_for(machine).require(machine, dataclasses.replace(named, image_size=32), path)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_half_written(machine, path, monkeypatch):
+    checkpoint_for(machine).save(path)
+    before = path.read_bytes()
+
+    def full(content, file):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(CheckpointError, match=r"expected to write .*denoiser\.pt, got .*No space left on device.*\. Free space or choose another folder\."):
+        checkpoint_for(machine).save(path)
+    assert path.read_bytes() == before and [file.name for file in path.parent.iterdir() if "partial" in file.name] == []
+
+
+def test_loaded_tensors_are_on_the_cpu(path):
+    save_aside({"weight": torch.ones(2)}, path)
+    assert load_tensors(path)["weight"].device.type == "cpu"

@@ -1,0 +1,75 @@
+import os
+from pathlib import Path
+
+import fake_baseline
+import pytest
+
+from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.overrides import Overrides, read_overrides, resolve_stage
+
+
+@pytest.fixture
+def baseline(tmp_path):
+    return fake_baseline.lay_out(tmp_path / "baseline")
+
+
+def test_an_assignment_wins_over_the_file_and_dashes_do_not_matter(baseline, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("--epochs: 5\n-lr: 0.01\ndenoise_epochs: 3\n")
+    overrides = read_overrides(file, ["epochs=2", "denoise_strength=0.5"], baseline)
+    assert overrides.options(baseline) == ["--epochs=2", "-lr=0.01"]
+    assert overrides.denoise == {"epochs": 3, "strength": 0.5}
+
+
+def test_a_list_becomes_several_values_and_null_becomes_the_baselines_None(baseline, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("epochs: null\n")
+    assert read_overrides(file, ["gpu_id=[0, 1]"], baseline).options(baseline) == ["--epochs=None", "--gpu_id", "0", "1"]
+
+
+@pytest.mark.parametrize("assignment, complaint", [
+    ("epochs", "expected key=value, got 'epochs'"),
+    ("=2", "expected key=value"),
+    ("epcohs=2", "Did you mean epochs"),
+    ("denoise_streng=1", "Did you mean denoise_strength"),
+    ("denoise_strength=2", "from 0 to 1"),
+    ("denoise=maybe", "Use one of the words baseline, denoise, compare"),
+    ("seed=3", "Use --seed"),
+    ("train_only=true", "Leave it out"),
+])
+def test_what_cannot_be_asked_for_is_refused_before_anything_runs(baseline, assignment, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        resolve_stage(baseline, read_overrides(None, [assignment], baseline), "recommended", {})
+
+
+def test_a_file_that_is_not_there_is_refused(baseline):
+    with pytest.raises(ConfigError, match="readable YAML"):
+        read_overrides(Path("nowhere.yaml"), [], baseline)
+
+
+def test_the_fallback_preset_is_asked_for_only_if_nobody_names_one(baseline, tmp_path):
+    assert resolve_stage(baseline, Overrides(), "recommended", {})[0].denoise_options() == ["--denoise_preset=recommended"]
+    assert resolve_stage(baseline, Overrides(denoise={"preset": "denoise"}), "recommended", {})[0].denoise_options() == ["--denoise_preset=denoise"]
+    assert resolve_stage(baseline, Overrides(), "recommended", {"DCASE_DENOISE_YAML": "denoise"})[0].denoise_options() == []
+    written = baseline.folder / "baseline.yaml"
+    written.write_text(written.read_text() + "denoise_preset: own.yaml\n")
+    (baseline.folder / "own.yaml").write_text("denoise_epochs: 7\n")
+    overrides, config = resolve_stage(type(baseline).from_folder(baseline.folder), Overrides(), "recommended", {})
+    assert overrides.denoise_options() == [] and config.epochs == 7
+
+
+def test_the_resolved_stage_is_switched_on_and_follows_preset_file_and_overrides(baseline):
+    _, config = resolve_stage(baseline, Overrides(denoise={"epochs": 2}), "recommended", {})
+    assert config.denoise and config.epochs == 2 and config.image_size == 128
+
+
+def test_paths_are_the_callers_not_the_baselines(baseline, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    denoise = read_overrides(None, ["denoise_checkpoint=models/mine.pt", "denoise_preset=mine.yaml"], baseline).denoise
+    assert denoise == {"checkpoint": os.path.join(tmp_path, "models/mine.pt"), "preset": os.path.join(tmp_path, "mine.yaml")}
+    assert read_overrides(None, ["denoise_preset=recommended"], baseline).denoise == {"preset": "recommended"}
+
+
+def test_a_method_of_ones_own_that_cannot_be_imported_is_refused(baseline):
+    with pytest.raises(ConfigError, match="no_such_package"):
+        resolve_stage(baseline, Overrides(denoise={"method": "no_such_package:method"}), "recommended", {})

@@ -1,0 +1,89 @@
+import dataclasses
+
+import pytest
+import torch
+from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
+
+from dcase_denoise_plugin.clips import Clips
+from dcase_denoise_plugin.noise import energy, noise_source
+from dcase_denoise_plugin.pairs import Pairs, generator_for, schedule
+from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
+
+
+def pairs_of(folder, **keys):
+    config = dataclasses.replace(SMALL, **keys)
+    machine = small_machine(folder)
+    clips = Clips(machine.train_files, Spectrogram(FEATURES, RATE_HZ, config.domain))
+    return Pairs(clips, noise_source(machine, config, clips, generator_for(0)), clips.scaling(), ImageFormat.for_clips(config.image_size, config.depth, clips.frames), config)
+
+
+def test_of_ten_pairs_a_clip_seven_are_noisy():
+    order, noisy = schedule(30, 10, 0.7, generator_for(0))
+    assert [noisy[order == clip].tolist().count(True) for clip in range(30)] == [7] * 30
+    assert order.bincount().tolist() == [10] * 30
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.35, 35), (0.7, 70), (1.0, 100)])
+def test_the_share_holds_over_an_epoch_of_single_pairs(share, expected):
+    assert schedule(100, 1, share, generator_for(0))[1].sum() == expected
+
+
+def test_single_noisy_pairs_fall_to_other_clips_in_the_next_epoch():
+    (first, first_noisy), (second, second_noisy) = (schedule(100, 1, 0.5, generator_for(0, epoch)) for epoch in (0, 1))
+    assert set(first[first_noisy].tolist()) != set(second[second_noisy].tolist())
+
+
+def test_noise_to_noise_pairs_share_the_clip_but_not_the_noise(tmp_path):
+    pairs = pairs_of(tmp_path, image_size=32)
+    first, second = pairs.specs([0, 1, 2, 3], torch.tensor([True] * 4), generator_for(0))
+    clean = torch.stack([pairs.clips[index] for index in range(4)])
+    noise_a, noise_b = first - clean, second - clean
+    assert energy(noise_a).min() > 0 and energy(noise_b).min() > 0
+    likeness = (noise_a.conj() * noise_b).sum((1, 2)).abs() / (energy(noise_a) * energy(noise_b)).sqrt()
+    assert likeness.max() < 0.2
+
+
+def test_original_pairs_are_the_clip_itself_on_both_sides(tmp_path):
+    pairs = pairs_of(tmp_path, image_size=32)
+    first, second = pairs.specs([2, 0], torch.tensor([False, False]), generator_for(0))
+    assert torch.equal(first, second) and torch.equal(first[0], pairs.clips[2]) and torch.equal(first[1], pairs.clips[0])
+
+
+def test_a_mixed_pair_has_the_drawn_snr(tmp_path):
+    pairs = pairs_of(tmp_path, image_size=32, snr_db_min=3.0, snr_db_max=3.0)
+    clean = torch.stack([pairs.clips[index] for index in range(4)])
+    for side in pairs.specs([0, 1, 2, 3], torch.tensor([True] * 4), generator_for(0)):
+        assert (10 * (energy(clean) / energy(side - clean)).log10()).tolist() == pytest.approx([3.0] * 4, abs=1e-3)
+
+
+def test_snrs_are_drawn_from_the_whole_range_and_apart_for_both_sides(tmp_path):
+    pairs = pairs_of(tmp_path, image_size=32, snr_db_min=-5.0, snr_db_max=10.0)
+    clean = torch.stack([pairs.clips[0]] * 200)
+    first, second = (10 * (energy(clean) / energy(side - clean)).log10() for side in pairs.specs([0] * 200, torch.tensor([True] * 200), generator_for(0)))
+    assert first.min() == pytest.approx(-5, abs=0.5) and first.max() == pytest.approx(10, abs=0.5) and (first - second).abs().mean() > 2
+
+
+def test_a_long_clip_is_cut_at_the_same_place_on_both_sides(tmp_path):
+    pairs = pairs_of(tmp_path, image_size=16)
+    first, second = pairs.specs([1] * 8, torch.tensor([False] * 8), generator_for(0))
+    assert first.shape == (8, 129, 26) and torch.equal(first, second)
+    assert len({first[index].sum().item() for index in range(8)}) > 1
+
+
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+def test_an_epoch_is_batches_of_scaled_images(tmp_path, domain):
+    batches = list(pairs_of(tmp_path, domain=domain, batch_size=3).epoch(generator_for(0)))
+    assert [first.shape for first, _ in batches] == [(3, 1, 16, 16), (3, 1, 16, 16), (2, 1, 16, 16)]
+    originals = torch.cat([first[index] for first, second in batches for index in range(len(first)) if torch.equal(first[index], second[index])])
+    assert abs(originals.mean()) < 0.5 and 0.5 < originals.std() < 1.5
+
+
+def test_an_epoch_depends_on_seed_and_number_alone(tmp_path):
+    pairs = pairs_of(tmp_path)
+    same, again, other = (torch.cat([first for first, _ in pairs.epoch(generator_for(0, epoch))]) for epoch in (4, 4, 5))
+    assert torch.equal(same, again) and not torch.equal(same, other)
+
+
+def test_generators_of_different_places_differ():
+    draws = {torch.rand(1, generator=generator_for(*place)).item() for place in [(0,), (1,), (0, 0), (0, 1), (0, 0, 0), (13711,), (2**40,)]}
+    assert len(draws) == 7

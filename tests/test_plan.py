@@ -1,0 +1,36 @@
+import fake_baseline
+import pytest
+
+from dcase_denoise_plugin.errors import DataError
+
+
+def test_every_machine_with_clips_runs_by_default_and_the_others_are_named(tmp_path):
+    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar")))
+    assert plan.machines(()) == (["fan", "ToyCar"], ["valve"])
+    assert plan.machines(("ToyCar",)) == (["ToyCar"], ["valve"])
+
+
+def test_a_data_set_the_baseline_does_not_list_is_taken_from_its_folders(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    clip = tmp_path / "data/own2031t2xx/dev_data/raw/mill/train/section_00_source_train_normal_0000.wav"
+    clip.parent.mkdir(parents=True)
+    clip.write_text("sound")
+    assert fake_baseline.plan_of(baseline, dataset="OWN2031T2XX").machines(()) == (["mill"], [])
+
+
+@pytest.mark.parametrize("machine, complaint", [("fann", "one of fan, valve, got 'fann'"), ("valve", r"training clips.*raw/valve/train")])
+def test_a_machine_that_cannot_run_is_refused_by_name(tmp_path, machine, complaint):
+    with pytest.raises(DataError, match=complaint):
+        fake_baseline.plan_of(fake_baseline.lay_out(tmp_path)).machines((machine,))
+
+
+def test_no_data_at_all_says_where_they_belong(tmp_path):
+    with pytest.raises(DataError, match=r"at least one machine type.*dev_data/raw/<machine>/train"):
+        fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ())).machines(())
+
+
+def test_plain_and_denoised_never_share_a_folder(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    for assignments, name in (((), "baseline"), (("export_dir=mine",), "mine")):
+        plan = fake_baseline.plan_of(baseline, *assignments)
+        assert (plan.export_dir("plain"), plan.export_dir("denoised")) == (name, f"{name}_denoise")

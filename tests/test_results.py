@@ -1,0 +1,82 @@
+import csv
+
+import fake_baseline
+import pytest
+
+from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.machine_run import ARMS
+from dcase_denoise_plugin.results import OVERALL, Comparison, read_roc, write_rows
+
+ROC = "section,AUC (source),AUC (target),pAUC\n00,{0},{1},{2}\narithmetic mean,{0},{1},{2}\nharmonic mean,{0},{1},{2}\n\n"
+
+
+@pytest.fixture
+def runs_with(tmp_path):
+    """Makes runs from {(machine, seed, arm): (AUC source, AUC target, pAUC)}, with their CSVs as the baseline writes them."""
+    def make(aucs):
+        plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, tuple({machine for machine, _, _ in aucs})))
+        runs = [fake_baseline.run_of(plan, *key) for key in aucs]
+        for run, values in zip(runs, aucs.values()):
+            run.folder("MSE").mkdir(parents=True, exist_ok=True)
+            run.roc("MSE").write_text(ROC.format(*values))
+        return runs
+    return make
+
+
+def test_the_table_shows_plain_denoised_and_their_difference_with_the_official_score_last(runs_with):
+    runs = runs_with({("fan", 1, "plain"): (0.6, 0.5, 0.5), ("fan", 1, "denoised"): (0.7, 0.45, 0.5)})
+    assert Comparison.read(runs, "MSE").table("TITLE").splitlines() == [
+        "TITLE, MSE: percent, one seed (seeds differ by up to 3 points)",
+        "               plain                  denoised               difference",
+        "machine        AUC src AUC tgt  pAUC  AUC src AUC tgt  pAUC  AUC src AUC tgt  pAUC",
+        "fan              60.00   50.00 50.00    70.00   45.00 50.00   +10.00   -5.00 +0.00",
+        "harmonic mean    52.94                  53.08                  +0.14",
+    ]
+
+
+def test_seeds_are_averaged_and_the_difference_is_taken_seed_by_seed(runs_with):
+    runs = runs_with({("fan", 1, "plain"): (0.6, 0.5, 0.5), ("fan", 2, "plain"): (0.8, 0.5, 0.5),
+                      ("fan", 1, "denoised"): (0.61, 0.5, 0.5), ("fan", 2, "denoised"): (0.81, 0.5, 0.5)})
+    comparison = Comparison.read(runs, "MSE")
+    assert comparison.values["fan", "plain", "AUC (source)"] == [60, 80]
+    assert comparison.values["fan", "difference", "AUC (source)"] == pytest.approx([1, 1])
+    table = comparison.table("TITLE")
+    assert "mean of 2 seeds ± standard deviation" in table and "70.0±14.1" in table and "+1.0±0.0" in table
+
+
+def test_the_official_score_is_the_harmonic_mean_over_machines_and_metrics(runs_with):
+    comparison = Comparison.read(runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5), ("valve", 1, "plain"): (1.0, 1.0, 1.0)}), "MSE")
+    assert comparison.values[OVERALL, "plain", ""] == pytest.approx([100 * 6 / 9])
+    assert comparison.arms == ("plain",)
+
+
+def test_a_machine_with_an_arm_missing_does_not_bend_the_comparison(runs_with):
+    comparison = Comparison.read(runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5), ("fan", 1, "denoised"): (0.5, 0.5, 0.5), ("valve", 1, "plain"): (1.0, 1.0, 1.0)}), "MSE")
+    assert comparison.machines == ("fan",) and comparison.values[OVERALL, "plain", ""] == pytest.approx([50])
+
+
+def test_the_table_of_the_widest_data_set_fits_100_columns(runs_with):
+    comparison = Comparison.read(runs_with({("CoffeeGrinder", seed, arm): (0.7 + seed / 20, 0.3 + seed / 20, 0.5) for arm in ARMS["compare"] for seed in (0, 1)}), "MSE")
+    assert max(map(len, comparison.table("DCASE2025T2 evaluation data").splitlines())) <= 100
+
+
+def test_data_sets_without_domains_have_one_auc(tmp_path, runs_with):
+    (run,) = runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5)})
+    run.roc("MSE").write_text("section,AUC,pAUC\n00,0.7,0.6\nharmonic mean,0.7,0.6\n")
+    assert Comparison.read([run], "MSE").metrics == ("AUC", "pAUC")
+
+
+@pytest.mark.parametrize("content", [None, "", "section,AUC\n00,0.5\n", "section,AUC\nharmonic mean,none\n"])
+def test_a_csv_that_is_not_the_baselines_is_refused(tmp_path, content):
+    if content is not None:
+        (tmp_path / "roc.csv").write_text(content)
+    with pytest.raises(RunError, match="roc.csv"):
+        read_roc(tmp_path / "roc.csv")
+
+
+def test_the_csv_holds_every_cell(tmp_path, runs_with):
+    comparison = Comparison.read(runs_with({("fan", 1, "plain"): (0.6, 0.5, 0.5)}), "MSE")
+    write_rows(tmp_path / "new" / "table.csv", [comparison])
+    with open(tmp_path / "new" / "table.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 and rows[0] == {"score": "MSE", "machine": "fan", "arm": "plain", "metric": "AUC (source)", "mean": "60.0", "standard deviation": "", "seeds": "1"}

@@ -1,0 +1,155 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import fake_baseline
+import pytest
+
+from dcase_denoise_plugin import runner
+from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.machine_run import ARMS
+from dcase_denoise_plugin.run_record import is_finished
+from dcase_denoise_plugin.runner import child_environment, run_all
+
+
+def runs_of(baseline, machines=("fan",), seeds=(13711,), what="compare"):
+    plan = fake_baseline.plan_of(baseline)
+    return [fake_baseline.run_of(plan, machine, seed, arm) for machine in machines for seed in seeds for arm in ARMS[what]]
+
+
+def order(baseline, **orders):
+    (baseline.folder / "orders.json").write_text(json.dumps({f"DCASE2025T2{machine}": what for machine, what in orders.items()}))
+
+
+def test_plain_and_denoised_are_trained_and_tested_with_both_scores(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    said = []
+    assert run_all(runs_of(baseline), 1, said.append) == {}
+    assert [re.search("--train_only|MSE|MAHALA", call)[0] for call in fake_baseline.calls(baseline)] == ["--train_only", "MSE", "MAHALA"] * 2
+    assert re.fullmatch(r"\[6/6\] fan seed 13711 denoised MAHALA: \d+ s", said[-1])
+
+
+def test_a_second_call_runs_nothing_that_is_finished(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    run_all(runs_of(baseline), 1, lambda line: None)
+    done = fake_baseline.calls(baseline)
+    said = []
+    run_all(runs_of(baseline), 1, said.append)
+    assert fake_baseline.calls(baseline) == done and all(line.endswith("finished before") for line in said)
+
+
+def test_one_machines_failure_is_named_with_its_last_words_and_leaves_the_others_alone(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
+    order(baseline, fan={"complaint": "dcase-denoise: clip: silent.\nTraceback of nobody's interest"})
+    said = []
+    failed = run_all(runs_of(baseline, ("fan", "ToyCar"), what="baseline"), 2, said.append)
+    assert [str(run) for run in failed] == ["fan seed 13711 plain"]
+    (line,) = (line for line in said if "FAILED" in line)
+    assert "fan seed 13711 plain train" in line and "exit status 3" in line and line.endswith("clip: silent.") and "logs/run_all/DCASE2025T2fan_seed13711_plain.log" in line
+    assert sum("ToyCar" in call for call in fake_baseline.calls(baseline)) == 3
+
+
+def test_a_failure_without_a_word_of_the_plugin_ends_with_the_last_line(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    order(baseline, fan={"complaint": "dcase-denoise: warning: unknown source\nKeyError: 'mel'"})
+    (error,) = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None).values()
+    assert str(error).endswith("KeyError: 'mel'")
+
+
+@pytest.mark.parametrize("deed, complaint", [({"no_receipt": 1}, "receipt"), ({"other_config": {"denoise_epochs": 99}}, "other values of denoise_epochs")])
+def test_a_run_that_did_not_denoise_as_asked_fails(tmp_path, deed, complaint):
+    baseline = fake_baseline.lay_out(tmp_path)
+    order(baseline, fan=deed)
+    (error,) = run_all(runs_of(baseline, what="denoise"), 1, lambda line: None).values()
+    assert complaint in str(error)
+
+
+def test_plain_features_older_than_the_clips_stop_the_machine(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    pickle = tmp_path / "data/dcase2025t2/dev_data/processed/fan/train/mels128/section_00.pickle"
+    pickle.parent.mkdir(parents=True)
+    pickle.write_text("features")
+    os.utime(pickle, (0, 0))
+    (error,) = run_all(runs_of(baseline), 1, lambda line: None).values()
+    assert "younger than the clips" in str(error)
+
+
+def test_two_runners_do_not_work_on_the_same_run(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    (run,) = runs_of(baseline, what="baseline")
+    with runner._own_log(run):
+        (error,) = run_all([run], 1, lambda line: None).values()
+    assert "another process" in str(error)
+
+
+def test_the_hook_and_this_python_come_first_and_one_job_keeps_the_thread_count():
+    child = child_environment(1, {"PYTHONPATH": "theirs", "PATH": "usual"})
+    assert re.fullmatch(r".*baseline_patches:theirs", child["PYTHONPATH"]) and child["PATH"] == f"{os.path.dirname(sys.executable)}:usual"
+    assert "OMP_NUM_THREADS" not in child
+
+
+def test_several_jobs_share_the_cores():
+    assert child_environment(10**6, {})["OMP_NUM_THREADS"] == "1"
+
+
+def test_a_preset_file_in_the_environment_is_the_callers_not_the_baselines(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert child_environment(1, {"DCASE_DENOISE_YAML": "mine.yaml"})["DCASE_DENOISE_YAML"] == str(tmp_path / "mine.yaml")
+
+
+def test_an_installation_without_the_hook_is_refused(monkeypatch):
+    monkeypatch.setattr(runner, "find_spec", lambda name: None)
+    with pytest.raises(RunError, match="baseline_patches"):
+        child_environment()
+
+
+CALLER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import fake_baseline
+from dcase_denoise_plugin.runner import run_all
+from dcase_denoise_plugin.baseline_folder import Baseline
+run_all([fake_baseline.run_of(fake_baseline.plan_of(Baseline.from_folder(sys.argv[2])))], 1)
+"""
+
+
+@pytest.fixture
+def caller(tmp_path):
+    """A runner in a process of its own, whose baseline takes its time."""
+    baseline = fake_baseline.lay_out(tmp_path)
+    order(baseline, fan={"sleep_s": 60})
+    process = subprocess.Popen([sys.executable, "-c", CALLER, os.path.dirname(__file__), str(tmp_path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (tmp_path / "pid.txt").exists():
+        time.sleep(0.02)
+    yield process, baseline
+    process.kill()
+    process.wait()
+
+
+def is_locked(run):
+    try:
+        with runner._own_log(run):
+            return False
+    except RunError:
+        return True
+
+
+def test_ctrl_c_ends_the_baseline_and_counts_nothing_as_finished(caller):
+    process, baseline = caller
+    (run,) = runs_of(baseline, what="baseline")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) != 0
+    assert not is_locked(run) and not is_finished(run, "train")
+
+
+def test_a_killed_runners_baseline_still_keeps_others_off(caller):
+    process, baseline = caller
+    (run,) = runs_of(baseline, what="baseline")
+    process.kill()
+    process.wait()
+    assert is_locked(run)
+    os.kill(int((baseline.folder / "pid.txt").read_text()), signal.SIGKILL)

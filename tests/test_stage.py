@@ -1,0 +1,116 @@
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from baseline_checkouts import RATE_HZ, make_machine
+
+from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.stage import Stage
+
+TINY = {"image_size": 32, "width": 2, "depth": 2, "epochs": 1, "pairs_per_clip": 2}
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine.from_folder(make_machine(tmp_path / "raw", train=4, test_each=1), "DCASE2025T2", seed=5)
+
+
+@pytest.fixture
+def stage_of(machine, tmp_path):
+    def make(train_command=None, **settings):
+        return Stage(machine, DenoiseConfig(denoise=True, **settings), torch.device("cpu"), tmp_path / "denoisers", train_command)
+    return make
+
+
+def clip_of(machine):
+    return (*read_wav(machine.train_files[0]), str(machine.train_files[0]))
+
+
+@pytest.mark.parametrize("domain", ["waveform", "mel"])
+def test_strength_blends_between_the_clip_and_the_denoised_clip(machine, stage_of, domain):
+    clip = clip_of(machine) if domain == "waveform" else (np.random.default_rng(1).normal(-40, 10, (128, 47)), RATE_HZ, "clip")
+    full, half, none = (stage_of(domain=domain, method="wiener", strength=strength).denoise(*clip) for strength in (1.0, 0.5, 0.0))
+    assert none is clip[0] and not np.allclose(full, clip[0], atol=1e-4)
+    np.testing.assert_allclose(half, (full + clip[0]) / 2, atol=1e-5)
+    assert half.dtype == clip[0].dtype
+
+
+def test_a_missing_denoiser_is_trained_once(machine, stage_of, capsys):
+    first = stage_of(**TINY)
+    assert "epoch 1/1" in capsys.readouterr().out
+    assert stage_of(**TINY).digest == first.digest and not capsys.readouterr().out
+
+
+def test_the_digest_follows_strength_weights_and_method(stage_of):
+    digests = {stage_of(**TINY).digest, stage_of(**TINY, strength=0.5).digest, stage_of(**TINY, learning_rate=1e-4).digest, stage_of(method="wiener").digest, stage_of(method="identity").digest}
+    assert len(digests) == 5
+
+
+def test_the_feature_digest_follows_clips_and_settings(machine, stage_of):
+    stage, files = stage_of(method="identity"), list(machine.train_files)
+    before = stage.feature_digest(files, {"n_fft": 1024})
+    assert stage.feature_digest(files, {"n_fft": 1024}) == before
+    assert len({before, stage.feature_digest(files[1:], {"n_fft": 1024}), stage.feature_digest(files, {"n_fft": 512})}) == 3
+
+
+def test_a_missing_denoiser_that_may_not_be_trained_names_the_command(stage_of):
+    with pytest.raises(CheckpointError, match="denoiser of fan: expected one trained .* Train it first: python3 train.py"):
+        stage_of(train_command="python3 train.py", **TINY)
+
+
+def test_a_named_checkpoint_that_is_missing_is_never_trained(stage_of, tmp_path):
+    with pytest.raises(CheckpointError, match="denoise_checkpoint: expected a trained denoiser, got no file at"):
+        stage_of(checkpoint=str(tmp_path / "none.pt"), **TINY)
+
+
+def test_a_clip_the_baseline_could_not_load_is_refused(machine, stage_of):
+    with pytest.raises(AudioError, match="got one that the baseline cannot load"):
+        stage_of(method="identity").check_clip(None, str(machine.train_files[0]))
+
+
+def test_clips_of_two_lengths_are_refused_naming_both(machine, stage_of, tmp_path):
+    stage = stage_of(method="identity")
+    wav, rate, path = clip_of(machine)
+    stage.check_clip((wav, rate), path)
+    longer = tmp_path / "longer.wav"
+    soundfile.write(longer, np.tile(wav, 2), rate)
+    with pytest.raises(AudioError, match="expected 24000 samples as in section_00_source_train_normal_0000_spd_1.wav, got 48000 in .*longer.wav"):
+        stage.check_clip((np.tile(wav, 2), rate), str(longer))
+
+
+@pytest.mark.parametrize("body, message", [("wav[:-1]", "expected float32 of shape .24000,. back, got float32 .23999,."), ("wav.astype('float64')", "got float64"),
+                                           ("wav + float('inf')", "expected finite values back")])
+def test_a_method_that_breaks_the_contract_is_refused(machine, stage_of, tmp_path, monkeypatch, body, message):
+    (tmp_path / "broken_method.py").write_text(f"def denoise(wav, sample_rate_hz):\n    return {body}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken_method", raising=False)
+    stage = stage_of(method="broken_method:denoise", domain="waveform")
+    with pytest.raises(DenoiseError, match=message):
+        stage.denoise(*clip_of(machine))
+
+
+def test_a_method_that_draws_from_the_global_streams_does_not_disturb_them(machine, stage_of, tmp_path, monkeypatch):
+    (tmp_path / "drawing_method.py").write_text("import numpy as np, torch\ndef denoise(wav, sample_rate_hz):\n    np.random.rand(3), torch.rand(3)\n    return wav\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    stage = stage_of(method="drawing_method:denoise", domain="waveform")
+    numpy_before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    stage.denoise(*clip_of(machine))
+    assert (np.random.get_state()[1] == numpy_before).all() and torch.equal(torch.get_rng_state(), torch_before)
+
+
+def test_the_thread_count_is_handed_back(machine, stage_of):
+    before = torch.get_num_threads()
+    stage_of(method="wiener", domain="waveform", threads=before + 1).denoise(*clip_of(machine))
+    assert torch.get_num_threads() == before
+
+
+def test_the_receipt_names_machine_settings_and_digests(machine, stage_of):
+    stage = stage_of(machine_epochs="fan=1", **TINY)
+    receipt = stage.receipt()
+    assert receipt["machine"] == "fan" and receipt["per_machine_settings"] == ["fan=1"] and receipt["config"]["denoise_width"] == 2
+    assert receipt["stage_digest"] == stage.digest and receipt["checkpoint"].endswith("denoiser.pt")

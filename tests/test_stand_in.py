@@ -1,0 +1,350 @@
+import csv
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dcase_denoise_plugin.demo import machines, stand_in
+from dcase_denoise_plugin.errors import BaselineError
+
+RUN = ("--dataset=DCASE2025T2fan", "-tag=id(0_)", "--use_ids", "0")
+TINY = dict(source_train=6, target_train=2, test=2, noise=1, clip_s=1.0, machine_types=("fan",))
+METRICS = ["AUC (source)", "AUC (target)", "pAUC", "pAUC (source)", "pAUC (target)", "precision (source)", "precision (target)",
+           "recall (source)", "recall (target)", "F1 score (source)", "F1 score (target)"]
+FULL_NAME = "DCASE2025T2fan_section_00_test_seed13711_id(0_)"
+RUN_NAME = "DCASE2023T2-AE_DCASE2025T2fan_id(0_)_seed13711"
+
+
+def call(folder, *command, check=True, **environment):
+    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": "", **environment}, capture_output=True, text=True)
+    assert done.returncode == 0 or not check, done.stderr
+    return done
+
+
+def train_py(folder, *options, check=True):
+    return call(folder, sys.executable, "train.py", *RUN, "--epochs", "2", *options, check=check)
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.reader(stream))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A stand-in that has trained one tiny machine and tested it with both scores."""
+    folder = stand_in.lay_out(tmp_path_factory.mktemp("finished") / "baseline")
+    machines.make_machines(folder, **TINY)
+    train_py(folder, "-d", "--train_only")
+    for score in ("MSE", "MAHALA"):
+        train_py(folder, "-d", "--test_only", "--score", score)
+    return folder
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A stand-in with one tiny machine, nothing run."""
+    folder = stand_in.lay_out(tmp_path / "baseline")
+    machines.make_machines(folder, **TINY)
+    return folder
+
+
+# --- laying it out
+
+def test_lay_out_gives_a_folder_that_looks_like_a_checkout_and_says_what_it_is(tmp_path):
+    folder = stand_in.lay_out(tmp_path / "a" / "b")
+    for name in ("train.py", "common.py", "baseline.yaml", "datasets/datasets.py", "datasets/dcase_dcase202x_t2_loader.py", "datasets/loader_common.py",
+                 "datasets/machine_type_2025_dev.yaml", "datasets/machine_type_2025_eval.yaml", "networks/models.py", "networks/base_model.py",
+                 "tools/export_results.sh", "01_train_2025t2.sh", "02a_test_2025t2.sh", "02b_test_2025t2.sh", "03_summarize_results.sh", "train_ae.sh", "test_ae.sh"):
+        assert (folder / name).is_file(), name
+    for path in folder.rglob("*"):
+        if path.suffix in (".py", ".sh"):
+            assert "not the official baseline" in path.read_text(encoding="utf-8"), path
+    assert stand_in.is_stand_in(folder) and not stand_in.is_stand_in(tmp_path)
+
+
+def test_lay_out_again_repairs_files_and_keeps_what_runs_wrote(tmp_path):
+    folder = stand_in.lay_out(tmp_path / "baseline")
+    code = (folder / "train.py").read_text(encoding="utf-8")
+    (folder / "train.py").write_text("broken", encoding="utf-8")
+    (folder / "results").mkdir()
+    (folder / "results" / "kept.csv").write_text("kept", encoding="utf-8")
+    stand_in.lay_out(folder)
+    assert (folder / "train.py").read_text(encoding="utf-8") == code
+    assert (folder / "results" / "kept.csv").read_text(encoding="utf-8") == "kept"
+
+
+def test_lay_out_never_touches_a_folder_with_something_else_in_it(tmp_path):
+    (tmp_path / "train.py").write_text("someone's work", encoding="utf-8")
+    with pytest.raises(BaselineError, match="expected a new, an empty or a stand-in's folder"):
+        stand_in.lay_out(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["train.py"]
+
+
+def test_lay_out_refuses_a_file(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(BaselineError, match="expected a new, an empty or a stand-in's folder"):
+        stand_in.lay_out(tmp_path / "file")
+
+
+def test_git_sees_nothing_that_runs_write(finished):
+    call(finished, "git", "init", "-q")
+    listed = call(finished, "git", "status", "--short", "--untracked-files=all", "--porcelain").stdout
+    assert "train.py" in listed
+    assert not [line for line in listed.splitlines() if any(part in line for part in ("data/", "results/", "models/", "logs/", "__pycache__")) and "reference/" not in line]
+
+
+# --- its settings and seams
+
+def test_the_yaml_file_has_the_keys_and_values_of_the_baseline(fresh):
+    seen = json.loads(call(fresh, sys.executable, "-c", "import common, json; print(json.dumps(common.yaml_load()))").stdout)
+    assert seen == {"--dataset_directory": "./data", "--result_directory": "./results", "--export_dir": "baseline", "--use_cuda": True, "--log_interval": 100,
+                    "--model": "DCASE2023T2-AE", "--score": "MSE", "--seed": 13711, "--is_auto_download": False, "--max_fpr": 0.1, "--decision_threshold": 0.9,
+                    "--n_mels": 128, "--frames": 5, "--frame_hop_length": 1, "--n_fft": 1024, "--hop_length": 512, "--power": 2.0, "--fmin": 0.0, "--fmax": None,
+                    "--win_length": None, "--batch_size": 256, "--epochs": 100, "-lr": 0.001, "--shuffle": True, "--validation_split": 0.1}
+
+
+def test_the_yaml_file_parses_through_its_own_argparse(fresh):
+    program = "import common, json; print(json.dumps(vars(common.get_argparse().parse_args(common.param_to_args_list(common.yaml_load())))))"
+    seen = json.loads(call(fresh, sys.executable, "-c", program).stdout)
+    assert (seen["fmax"], seen["learning_rate"], seen["gpu_id"], seen["shuffle"], seen["score"]) == (None, 0.001, [0], True, "MSE")
+
+
+@pytest.mark.parametrize("word", ["--unknown", "--use_cuda=maybe"])
+def test_unknown_options_and_values_stop_it(fresh, word):
+    done = train_py(fresh, "-d", word, check=False)
+    assert done.returncode == 2 and "error:" in done.stderr
+
+
+@pytest.mark.parametrize("seam, parameters", [
+    ("common:yaml_load", ""), ("common:param_to_args_list", "params"), ("common:get_argparse", ""),
+    ("datasets.datasets:Datasets.__init__", "self name"), ("datasets.datasets:DCASE202XT2.__init__", "self args"),
+    ("datasets.loader_common:file_load", "wav_name mono"),
+    ("datasets.loader_common:file_to_vectors", "file_name n_mels n_frames n_fft hop_length power fmax fmin win_length"),
+    ("datasets.loader_common:get_machine_type_dict", "dataset_name mode"),
+    ("datasets.loader_common:file_list_generator", "target_dir section_name unique_section_names dir_name mode train"),
+    ("datasets.dcase_dcase202x_t2_loader:DCASE202XT2Loader.__init__",
+     "self data_path dataset_name section_keyword machine_type train section_ids frames n_mels frame_hop_length n_fft hop_length power fmax fmin win_length data_type use_id is_auto_download"),
+    ("datasets.dcase_dcase202x_t2_loader:DCASE202XT2Loader.load_pre_process",
+     "self pickle_name target_dir pickle_path n_sections unique_section_names dir_name train n_mels frames frame_hop_length n_fft hop_length power fmax fmin win_length"),
+    ("networks.base_model:BaseModel.__init__", "self args train test"), ("networks.models:Models.__init__", "self name"),
+])
+def test_every_seam_is_there_with_its_parameters(seams, seam, parameters):
+    assert seams[seam] == parameters
+
+
+@pytest.fixture(scope="module")
+def seams(tmp_path_factory):
+    folder = stand_in.lay_out(tmp_path_factory.mktemp("seams") / "baseline")
+    program = """
+import inspect, json, importlib, operator, sys
+found = {}
+for name in ("common", "datasets.datasets", "datasets.loader_common", "datasets.dcase_dcase202x_t2_loader", "networks.base_model", "networks.models"):
+    module = importlib.import_module(name)
+    for thing in list(vars(module).values()):
+        if getattr(thing, "__module__", None) == name and (inspect.isfunction(thing) or inspect.isclass(thing)):
+            members = {thing.__name__: thing} if inspect.isfunction(thing) else {f"{thing.__name__}.{k}": v for k, v in vars(thing).items() if inspect.isfunction(v)}
+            found.update({f"{name}:{k}": " ".join(inspect.signature(v).parameters) for k, v in members.items()})
+print(json.dumps(found))
+"""
+    return json.loads(call(folder, sys.executable, "-c", program).stdout)
+
+
+def test_file_load_and_file_to_vectors_are_looked_up_when_called(fresh):
+    clip = sorted((fresh / "data/dcase2025t2/dev_data/raw/fan/train").iterdir())[0]
+    program = f"""
+import numpy as np
+from datasets import loader_common as com, dcase_dcase202x_t2_loader as loader
+vectors = com.file_to_vectors({str(clip)!r}, n_mels=128)
+assert vectors.shape == (32 - 4, 640) and vectors.dtype == np.float64
+assert np.array_equal(vectors[0, 128:], vectors[1, :512])
+com.file_load = lambda wav_name, mono=False: (np.zeros(16000, np.float32), 16000)
+assert np.allclose(com.file_to_vectors("no such file", n_mels=128), 10 * np.log10(np.finfo(float).eps))
+com.file_to_vectors = lambda *args, **kwargs: np.ones((3, 640))
+assert loader.file_list_to_data(["no such file"], 128, 5, 1, 1024, 512, 2.0, None, 0.0, None).shape == (1, 3, 640)
+"""
+    call(fresh, sys.executable, "-c", program)
+
+
+def test_file_load_returns_none_for_a_broken_file(fresh):
+    (fresh / "broken.wav").write_bytes(b"RIFF")
+    call(fresh, sys.executable, "-c", "from datasets.loader_common import file_load; assert file_load('broken.wav', mono=True) is None")
+
+
+# --- what its runs write
+
+def test_a_run_writes_the_files_of_the_baseline_and_no_others(finished):
+    written = {str(path.relative_to(finished)) for top in ("results", "models", "logs", "data") for path in (finished / top).rglob("*") if path.is_file() and path.suffix != ".wav"}
+    scores = {f"results/dev_data/baseline_{score}/{name}" for score in ("MSE", "MAHALA")
+              for name in (f"anomaly_score_{FULL_NAME}.csv", f"decision_result_{FULL_NAME}.csv", "result_DCASE2025T2fan_test_seed13711_id(0_)_roc.csv")}
+    pickles = {f"data/dcase2025t2/dev_data/processed/fan/{split}/mels128_fft1024_hop512/section_00_mix_TF5-1_mel1024-512.pickle" for split in ("train", "test")}
+    assert written == scores | pickles | {
+        f"models/saved_model/baseline/{RUN_NAME}.pth", f"models/saved_model/baseline/threshold_{RUN_NAME}_mse.pickle", f"models/saved_model/baseline/threshold_{RUN_NAME}_mahala.pickle",
+        f"models/checkpoint/baseline/{RUN_NAME}/checkpoint.tar", f"models/checkpoint/baseline/{RUN_NAME}/args.json", f"logs/baseline/{RUN_NAME}/log.csv"}
+    assert {path.name for path in (finished / "results/eval_data").iterdir()} == {"baseline_MSE", "baseline_MAHALA"}
+
+
+@pytest.mark.parametrize("score", ["MSE", "MAHALA"])
+def test_scores_and_decisions_name_every_test_clip(finished, score):
+    folder = finished / f"results/dev_data/baseline_{score}"
+    names = sorted(path.name for path in (finished / "data/dcase2025t2/dev_data/raw/fan/test").iterdir())
+    scores, decisions = rows(folder / f"anomaly_score_{FULL_NAME}.csv"), rows(folder / f"decision_result_{FULL_NAME}.csv")
+    assert [row[0] for row in scores] == [row[0] for row in decisions] == names
+    assert all(float(value) > 0 for _, value in scores)
+    assert {value for _, value in decisions} <= {"0", "1"}
+
+
+@pytest.mark.parametrize("score", ["MSE", "MAHALA"])
+def test_the_result_table_has_the_columns_and_rows_of_the_baseline(finished, score):
+    header, section, arithmetic, harmonic, end = rows(finished / f"results/dev_data/baseline_{score}/result_DCASE2025T2fan_test_seed13711_id(0_)_roc.csv")
+    assert header == ["section", *METRICS]
+    assert (section[0], arithmetic[0], harmonic[0], end) == ("00", "arithmetic mean", "harmonic mean", [])
+    assert all(0 <= float(value) <= 1 for value in section[1:])
+
+
+def test_an_auc_sets_a_domains_normals_against_the_anomalies_of_both_domains(finished):
+    folder = finished / "results/dev_data/baseline_MSE"
+    scores = {name: float(value) for name, value in rows(folder / f"anomaly_score_{FULL_NAME}.csv")}
+    table = rows(folder / "result_DCASE2025T2fan_test_seed13711_id(0_)_roc.csv")
+    for column, domain in ((1, "source"), (2, "target")):
+        normals = [value for name, value in scores.items() if f"{domain}_test_normal" in name]
+        anomalies = [value for name, value in scores.items() if "anomaly" in name]
+        assert float(table[1][column]) == pytest.approx(np.mean([anomaly > normal for anomaly in anomalies for normal in normals]))
+
+
+def test_args_json_and_the_log_hold_the_run(finished):
+    args = json.loads((finished / f"models/checkpoint/baseline/{RUN_NAME}/args.json").read_text(encoding="utf-8"))
+    assert (args["dataset"], args["epochs"], args["dev"], args["model_name_suffix"], args["use_ids"], args["cuda"]) == ("DCASE2025T2fan", 2, True, "id(0_)", [0], args["cuda"])
+    header, *epochs = rows(finished / f"logs/baseline/{RUN_NAME}/log.csv")
+    assert header == ["loss", "val_loss", "recon_loss", "recon_loss_source", "recon_loss_target"]
+    assert len(epochs) == 2
+
+
+def test_the_mahala_score_is_the_full_product_of_residuals(finished):
+    program = f"""
+import torch
+from networks.autoencoder import Autoencoder
+net = Autoencoder(640, 128)
+net.load_state_dict(torch.load("models/saved_model/baseline/{RUN_NAME}.pth", weights_only=True))
+net.eval()
+vectors = torch.randn(7, 640, generator=torch.Generator().manual_seed(0))
+frames = net.residual_frames(vectors)
+assert frames.shape == (35, 128)
+full = min((frames @ inverse @ frames.T).mean() for inverse in net.inverse_covariance)
+assert torch.allclose(net.mahala(vectors), full)
+assert net.inverse_covariance[0].ne(net.inverse_covariance[1]).any()
+"""
+    call(finished, sys.executable, "-c", program)
+
+
+def test_two_runs_write_the_same_bytes(finished, fresh):
+    train_py(fresh, "-d", "--train_only")
+    train_py(fresh, "-d", "--test_only")
+    for path in (finished / "results/dev_data/baseline_MSE").iterdir():
+        assert (fresh / "results/dev_data/baseline_MSE" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_stale_features_are_reused_without_a_look_at_the_wav_files(finished):
+    pickle_path = finished / "data/dcase2025t2/dev_data/processed/fan/test/mels128_fft1024_hop512/section_00_mix_TF5-1_mel1024-512.pickle"
+    data, y_true, condition, n_vectors, basenames = pickle.loads(pickle_path.read_bytes())
+    assert data.shape == (8 * n_vectors, 640) and len(basenames) == len(y_true) == len(condition) == 8
+    before = pickle_path.stat().st_mtime_ns
+    train_py(finished, "-d", "--test_only", "--export_dir", "again", check=False)
+    assert pickle_path.stat().st_mtime_ns == before
+
+
+def test_the_summary_tool_puts_systems_side_by_side(finished, tmp_path):
+    call(finished, "bash", "tools/export_results.sh", "DCASE2025T2", str(tmp_path), "None", "-d", "results/dev_data/baseline_MSE", "results/dev_data/baseline_MAHALA")
+    header, *extract = rows(tmp_path / "DCASE2025T2_auc_pauc_extract.csv")
+    assert header == ["System", "metric", "h-mean", "a-mean", "ToyCar", "ToyTrain", "bearing", "fan", "gearbox", "slider", "valve"]
+    wanted = ["AUC (source)", "AUC (target)", "pAUC (source, target)", "TOTAL score"]
+    assert [row[:2] for row in extract] == [[system, metric] for system in ("baseline_MSE", "baseline_MAHALA") for metric in wanted]
+    table = rows(finished / "results/dev_data/baseline_MSE/result_DCASE2025T2fan_test_seed13711_id(0_)_roc.csv")
+    assert [float(row[7]) for row in extract[:3]] == pytest.approx([float(table[1][column]) for column in (1, 2, 3)])
+    assert rows(tmp_path / "DCASE2025T2_auc_pauc.csv")[0][:3] == ["System", "machine", "section"]
+
+
+def test_the_summary_script_needs_no_list_of_folders(finished):
+    call(finished, "bash", "03_summarize_results.sh", "DCASE2025T2", "-d")
+    assert (finished / "results/dev_data/summarize/DCASE2025T2/DCASE2025T2_auc_pauc_extract.csv").is_file()
+
+
+def test_the_summary_tool_says_when_there_is_nothing(fresh):
+    done = call(fresh, "bash", "tools/export_results.sh", "DCASE2025T2", "out", "None", "-d", "nowhere", check=False)
+    assert done.returncode != 0 and "nowhere" in done.stderr
+
+
+def test_the_shell_scripts_call_train_py_for_every_machine_type_as_the_baselines_do(fresh, tmp_path):
+    fake = tmp_path / "bin" / "python3"
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\necho "$@" >> calls.txt\ncase "$*" in *ToyCar*) exit 3;; esac\n', encoding="utf-8")
+    fake.chmod(0o755)
+    for script in ("01_train_2025t2.sh", "02a_test_2025t2.sh", "02b_test_2025t2.sh"):
+        done = subprocess.run(["bash", script, "-d"], cwd=fresh, env={**os.environ, "PATH": f"{fake.parent}{os.pathsep}{os.environ['PATH']}"})
+        assert done.returncode == 1, "the failure of one machine type shows at the end"
+    calls = (fresh / "calls.txt").read_text(encoding="utf-8").splitlines()
+    assert len(calls) == 3 * 7
+    assert [line for line in calls if "DCASE2025T2fan" in line] == [
+        "train.py --dataset=DCASE2025T2fan -d -tag=id(0_) --use_ids 0 --train_only",
+        "train.py --dataset=DCASE2025T2fan -d -tag=id(0_) --use_ids 0 --test_only --score MSE",
+        "train.py --dataset=DCASE2025T2fan -d -tag=id(0_) --use_ids 0 --test_only --score MAHALA"]
+
+
+def test_evaluation_data_without_labels_give_scores_but_no_result_table(fresh):
+    raw = fresh / "data/dcase2025t2/eval_data/raw"
+    raw.mkdir(parents=True)
+    (fresh / "data/dcase2025t2/dev_data/raw/fan").rename(raw / "fan")
+    for number, path in enumerate(sorted((raw / "fan/test").iterdir())):
+        path.rename(path.with_name(f"section_00_{number:04d}.wav"))
+    train_py(fresh, "-e")
+    assert sorted(path.name for path in (fresh / "results/eval_data/baseline_MSE").iterdir()) == [
+        "anomaly_score_DCASE2025T2fan_section_00_test_seed13711_id(0_)_Eval.csv", "decision_result_DCASE2025T2fan_section_00_test_seed13711_id(0_)_Eval.csv"]
+    assert (fresh / "models/saved_model/baseline/DCASE2023T2-AE_DCASE2025T2fan_id(0_)_Eval_seed13711.pth").is_file()
+
+
+def test_evaluation_data_with_labels_in_test_rename_give_a_result_table(fresh):
+    raw = fresh / "data/dcase2025t2/eval_data/raw"
+    raw.mkdir(parents=True)
+    (fresh / "data/dcase2025t2/dev_data/raw/fan").rename(raw / "fan")
+    (raw / "fan/test").rename(raw / "fan/test_rename")
+    train_py(fresh, "-e")
+    assert (fresh / "results/eval_data/baseline_MSE/result_DCASE2025T2fan_test_seed13711_id(0_)_Eval_roc.csv").is_file()
+
+
+def test_an_interrupted_training_goes_on_from_its_checkpoint(fresh):
+    train_py(fresh, "-d", "--train_only")
+    done = call(fresh, sys.executable, "train.py", *RUN, "-d", "--train_only", "--restart", "--epochs", "3")
+    assert "epoch 3/3" in done.stdout and "epoch 2/3" not in done.stdout
+
+
+@pytest.mark.parametrize("options, message", [
+    (("--dataset=DCASE2025T2valve",), "no machine type valve"), (("--dataset=Nonsense",), "unknown data set"), (("--model=Nonsense",), "unknown model")])
+def test_what_it_does_not_know_stops_it(fresh, options, message):
+    done = train_py(fresh, "-d", *options, check=False)
+    assert done.returncode != 0 and message in done.stderr
+
+
+def test_clips_of_different_length_stop_it(fresh):
+    clip = sorted((fresh / "data/dcase2025t2/dev_data/raw/fan/train").iterdir())[0]
+    clip.write_bytes(clip.read_bytes()[:20000])
+    assert "same shape" in train_py(fresh, "-d", check=False).stderr
+
+
+# --- what it is for
+
+@pytest.mark.slow
+def test_the_autoencoder_finds_anomalies_in_clean_clips_better_than_in_noisy_ones(tmp_path):
+    sizes = dict(source_train=40, target_train=6, test=10, noise=0, clip_s=4.0, machine_types=("fan",))
+    mean_auc = {}
+    for clean in (False, True):
+        folder = stand_in.lay_out(tmp_path / f"clean_{clean}")
+        machines.make_machines(folder, **sizes, clean=clean)
+        call(folder, sys.executable, "train.py", *RUN, "-d", "--epochs", "20")
+        table = rows(folder / "results/dev_data/baseline_MSE/result_DCASE2025T2fan_test_seed13711_id(0_)_roc.csv")
+        mean_auc[clean] = np.mean([float(value) for value in table[1][1:3]])
+    assert mean_auc[True] > mean_auc[False] + 0.05

@@ -1,0 +1,59 @@
+import fake_baseline
+import pytest
+
+from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.machine_run import ARMS
+from dcase_denoise_plugin.runner import run_all
+from dcase_denoise_plugin.summary import summarise
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """Makes finished runs on the development or evaluation data."""
+    def make(what="compare", mode="dev"):
+        plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, mode=mode), mode=mode)
+        runs = [fake_baseline.run_of(plan, arm=arm) for arm in ARMS[what]]
+        assert run_all(runs, 2, lambda line: None) == {}
+        return runs
+    return make
+
+
+def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside_its_summary(finished, tmp_path):
+    summarise(finished(), "TITLE", lambda line: None)
+    out = "results/dev_data/baseline_compare/summarize/DCASE2025T2"
+    folders = " ".join(f"results/dev_data/{name}" for name in ("baseline_MSE", "baseline_MAHALA", "baseline_denoise_MSE", "baseline_denoise_MAHALA"))
+    assert (tmp_path / "logs/run_all/DCASE2025T2_summary.log").read_text() == f"DCASE2025T2 {out} None -d {folders}\n"
+    assert sorted(file.name for file in (tmp_path / out).iterdir()) == ["DCASE2025T2_auc_pauc.csv", "DCASE2025T2_comparison.csv"]
+
+
+def test_rows_of_an_earlier_summary_do_not_stay(finished, tmp_path):
+    runs = finished()
+    summarise(runs, "TITLE", lambda line: None)
+    old = runs[0].plan.summary_folder / "baseline_of_before_MSE"
+    old.mkdir()
+    summarise(runs, "TITLE", lambda line: None)
+    assert not old.exists()
+
+
+def test_tables_come_first_and_the_place_of_every_file_last(finished, tmp_path):
+    said = []
+    summarise(finished(), "TITLE", said.append)
+    text = "\n".join(said)
+    assert text.index("TITLE, MSE") < text.index("TITLE, MAHALA") < text.index("scores and AUCs")
+    for place in ("results/dev_data/baseline_denoise_MAHALA", "models/saved_model/baseline_denoise", "models/checkpoint/denoiser/DCASE2025T2fan/denoiser.pt",
+                  "results/dev_data/baseline_compare/summarize/DCASE2025T2", "logs/run_all"):
+        assert str(tmp_path / place) in text
+
+
+def test_without_ground_truth_there_is_no_table_but_the_scores_are_found(finished, tmp_path):
+    said = []
+    summarise(finished(mode="eval"), "TITLE", said.append)
+    assert "no ground truth" in said[0] and str(tmp_path / "results/eval_data/baseline_denoise_MSE") in said[1]
+    assert "summary and table" not in said[1]
+
+
+def test_a_summary_tool_that_fails_is_reported_with_its_log(finished, tmp_path):
+    runs = finished("baseline")
+    (tmp_path / "tools/export_results.sh").write_text("exit 7\n")
+    with pytest.raises(RunError, match=r"exit status 7 in .*DCASE2025T2_summary\.log"):
+        summarise(runs, "TITLE", lambda line: None)

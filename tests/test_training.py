@@ -1,0 +1,214 @@
+import dataclasses
+import random
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+from small_machine import SMALL, hum, small_machine, write
+
+from dcase_denoise_plugin import training
+from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, DataError, TrainingError
+from dcase_denoise_plugin.training import reconstruction_loss, structural_similarity, thread_limit, train_denoiser
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return small_machine(tmp_path)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "models" / "denoiser.pt"
+
+
+def trained(machine, path, lines=None, **keys):
+    train_denoiser(machine, dataclasses.replace(SMALL, **keys), path, CPU, say=[].append if lines is None else lines.append)
+    return Checkpoint.load(path)
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing after it runs."""
+
+
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+@pytest.mark.parametrize("loss", ["mse", "l1", "mse+ssim+l1"])
+def test_training_lowers_the_loss(machine, path, domain, loss):
+    lines = []
+    trained(machine, path, lines, domain=domain, loss=loss, epochs=8, pairs_per_clip=10, learning_rate=1e-2, width=4)
+    losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
+    assert losses[-1] < losses[0]
+
+
+def test_one_line_an_epoch_tells_machine_loss_speed_and_time_left(machine, path):
+    lines = []
+    trained(machine, path, lines)
+    assert len(lines) == 2
+    assert lines[0].startswith("denoiser fan: epoch 1/2  loss ") and " clips/s  ETA 0:00:" in lines[0] and lines[1].endswith("ETA 0:00:00")
+
+
+def test_the_file_holds_what_it_was_trained_for(machine, path):
+    trained(machine, path).require(machine, SMALL, path)
+    assert [file.name for file in path.parent.iterdir() if not file.name.endswith(".lock")] == ["denoiser.pt"]
+
+
+def test_a_machine_may_have_epochs_of_its_own(machine, path):
+    lines = []
+    trained(machine, path, lines, machine_epochs="fan=3,valve=9")
+    assert len(lines) == 3
+
+
+def test_training_twice_gives_the_same_weights_and_another_seed_gives_others(machine, tmp_path):
+    first, again = (trained(machine, tmp_path / name).digest for name in ("a.pt", "b.pt"))
+    other = trained(dataclasses.replace(machine, seed=8), tmp_path / "c.pt")
+    assert first == again and other.digest != first and not torch.equal(other.weights["last.weight"], Checkpoint.load(tmp_path / "a.pt").weights["last.weight"])
+
+
+@pytest.mark.parametrize("killed_after", [1, 2, 3])
+def test_a_killed_training_resumed_gives_the_weights_of_an_uninterrupted_one(machine, tmp_path, killed_after):
+    config, lines = dataclasses.replace(SMALL, epochs=4), []
+
+    def die(line):
+        lines.append(line)
+        if len(lines) == killed_after:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_denoiser(machine, config, tmp_path / "killed.pt", CPU, say=die)
+    assert not (tmp_path / "killed.pt").exists()
+    assert trained(machine, tmp_path / "killed.pt", lines, epochs=4).digest == trained(machine, tmp_path / "whole.pt", epochs=4).digest
+    assert [line.split("epoch ")[1][0] for line in lines] == ["1", "2", "3", "4"]
+
+
+def test_a_training_killed_while_it_writes_goes_on_from_the_epoch_before(machine, tmp_path, monkeypatch):
+    path, save, saves = tmp_path / "killed.pt", torch.save, []
+
+    def half_written(content, file):
+        saves.append(file)
+        if len(saves) == 2:
+            file.write_bytes(b"half")
+            raise Killed
+        save(content, file)
+
+    monkeypatch.setattr(torch, "save", half_written)
+    with pytest.raises(Killed):
+        train_denoiser(machine, SMALL, path, CPU, say=[].append)
+    monkeypatch.undo()
+    lines = []
+    digest = trained(machine, path, lines).digest
+    assert len(lines) == 1 and digest == trained(machine, tmp_path / "whole.pt").digest
+    assert not list(tmp_path.glob(".*.partial"))
+
+
+def test_a_finished_denoiser_is_not_trained_again(machine, path):
+    trained(machine, path)
+    written, lines = path.stat().st_mtime_ns, []
+    trained(machine, path, lines)
+    assert lines == [] and path.stat().st_mtime_ns == written
+
+
+def test_a_finished_denoiser_for_something_else_is_not_overwritten(machine, path):
+    trained(machine, path)
+    with pytest.raises(CheckpointError, match="expected denoise_epochs 3, got 2"):
+        trained(machine, path, epochs=3)
+
+
+@pytest.mark.parametrize(("content", "word"), [(b"junk", "expected a readable file"), ({"identity": "other"}, "is from other clips or settings"), ([1], "is from other clips or settings")])
+def test_a_resume_file_that_does_not_fit_is_said_and_not_used(machine, path, tmp_path, content, word):
+    path.parent.mkdir()
+    resume = path.with_name("denoiser.pt.resume")
+    resume.write_bytes(content) if isinstance(content, bytes) else torch.save(content, resume)
+    lines = []
+    digest = trained(machine, path, lines).digest
+    assert "starting over" in lines[0] and word in lines[0] and digest == trained(machine, tmp_path / "whole.pt").digest
+
+
+def test_two_processes_train_the_same_denoiser_once(machine, path, tmp_path):
+    program = tmp_path / "train.py"
+    program.write_text(textwrap.dedent(f"""
+        import sys, torch
+        sys.path.insert(0, {str(__file__.rsplit("/", 1)[0])!r})
+        from pathlib import Path
+        from small_machine import FEATURES, SMALL, Machine
+        from dcase_denoise_plugin.training import train_denoiser
+        train_denoiser(Machine.from_folder(Path({str(tmp_path / "fan")!r}), "MADEUP", FEATURES, 7), SMALL, Path({str(path)!r}), torch.device("cpu"))
+        """))
+    runs = [subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    outputs = [run.communicate(timeout=120)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], outputs
+    assert sorted(output.count("epoch") for output in outputs) == [0, 2]
+    Checkpoint.load(path).require(machine, SMALL, path)
+
+
+def test_training_leaves_every_global_random_stream_where_it_was(machine, path):
+    before = random.getstate(), [part.tolist() if isinstance(part, np.ndarray) else part for part in np.random.get_state()], torch.get_rng_state().numpy().tobytes()
+    trained(machine, path, noise_source="coloured")
+    after = random.getstate(), [part.tolist() if isinstance(part, np.ndarray) else part for part in np.random.get_state()], torch.get_rng_state().numpy().tobytes()
+    assert before == after
+
+
+def test_threads_are_limited_while_training_and_restored(machine, path):
+    before, seen = torch.get_num_threads(), []
+    train_denoiser(machine, dataclasses.replace(SMALL, threads=before + 1), path, CPU, say=lambda line: seen.append(torch.get_num_threads()))
+    assert set(seen) == {before + 1} and torch.get_num_threads() == before
+
+
+def test_no_limit_leaves_the_threads_as_they_are():
+    before = torch.get_num_threads()
+    with thread_limit(0):
+        assert torch.get_num_threads() == before
+
+
+def test_threads_are_restored_after_an_error():
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), thread_limit(before + 1):
+        raise KeyError
+    assert torch.get_num_threads() == before
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_the_epochs_before(machine, path, monkeypatch):
+    monkeypatch.setattr(training, "reconstruction_loss", lambda name, image, target: (image - target).mean() * float("nan"))
+    with pytest.raises(TrainingError, match="training loss of fan: expected a finite number, got nan in epoch 1. Lower denoise_learning_rate."):
+        trained(machine, path)
+    assert not path.exists() and not path.with_name("denoiser.pt.resume").exists()
+
+
+def test_clips_that_differ_in_length_stop_the_training(machine, path):
+    write(machine.train_files[1], hum(1, 5000))
+    with pytest.raises(AudioError, match="expected 4000 samples"):
+        trained(machine, path)
+
+
+def test_a_noise_source_without_clips_stops_the_training(tmp_path, path):
+    with pytest.raises(DataError, match="expected at least 1 noise clip"):
+        trained(small_machine(tmp_path, noise_clips=0), path, noise_source="supplemental")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(machine, tmp_path):
+    (tmp_path / "models").write_text("a file where the folder should be")
+    with pytest.raises(CheckpointError, match="expected to write .*denoiser.pt, got .* Free space or choose another folder."):
+        trained(machine, tmp_path / "models" / "denoiser.pt")
+
+
+@pytest.mark.parametrize("name", ["mse", "l1", "mse+ssim+l1"])
+def test_a_loss_is_zero_for_equal_images_and_grows_with_the_error(name):
+    image = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    losses = [reconstruction_loss(name, image + error, image).item() for error in (0.0, 0.1, 1.0)]
+    assert losses[0] == pytest.approx(0, abs=1e-5) and losses[0] < losses[1] < losses[2]
+
+
+def test_the_losses_differ_as_their_names_say():
+    image, target = torch.full((1, 1, 8, 8), 3.0), torch.zeros(1, 1, 8, 8)
+    mse, l1, both = (reconstruction_loss(name, image, target).item() for name in ("mse", "l1", "mse+ssim+l1"))
+    assert mse == 9 and l1 == 3 and both == pytest.approx(13 - structural_similarity(image, target).item())
+
+
+def test_structural_similarity_is_one_for_equal_and_negative_for_inverted_images():
+    image = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    image = image - image.mean()
+    assert structural_similarity(image, image) == pytest.approx(1) and structural_similarity(image, -image) < -0.5
