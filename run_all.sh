@@ -21,11 +21,15 @@ else
     if [[ ! -x $python ]]; then
         base=$(find_python)
         echo "run_all.sh: makes a virtual environment in $here/.venv"
-        "$base" -m venv "$here/.venv" || { rm -rf "$here/.venv"; stop "expected $base to make a virtual environment, got the error above. Install its venv package."; }
+        if ! "$base" -m venv "$here/.venv"; then
+            rm -rf "$here/.venv"
+            stop "expected $base to make a virtual environment, got the error above. Install its venv package."
+        fi
     fi
     if ! meets_pins "$python"; then
         echo "run_all.sh: installs the pinned packages there; with PyTorch some 5 GB, once"
-        "$python" -m pip install --quiet --disable-pip-version-check --editable "$here${extra:+[$extra]}" || stop "expected pip to install the packages, got the error above. Look at the network and the disk."
+        "$python" -m pip install --quiet --disable-pip-version-check --editable "$here${extra:+[$extra]}" ||
+            stop "expected pip to install the packages, got the error above. Look at the network and the disk."
     fi
 fi
 

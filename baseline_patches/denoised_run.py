@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin import config as configuration
-from dcase_denoise_plugin.errors import AudioError, BaselineError
+from dcase_denoise_plugin.errors import BaselineError, DataError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.stage import Stage
 
@@ -57,13 +57,10 @@ class DenoisedRun:
         with FileLock(folder / "lock"):
             cached = (folder / pickle_path.name).is_file()
             if not cached:
-                aside = folder / "partial"
-                shutil.rmtree(aside, ignore_errors=True)
-                aside.mkdir()
-                load_pre_process(**self._moved(settings, aside))
-                (aside / pickle_path.name).replace(folder / pickle_path.name)
-                shutil.rmtree(aside)
-                self._refuse_unserved(stage.clips - clips_before, len(loader.basenames), settings)
+                with _folder_aside(folder / "partial") as aside:
+                    load_pre_process(**self._moved(settings, aside))
+                    self._refuse_unserved(stage.clips - clips_before, len(loader.basenames), settings)
+                    (aside / pickle_path.name).replace(folder / pickle_path.name)
             else:
                 load_pre_process(**self._moved(settings, folder))
         self.splits[settings["dir_name"]] = {"clips": len(loader.basenames), "cached": cached, "features": str(folder),
@@ -165,6 +162,19 @@ def _stage_digest(receipt: Path) -> str | None:
     with contextlib.suppress(OSError, ValueError):
         return json.loads(receipt.read_text())["stage_digest"]
     return None
+
+
+@contextlib.contextmanager
+def _folder_aside(folder: Path):
+    """An empty folder to build features in; gone afterwards, and what a killed run left in it before. Raises DataError if the disk is full or read-only."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        raise DataError(f"features: expected to write them in {folder.parent}, got {error}. Free space or correct the rights, then run the same command again.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _newer(model: Path, receipt: Path) -> bool:

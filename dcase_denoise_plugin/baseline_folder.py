@@ -18,7 +18,8 @@ BASELINE_VARIABLE = "DCASE_BASELINE_DIR"
 DEFAULT_FOLDER = Path("baseline")
 CLONE_COMMAND = ("git", "clone", "--branch", "v4.3.0", "https://github.com/nttcslab/dcase2023_task2_baseline_ae", str(DEFAULT_FOLDER))
 LICENCE_NOTE = "its licence, LISENCEv2.1.pdf, allows evaluation only and forbids distributing or modifying it"
-LAYOUT = ("train.py", "baseline.yaml", "common.py", "datasets/datasets.py", "datasets/loader_common.py", "networks/base_model.py", "tools/export_results.sh")
+LAYOUT = ("train.py", "baseline.yaml", "common.py", "tools/export_results.sh",
+          "datasets/datasets.py", "datasets/loader_common.py", "networks/base_model.py")
 
 
 def find_baseline(given: str | None = None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -28,8 +29,8 @@ def find_baseline(given: str | None = None, environment: Mapping[str, str] = os.
         return Path(chosen)
     if DEFAULT_FOLDER.is_dir():
         return DEFAULT_FOLDER
-    raise BaselineError(f"baseline: expected a checkout of the DCASE Task 2 baseline, got none from --baseline, {BASELINE_VARIABLE} or {DEFAULT_FOLDER.absolute()}. "
-                        f"Bring it with --clone-baseline, which runs: {' '.join(CLONE_COMMAND)} ({LICENCE_NOTE})")
+    raise BaselineError(f"baseline: expected a checkout of the DCASE Task 2 baseline, got none from --baseline, {BASELINE_VARIABLE} "
+                        f"or {DEFAULT_FOLDER.absolute()}. Bring it with --clone-baseline, which runs: {' '.join(CLONE_COMMAND)} ({LICENCE_NOTE})")
 
 
 def clone_baseline() -> None:
@@ -73,6 +74,14 @@ class Baseline:
     def has_stereo_data(self) -> bool:
         """Whether it must be told that 2020 to 2025 data are mono (v5)."""
         return "--mono" in self.options
+
+    @property
+    def seed(self) -> int:
+        """The seed in its ``baseline.yaml``. Raises ConfigError if there is none."""
+        seed = self.settings.get("seed")
+        if type(seed) is not int:
+            raise ConfigError(f"seed: expected a whole number, got {seed!r} in {self.folder / 'baseline.yaml'}. Name one with --seed.")
+        return seed
 
     def option(self, key: str) -> str:
         """The command-line option of a setting, such as ``-lr`` for ``lr``. Raises ConfigError naming the nearest if there is none."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -133,5 +132,6 @@ def load_tensors(path: Path) -> Any:
     """Reads a file of tensors and plain values, on the CPU, running none of its code. Raises CheckpointError if it is missing or not readable."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"denoiser: expected a readable file, got {str(error).splitlines()[0] if str(error) else type(error).__name__} in {path}. Train it again.") from None
+    except Exception as error:  # damaged bytes make the unpickler raise anything, struct.error and IndexError included
+        reason = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
+        raise CheckpointError(f"denoiser: expected a readable file, got {reason} in {path}. Train it again.") from None

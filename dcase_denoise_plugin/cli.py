@@ -22,6 +22,9 @@ class _OneLineErrors(click.Group):
         except DenoiseError as error:
             click.echo(f"dcase-denoise: {error}", err=True)
             context.exit(2)
+        except OSError as error:
+            click.echo(f"dcase-denoise: files: expected to read and write them, got {error}. Free space or correct the path.", err=True)
+            context.exit(2)
         except KeyboardInterrupt:
             click.echo("dcase-denoise: interrupted; the same command goes on from the last finished step.", err=True)
             context.exit(130)
@@ -44,7 +47,7 @@ def main():
 @click.option("--seed", "seeds", type=click.IntRange(0, 2**32 - 1), multiple=True, help="Random seed, repeatable [default: the one in baseline.yaml].")
 @click.option("--yaml", "yaml_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings of the baseline and denoise keys for this call.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One such setting, repeatable; wins over --yaml.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
+@click.option("--jobs", type=click.IntRange(1), help="Runs side by side [default: 1, in the demo 2].")
 @click.option("--demo", is_flag=True, help="Run on made-up machines with a stand-in for the baseline.")
 @click.option("--demo-dir", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where the demo works.")
 def run(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, jobs, demo, demo_dir):
@@ -74,14 +77,14 @@ def run(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, y
     overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline), "demo" if demo else "recommended")
     plan = Plan(baseline, dataset, mode, overrides, config)
     present, absent = plan.machines(machines)
-    both_arms = [MachineRun(plan, machine, seed, arm) for machine in present for seed in seeds or [int(baseline.settings["seed"])] for arm in ARMS["compare"]]
+    both_arms = [MachineRun(plan, machine, seed, arm) for machine in present for seed in dict.fromkeys(seeds or [baseline.seed]) for arm in ARMS["compare"]]
     runs = [run for run in both_arms if run.arm in ARMS[what]]
     title = "DEMO on made-up machines" if demo else f"{dataset} {'development' if mode == 'dev' else 'evaluation'} data"
     click.echo(f"{title}: {', '.join(present)}" + (f"; no clips of {', '.join(absent)}" if absent else "") + f"; baseline in {baseline.folder}")
     for pickle in drop_half_written(plan.data_folder / "processed"):
         click.echo(f"deleted {pickle}, which an interrupted run left half-written")
 
-    failed = run_all(runs, jobs, click.echo)
+    failed = run_all(runs, jobs or (2 if demo else 1), click.echo)
     finished = [run for run in runs if run not in failed]
     if finished:
         summarise(with_earlier_runs(finished, both_arms), title, click.echo)
@@ -106,7 +109,7 @@ def _demo(folder: Path) -> str:
 @click.argument("source", metavar="IN_DIR", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT_DIR", type=click.Path(path_type=Path))
 @click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
-@click.option("--strength", type=click.FloatRange(0, 1), help="0 hands over the clips untouched, 1 removes all the denoiser takes for noise [default: as trained].")
+@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the clips alone, 1 removes all the denoiser takes for noise [default: as trained].")
 def apply(source, target, checkpoint, strength):
     """Denoise every wav file under IN_DIR into OUT_DIR, under the same names."""
     from dcase_denoise_plugin.apply import denoise_folder

@@ -8,7 +8,7 @@ import torch
 
 from dcase_denoise_plugin.audio import check_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.errors import AudioError, ConfigError
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.unet import UNet
 
@@ -72,9 +72,13 @@ class Denoiser:
         ------
         ConfigError
             If the denoiser was trained on waveforms.
+        CheckpointError
+            If it was trained on other mel bands.
         """
         if self.domain != "mel":
             raise ConfigError(f"denoise_domain: expected a denoiser trained for mel, got one for {self.domain}. Call it with the waveform, or train one with denoise_domain: mel.")
+        if log_mel.ndim != 2 or len(log_mel) != self.spectrogram.rows:
+            raise CheckpointError(f"log-mel: expected shape ({self.spectrogram.rows}, frames), got {log_mel.shape} in the array passed in. Choose the denoiser trained with its n_mels.")
         residual_db = self.residual_db(torch.from_numpy(np.asarray(log_mel, dtype=np.float32)).to(self.device))
         return log_mel - (self.strength * residual_db).cpu().numpy().astype(log_mel.dtype)
 

@@ -47,7 +47,7 @@ class MachineRun:
         for clip in (self.plan.data_folder / "raw" / self.machine / "train").glob("*.wav"):
             number = re.search(r"(?:section|id)_(\d+)", clip.name)
             if not number:
-                raise DataError(f"{self.machine}: expected section_<number> in the clip's name, got {clip.name} in {clip.parent}. Restore the data set's file names.")
+                raise DataError(f"{self.machine}: expected section_<number> in a clip's name, got {clip.name} in {clip.parent}. Restore the data set's names.")
             found.add(int(number[1]))
         return sorted(found)
 
@@ -62,8 +62,8 @@ class MachineRun:
         what = ["--train_only"] if step == "train" else ["--test_only", "--score", step]
         ours = ["--denoise=true", *plan.overrides.denoise_options()] if self.arm == "denoised" else ["--denoise=false"]
         mono = ["--mono=True"] if plan.baseline.has_stereo_data else []
-        return ["train.py", f"--dataset={self.dataset}", f"-{plan.mode[0]}", f"-tag={self.tag}", "--use_ids", *map(str, self.sections), *what, f"--seed={self.seed}", *mono,
-                *plan.overrides.options(plan.baseline), f"--export_dir={plan.export_dir(self.arm)}", *ours]
+        return ["train.py", f"--dataset={self.dataset}", f"-{plan.mode[0]}", f"-tag={self.tag}", "--use_ids", *map(str, self.sections), *what,
+                f"--seed={self.seed}", *mono, *plan.overrides.options(plan.baseline), f"--export_dir={plan.export_dir(self.arm)}", *ours]
 
     def folder(self, step: str) -> Path:
         """Where the baseline puts what the step leaves."""
@@ -99,5 +99,6 @@ class MachineRun:
         patterns = (f"{training}.pth", f"{training}_*.pickle") if step == "train" else (f"*_{self.dataset}_*_seed{self.seed}_{self._suffix}*.csv",)
         found = sorted(file for pattern in patterns for file in self.folder(step).glob(pattern))
         if not found:
-            raise RunError(f"{self} {step}: expected {'a model' if step == 'train' else 'score CSVs'} from the baseline, got none in {self.folder(step)}. Look at {self.log}.")
+            what = "a model" if step == "train" else "score CSVs"
+            raise RunError(f"{self} {step}: expected {what} from the baseline, got none in {self.folder(step)}. Look at {self.log}.")
         return found + ([self.receipt(step)] if self.arm == "denoised" else [])

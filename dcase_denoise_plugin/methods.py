@@ -37,7 +37,7 @@ ENTRY_POINTS = "dcase_denoise_plugin.methods"
 LOWEST_GAIN_DB = -20.0
 FLOOR_QUANTILE = 0.1
 GATE_DEVIATIONS = 1.5
-SMOOTHING_HZ, SMOOTHING_S = 250.0, 0.1
+SMOOTHING_S = 0.1
 
 
 class Method:
@@ -111,10 +111,9 @@ class Filter:
         raise NotImplementedError
 
     def smoothed(self, gain: np.ndarray) -> np.ndarray:
-        """Mean over neighbouring rows and frames, against musical noise."""
-        features = self.spectrogram.features
-        rows = round(SMOOTHING_HZ / (self.sample_rate_hz / 2) * len(gain))
-        return scipy.ndimage.uniform_filter(gain, (max(rows, 1), max(round(SMOOTHING_S * self.sample_rate_hz / features.hop_length), 1)), mode="nearest")
+        """Mean over neighbouring frames, against musical noise; not over rows, which would wash out a machine's tonal lines."""
+        frames = max(round(SMOOTHING_S * self.sample_rate_hz / self.spectrogram.features.hop_length), 1)
+        return scipy.ndimage.uniform_filter1d(gain, frames, mode="nearest")
 
     def _noise_of(self, level_db: np.ndarray) -> np.ndarray:
         if self.noise_db is not None:
@@ -138,7 +137,7 @@ class SpectralGate(Filter):
 
 
 class Wiener(Filter):
-    """Wiener gain 1 - noise power / power, with the power smoothed over rows and frames. Source: Lim and Oppenheim 1979, eq. 20."""
+    """Wiener gain 1 - noise power / power, with the power smoothed over frames. Source: Lim and Oppenheim 1979, eq. 20."""
 
     def gain_db(self, level_db, noise_db):
         noise_power = (10 ** (noise_db / 10)).mean(axis=-1, keepdims=True)

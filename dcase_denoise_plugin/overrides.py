@@ -56,7 +56,8 @@ def read_overrides(yaml_file: Path | None, assignments: Iterable[str], baseline:
     return Overrides(ours, {name: _from_here(name, value) for name, value in denoise.items()})
 
 
-def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str, environment: Mapping[str, str] = os.environ) -> tuple[Overrides, config.DenoiseConfig]:
+def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str,
+                  environment: Mapping[str, str] = os.environ) -> tuple[Overrides, config.DenoiseConfig]:
     """The stage's configuration in the denoised runs, and the overrides that lead there: with `fallback_preset` if nobody names a preset.
 
     Raises
@@ -64,7 +65,8 @@ def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str
     ConfigError
         If a key in ``baseline.yaml``, the preset or the overrides is unknown or out of range, or a user's method cannot be imported.
     """
-    written = config.from_keys({key: value for key, value in baseline.settings.items() if key.startswith(config.PREFIX)}, str(baseline.folder / "baseline.yaml"))
+    in_yaml = {key: value for key, value in baseline.settings.items() if key.startswith(config.PREFIX)}
+    written = config.from_keys(in_yaml, str(baseline.folder / "baseline.yaml"))
     if not (overrides.denoise.get("preset") or written.get("preset") or environment.get(config.PRESET_VARIABLE)):
         overrides = dataclasses.replace(overrides, denoise={**overrides.denoise, "preset": fallback_preset})
     if str(written.get("preset", "")).endswith((".yaml", ".yml")):

@@ -10,6 +10,7 @@ from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.overrides import Overrides
 
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """One call.
@@ -69,7 +70,8 @@ class Plan:
             if machine not in listed:
                 raise DataError(f"--machine: expected one of {', '.join(listed)}, got {machine!r} for {self.dataset} {self.mode} data. Correct the name.")
             if machine not in present:
-                raise DataError(f"--machine {machine}: expected its training clips (*.wav), got none in {raw / machine / 'train'}. Put the machine's clips there.")
+                raise DataError(f"--machine {machine}: expected training clips (*.wav), got none in {raw / machine / 'train'}. Put the machine's clips there.")
         if not present:
-            raise DataError(f"{self.dataset} {self.mode} data: expected the clips of at least one machine type, got none in {raw}. Put the data set there, as {raw}/<machine>/train/*.wav.")
+            raise DataError(f"{self.dataset} {self.mode} data: expected the clips of at least one machine type, got none in {raw}. "
+                            f"Put the data set there, as {raw}/<machine>/train/*.wav.")
         return [machine for machine in present if not asked or machine in asked], [machine for machine in listed if machine not in present]

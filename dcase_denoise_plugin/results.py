@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Iterable
 
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.machine_run import MachineRun
+from dcase_denoise_plugin.machine_run import ARMS, MachineRun
 
 # Columns of the baseline's _roc.csv → as in the table. Data sets before 2022 have no domains.
 METRICS = {"AUC": "AUC", "AUC (source)": "AUC src", "AUC (target)": "AUC tgt", "pAUC": "pAUC"}
@@ -43,20 +43,24 @@ class Comparison:
         """
         found = {(run.machine, run.arm, run.seed): read_roc(run.roc(score)) for run in runs}
         machines, arms, seeds = (tuple(dict.fromkeys(column)) for column in zip(*found))
+        arms = tuple(arm for arm in ARMS["compare"] if arm in arms)
         machines = tuple(machine for machine in machines if all((machine, arm, seed) in found for arm in arms for seed in seeds))
         metrics = tuple(metric for metric in METRICS if all(metric in row for row in found.values()))
         values = {(machine, arm, metric): [found[machine, arm, seed][metric] for seed in seeds] for machine in machines for arm in arms for metric in metrics}
         for arm in arms if machines else ():
             by_seed = zip(*(values[machine, arm, metric] for machine in machines for metric in metrics))
-            values[OVERALL, arm, ""] = [statistics.harmonic_mean(seed_values) for seed_values in by_seed]
+            values[OVERALL, arm, ""] = [statistics.harmonic_mean(of_seed) for of_seed in by_seed]
         if arms == ("plain", "denoised"):
             for machine, arm, metric in [key for key in values if key[1] == "plain"]:
-                values[machine, DIFFERENCE, metric] = [after - before for before, after in zip(values[machine, arm, metric], values[machine, "denoised", metric])]
+                before, after = values[machine, arm, metric], values[machine, "denoised", metric]
+                values[machine, DIFFERENCE, metric] = [denoised - plain for plain, denoised in zip(before, after)]
             arms += (DIFFERENCE,)
         return cls(score, machines, arms, metrics, values)
 
     def table(self, title: str) -> str:
         """The comparison as text, within 100 columns for the data sets there are."""
+        if not self.machines:
+            return f"{title}, {self.score}: no machine type has finished both arms with every seed."
         short = [METRICS[metric] for metric in self.metrics]
         rows = [["machine", *(name for _ in self.arms for name in short)]]
         rows += [[machine, *(self._cell(machine, arm, metric) for arm in self.arms for metric in self.metrics)] for machine in self.machines]
@@ -85,7 +89,7 @@ class Comparison:
         return "  ".join([f"{row[0]:<{widths[0]}}", *groups]).rstrip()
 
     def _seeds(self) -> str:
-        count = len(next(iter(self.values.values()), []))
+        count = len(self.values[OVERALL, self.arms[0], ""])
         return f"mean of {count} seeds ± standard deviation" if count > 1 else "one seed (seeds differ by up to 3 points)"
 
 

@@ -71,7 +71,8 @@ def check_receipt(run: MachineRun, step: str, start_ns: int) -> str:
     asked = {key: value for key, value in run.plan.config.as_keys().items() if key != f"{PREFIX}_preset"}
     other = sorted(key for key in asked if receipt["config"].get(key) != asked[key])
     if other:
-        raise RunError(f"{run} {step}: expected a run with the settings asked for, got other values of {', '.join(other)} in {path}. The run is not reported; look at {run.log}.")
+        raise RunError(f"{run} {step}: expected a run with the settings asked for, got other values of {', '.join(other)} in {path}. "
+                       f"The run is not reported; look at {run.log}.")
     if step != "train" and receipt["stage_digest"] != read_receipt(run, "train")["stage_digest"]:
         raise RunError(f"{run} {step}: expected the denoiser of the training run, got another one in {path}. Remove {run.record('train')} and run again.")
     return receipt["stage_digest"]

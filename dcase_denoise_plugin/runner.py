@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Iterable, Mapping
+from typing import BinaryIO, Callable, Iterable, Mapping
 
 from dcase_denoise_plugin.config import PRESET_VARIABLE
 from dcase_denoise_plugin.errors import DenoiseError, RunError
@@ -34,9 +34,13 @@ def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = 
     def attempt(run: MachineRun) -> DenoiseError | None:
         try:
             _run_steps(run, children, environment, progress)
-        except DenoiseError as error:
-            progress.say(f"{run} FAILED: {error}")
-            return error
+            return None
+        except DenoiseError as failure:
+            error = failure
+        except OSError as failure:
+            error = RunError(f"{run}: expected to write its log and records, got {failure}. Free space or choose another folder.")
+        progress.say(f"{run} FAILED: {error}")
+        return error
 
     with ThreadPoolExecutor(jobs) as pool:
         waiting = {run: pool.submit(attempt, run) for run in runs}
@@ -89,7 +93,7 @@ def _run_step(run, step, log, children, environment):
     if run.arm == "plain":
         check_fresh(run.plan.data_folder / "raw" / run.machine, run.plan.data_folder / "processed" / run.machine)
     start, start_ns = log.seek(0, os.SEEK_END), time.time_ns()
-    status = children.run([sys.executable, *run.command(step)], cwd=run.plan.baseline.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+    status = children.run([sys.executable, *run.command(step)], log, cwd=run.plan.baseline.folder, env=environment)
     if status:
         raise RunError(f"{run} {step}: expected the baseline's train.py to end well, got exit status {status} in {run.log}. {_last_words(run.log, start)}")
     write_record(run, step, start_ns)
@@ -138,12 +142,12 @@ class _Children:
         self._lock = threading.Lock()
         self._ended = False
 
-    def run(self, command: list[str], **options) -> int:
-        """Runs `command` to its end and returns its exit status."""
+    def run(self, command: list[str], log: BinaryIO, **options) -> int:
+        """Runs `command` to its end, with all it says in `log`, and returns its exit status."""
         with self._lock:
             if self._ended:
                 return -signal.SIGTERM
-            child = subprocess.Popen(command, start_new_session=True, **options)
+            child = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **options)
             self._alive.add(child)
         try:
             return child.wait()

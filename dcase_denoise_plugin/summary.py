@@ -53,16 +53,17 @@ def baseline_summary(runs: Sequence[MachineRun]) -> None:
     command = ["bash", "tools/export_results.sh", plan.dataset, target, "None", f"-{plan.mode[0]}", *sources]
     log = plan.log_folder / f"{plan.dataset}_summary.log"
     with open(log, "wb") as file:
-        status = subprocess.run(command, cwd=plan.baseline.folder, env=child_environment(), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT).returncode
-    if status:
-        raise RunError(f"summary: expected the baseline's tools/export_results.sh to end well, got exit status {status} in {log}. Look there.")
+        tool = subprocess.run(command, cwd=plan.baseline.folder, env=child_environment(), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+    if tool.returncode:
+        raise RunError(f"summary: expected the baseline's tools/export_results.sh to end well, got exit status {tool.returncode} in {log}. Look there.")
 
 
 def places(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:
     """What lies where, each folder once."""
     plan = runs[0].plan
     found = [("scores and AUCs" if step in SCORES else "models", run.folder(step)) for step in (*SCORES, "train") for run in runs]
-    found += [("denoisers", plan.baseline.folder / receipt["checkpoint"]) for run in runs if run.arm == "denoised" for receipt in [read_receipt(run, "train")] if receipt.get("checkpoint")]
+    checkpoints = [read_receipt(run, "train").get("checkpoint") for run in runs if run.arm == "denoised"]
+    found += [("denoisers", plan.baseline.folder / checkpoint) for checkpoint in checkpoints if checkpoint]
     if plan.summary_folder.is_dir():
         found += [("summary and table", plan.summary_folder)]
     return list(dict.fromkeys(found + [("logs", plan.log_folder)]))

@@ -32,7 +32,7 @@ class UNet(nn.Module):
             self.encoder = nn.ModuleList(block(before, after, norm) for before, after in zip([4, *channels], channels))
             self.up = nn.ModuleList(nn.ConvTranspose2d(below, here, 2, stride=2) for here, below in zip(channels, channels[1:]))
             self.decoder = nn.ModuleList(block(2 * here, here, norm) for here in channels[:-1])
-            self.last = nn.Conv2d(width, 4, 3, padding=1)
+            self.last = nn.Conv2d(width + 4, 4, 3, padding=1)
         self.to_empty(device="cpu")
         for module in self.modules():
             initialise(module, generator)
@@ -41,14 +41,14 @@ class UNet(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(batch, 1, height, width) scaled image -> the residual to subtract from it, same shape."""
-        image = F.pixel_unshuffle(image, 2)  # (batch, 4, height / 2, width / 2)
+        features = pixels = F.pixel_unshuffle(image, 2)  # (batch, 4, height / 2, width / 2)
         skips = []
         for level, encode in enumerate(self.encoder):
-            image = encode(F.max_pool2d(image, 2) if level else image)
-            skips.append(image)  # (batch, channels[level], height / 2**(level + 1), ...)
+            features = encode(F.max_pool2d(features, 2) if level else features)
+            skips.append(features)  # (batch, channels[level], height / 2**(level + 1), ...)
         for up, decode, skip in zip(reversed(self.up), reversed(self.decoder), reversed(skips[:-1])):
-            image = decode(torch.cat([skip, up(image)], dim=1))
-        return F.pixel_shuffle(self.last(image), 2)
+            features = decode(torch.cat([skip, up(features)], dim=1))
+        return F.pixel_shuffle(self.last(torch.cat([features, pixels], dim=1)), 2)
 
 
 def block(before: int, after: int, norm: str) -> nn.Sequential:

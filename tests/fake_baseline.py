@@ -41,7 +41,8 @@ folder.mkdir(parents=True, exist_ok=True)
 if args.denoise and "no_receipt" not in order:
     keys = {key: value for key, value in vars(args).items() if key.startswith("denoise")}
     stage = config.resolve(config.from_keys(keys, "the command line"))
-    receipt = {"config": {**stage.as_keys(), **order.get("other_config", {})}, "stage_digest": "d" * 64, "checkpoint": f"models/checkpoint/denoiser/{args.dataset}/denoiser.pt"}
+    config_used = {**stage.as_keys(), **order.get("other_config", {})}
+    receipt = {"config": config_used, "stage_digest": "d" * 64, "checkpoint": f"models/checkpoint/denoiser/{args.dataset}/denoiser.pt"}
     (folder / f"denoise_receipt_{args.dataset}_seed{args.seed}_{suffix}.json").write_text(json.dumps(receipt))
 if not args.test_only:
     (folder / f"AE_{args.dataset}_{suffix}_seed{args.seed}.pth").write_text(f"model {args.epochs}")
@@ -61,8 +62,9 @@ SETTINGS = "--export_dir: baseline\n--seed: 13711\n--epochs: 100\n-lr: 0.001\n--
 def lay_out(root: Path, machines: tuple[str, ...] = ("fan",), sections: tuple[str, ...] = ("00",), mode: str = "dev") -> Baseline:
     """Writes the fake and, for each machine, two files in the place of clips for each section and split."""
     listed = "".join(f"    {machine}:\n      {mode}:\n        - '00'\n" for machine in (*machines, "valve"))
-    files = {"train.py": TRAIN_PY, "common.py": COMMON_PY, "baseline.yaml": SETTINGS, "tools/export_results.sh": EXPORT_SH, "datasets/datasets.py": "",
-             "datasets/loader_common.py": "", "networks/base_model.py": "", f"datasets/machine_type_2025_{mode}.yaml": f"DCASE2025T2:\n  machine_type:\n{listed}"}
+    files = {"train.py": TRAIN_PY, "common.py": COMMON_PY, "baseline.yaml": SETTINGS, "tools/export_results.sh": EXPORT_SH,
+             "datasets/datasets.py": "", "datasets/loader_common.py": "", "networks/base_model.py": "",
+             f"datasets/machine_type_2025_{mode}.yaml": f"DCASE2025T2:\n  machine_type:\n{listed}"}
     for machine in machines:
         for section in sections:
             for split in ("train", "test"):

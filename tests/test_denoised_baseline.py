@@ -250,6 +250,13 @@ def test_a_bad_test_clip_stops_the_test_and_leaves_no_csv(checkout):
     assert not list((checkout.root / "results").rglob("*.csv"))
 
 
+def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(checkout):
+    run = checkout.bash("-c", f"ulimit -f 200; exec python3 train.py --dataset=DCASE2025T2fan -d '-tag={TAG}' --use_ids 0 --train_only --denoise true --denoise_method identity")
+    stopped(run, "features: expected to write them in", "File too large", "Free space")
+    assert not pickles(checkout) and not list(checkout.root.rglob("partial"))
+    checkout.train_py("--train_only", *IDENTITY)
+
+
 def test_a_machine_with_one_clip_stops_the_run(checkout):
     for clip in sorted((checkout.raw / "fan/train").glob("*.wav"))[1:]:
         clip.unlink()
@@ -271,11 +278,11 @@ def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(checkout):
     checkout.train_py(*options, "--export_dir", "whole")
     whole = denoisers(checkout)[0].read_bytes()
     denoisers(checkout)[0].unlink()
-    for wait_s in (2.0, 3.5, 4.5, 5.5):
+    for wait_s, blow in ((2.0, signal.SIGKILL), (3.5, signal.SIGKILL), (4.5, signal.SIGINT), (5.5, signal.SIGKILL)):
         process = subprocess.Popen([sys.executable, "train.py", "--dataset=DCASE2025T2fan", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2", *options, "--export_dir", "killed"],
                                    cwd=checkout.root, env=checkout.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(wait_s)
-        process.send_signal(signal.SIGKILL)
+        process.send_signal(blow)
         process.wait()
     checkout.train_py(*options, "--export_dir", "killed")
     assert denoisers(checkout)[0].read_bytes() == whole

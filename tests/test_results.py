@@ -30,7 +30,7 @@ def test_the_table_shows_plain_denoised_and_their_difference_with_the_official_s
         "               plain                  denoised               difference",
         "machine        AUC src AUC tgt  pAUC  AUC src AUC tgt  pAUC  AUC src AUC tgt  pAUC",
         "fan              60.00   50.00 50.00    70.00   45.00 50.00   +10.00   -5.00 +0.00",
-        "harmonic mean    52.94                  53.08                  +0.14",
+        "harmonic mean    52.94                  53.09                  +0.15",
     ]
 
 
@@ -51,12 +51,24 @@ def test_the_official_score_is_the_harmonic_mean_over_machines_and_metrics(runs_
 
 
 def test_a_machine_with_an_arm_missing_does_not_bend_the_comparison(runs_with):
-    comparison = Comparison.read(runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5), ("fan", 1, "denoised"): (0.5, 0.5, 0.5), ("valve", 1, "plain"): (1.0, 1.0, 1.0)}), "MSE")
+    halves = {("fan", 1, "plain"): (0.5, 0.5, 0.5), ("fan", 1, "denoised"): (0.5, 0.5, 0.5), ("valve", 1, "plain"): (1.0, 1.0, 1.0)}
+    comparison = Comparison.read(runs_with(halves), "MSE")
     assert comparison.machines == ("fan",) and comparison.values[OVERALL, "plain", ""] == pytest.approx([50])
 
 
+def test_plain_stands_before_denoised_whatever_has_failed(runs_with):
+    halves = {("fan", 1, "denoised"): (0.5, 0.5, 0.5), ("valve", 1, "plain"): (0.5, 0.5, 0.5), ("valve", 1, "denoised"): (0.5, 0.5, 0.5)}
+    assert Comparison.read(runs_with(halves), "MSE").arms == ("plain", "denoised", "difference")
+
+
+def test_without_a_machine_that_has_both_arms_there_is_nothing_to_compare(runs_with):
+    comparison = Comparison.read(runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5), ("valve", 1, "denoised"): (0.5, 0.5, 0.5)}), "MSE")
+    assert comparison.table("TITLE") == "TITLE, MSE: no machine type has finished both arms with every seed." and comparison.rows() == []
+
+
 def test_the_table_of_the_widest_data_set_fits_100_columns(runs_with):
-    comparison = Comparison.read(runs_with({("CoffeeGrinder", seed, arm): (0.7 + seed / 20, 0.3 + seed / 20, 0.5) for arm in ARMS["compare"] for seed in (0, 1)}), "MSE")
+    aucs = {("CoffeeGrinder", seed, arm): (0.7 + seed / 20, 0.3 + seed / 20, 0.5) for arm in ARMS["compare"] for seed in (0, 1)}
+    comparison = Comparison.read(runs_with(aucs), "MSE")
     assert max(map(len, comparison.table("DCASE2025T2 evaluation data").splitlines())) <= 100
 
 
@@ -79,4 +91,5 @@ def test_the_csv_holds_every_cell(tmp_path, runs_with):
     write_rows(tmp_path / "new" / "table.csv", [comparison])
     with open(tmp_path / "new" / "table.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 4 and rows[0] == {"score": "MSE", "machine": "fan", "arm": "plain", "metric": "AUC (source)", "mean": "60.0", "standard deviation": "", "seeds": "1"}
+    assert len(rows) == 4
+    assert rows[0] == {"score": "MSE", "machine": "fan", "arm": "plain", "metric": "AUC (source)", "mean": "60.0", "standard deviation": "", "seeds": "1"}

@@ -49,7 +49,8 @@ def test_one_machines_failure_is_named_with_its_last_words_and_leaves_the_others
     failed = run_all(runs_of(baseline, ("fan", "ToyCar"), what="baseline"), 2, said.append)
     assert [str(run) for run in failed] == ["fan seed 13711 plain"]
     (line,) = (line for line in said if "FAILED" in line)
-    assert "fan seed 13711 plain train" in line and "exit status 3" in line and line.endswith("clip: silent.") and "logs/run_all/DCASE2025T2fan_seed13711_plain.log" in line
+    assert "fan seed 13711 plain train" in line and "exit status 3" in line and line.endswith("clip: silent.")
+    assert "logs/run_all/DCASE2025T2fan_seed13711_plain.log" in line
     assert sum("ToyCar" in call for call in fake_baseline.calls(baseline)) == 3
 
 
@@ -66,6 +67,13 @@ def test_a_run_that_did_not_denoise_as_asked_fails(tmp_path, deed, complaint):
     order(baseline, fan=deed)
     (error,) = run_all(runs_of(baseline, what="denoise"), 1, lambda line: None).values()
     assert complaint in str(error)
+
+
+def test_a_disk_that_takes_no_log_fails_the_machine_in_one_line(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    (tmp_path / "logs").touch()
+    (error,) = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None).values()
+    assert "expected to write its log" in str(error) and "Free space" in str(error)
 
 
 def test_plain_features_older_than_the_clips_stop_the_machine(tmp_path):
@@ -107,22 +115,13 @@ def test_an_installation_without_the_hook_is_refused(monkeypatch):
         child_environment()
 
 
-CALLER = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import fake_baseline
-from dcase_denoise_plugin.runner import run_all
-from dcase_denoise_plugin.baseline_folder import Baseline
-run_all([fake_baseline.run_of(fake_baseline.plan_of(Baseline.from_folder(sys.argv[2])))], 1)
-"""
-
-
 @pytest.fixture
 def caller(tmp_path):
-    """A runner in a process of its own, whose baseline takes its time."""
+    """The command line in a process of its own, whose baseline takes its time."""
     baseline = fake_baseline.lay_out(tmp_path)
     order(baseline, fan={"sleep_s": 60})
-    process = subprocess.Popen([sys.executable, "-c", CALLER, os.path.dirname(__file__), str(tmp_path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "dcase_denoise_plugin.cli", "run", "-d", "baseline", "--baseline", tmp_path]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not (tmp_path / "pid.txt").exists():
         time.sleep(0.02)
     yield process, baseline
@@ -138,11 +137,12 @@ def is_locked(run):
         return True
 
 
-def test_ctrl_c_ends_the_baseline_and_counts_nothing_as_finished(caller):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_or_a_polite_kill_ends_the_baseline_and_counts_nothing_as_finished(caller, how):
     process, baseline = caller
     (run,) = runs_of(baseline, what="baseline")
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) != 0
+    process.send_signal(how)
+    assert process.wait(20) == 130
     assert not is_locked(run) and not is_finished(run, "train")
 
 

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import torch
+from small_machine import RATE_HZ, SMALL, hum, small_machine, write
+
+from dcase_denoise_plugin.apply import denoise_folder
+from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.errors import AudioError, CheckpointError
+from dcase_denoise_plugin.training import train_denoiser
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    train_denoiser(small_machine(folder), SMALL, folder / "denoiser.pt", torch.device("cpu"), say=lambda line: None)
+    return folder / "denoiser.pt"
+
+
+def test_every_clip_is_denoised_under_its_own_name_and_the_originals_stay(tmp_path, checkpoint):
+    clips = [write(tmp_path / "in" / name, hum(1)) for name in ("a.wav", "deeper/b.wav")]
+    before = [clip.read_bytes() for clip in clips]
+    assert denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint) == 2
+    assert [clip.read_bytes() for clip in clips] == before
+    for name in ("a.wav", "deeper/b.wav"):
+        wav, sample_rate_hz = read_wav(tmp_path / "out" / name)
+        assert len(wav) == RATE_HZ and sample_rate_hz == RATE_HZ and not np.allclose(wav, hum(1), rtol=0, atol=1 / 32768)
+
+
+def test_strength_0_hands_over_the_clips_as_they_are(tmp_path, checkpoint):
+    write(tmp_path / "in/a.wav", hum(1))
+    denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint, strength=0.0)
+    assert np.allclose(read_wav(tmp_path / "out/a.wav")[0], hum(1), atol=1 / 32768)
+
+
+def test_a_folder_without_clips_is_refused(tmp_path, checkpoint):
+    with pytest.raises(AudioError, match="IN_DIR: expected wav files"):
+        denoise_folder(tmp_path, tmp_path / "out", checkpoint)
+
+
+def test_the_recordings_cannot_be_overwritten(tmp_path, checkpoint):
+    write(tmp_path / "a.wav", hum(1))
+    with pytest.raises(AudioError, match="OUT_DIR: expected another folder"):
+        denoise_folder(tmp_path, tmp_path / "." / "", checkpoint)
+
+
+def test_a_checkpoint_that_is_none_writes_nothing(tmp_path):
+    write(tmp_path / "in/a.wav", hum(1))
+    (tmp_path / "empty.pt").touch()
+    with pytest.raises(CheckpointError):
+        denoise_folder(tmp_path / "in", tmp_path / "out", tmp_path / "empty.pt")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,140 @@
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine
+
+from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
+from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
+from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.unet import UNet
+
+
+def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26):
+    """A denoiser with an untrained U-Net, or one that takes away a constant (in units of std_db)."""
+    config = dataclasses.replace(SMALL, domain=domain, image_size=image_size, strength=strength)
+    network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
+    if takes_away is not None:
+        torch.nn.init.constant_(network.last.bias, takes_away)
+    scaling = Scaling(torch.full((Spectrogram(FEATURES, RATE_HZ, domain).rows, 1), -40.0), std_db)
+    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, network.state_dict()), "cpu")
+
+
+def log_mel_of(wav):
+    spectrogram = Spectrogram(FEATURES, RATE_HZ, "mel")
+    return spectrogram.level_db(spectrogram.spec(torch.from_numpy(wav))).numpy()
+
+
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+@pytest.mark.parametrize("image_size", [0, 16])
+@pytest.mark.parametrize("samples", [4000, 4001, 33333])
+def test_a_network_that_takes_nothing_away_returns_the_very_samples(domain, image_size, samples):
+    wav = hum(0, samples)
+    denoised = denoiser_that(domain=domain, image_size=image_size)(wav, RATE_HZ)
+    assert denoised.dtype == np.float32 and np.array_equal(denoised, wav)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_network_that_takes_nothing_away_returns_the_very_log_mel(dtype):
+    log_mel = log_mel_of(hum(0)).astype(dtype)
+    denoised = denoiser_that().log_mel(log_mel)
+    assert denoised.dtype == dtype and np.array_equal(denoised, log_mel)
+
+
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+def test_strength_zero_returns_the_input_exactly(domain):
+    denoiser, wav = denoiser_that(1.0, domain, strength=0.0), hum(0)
+    assert np.array_equal(denoiser(wav, RATE_HZ), wav)
+    if domain == "mel":
+        assert np.array_equal(denoiser.log_mel(log_mel_of(wav)), log_mel_of(wav))
+
+
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+@pytest.mark.parametrize(("residual_db", "gain_db"), [(6.0, -6.0), (-3.0, 3.0), (300.0, -40.0), (-300.0, 6.0)])
+def test_a_clip_is_turned_down_by_what_is_taken_away_within_the_mask_range(domain, residual_db, gain_db):
+    wav = hum(0)
+    denoised = denoiser_that(residual_db / 10, domain)(wav, RATE_HZ)
+    np.testing.assert_allclose(denoised, wav * 10 ** (gain_db / 20), atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [3, 26, 32, 500])
+def test_log_mel_of_any_length_keeps_its_shape_and_loses_what_is_taken_away(frames):
+    log_mel = np.random.default_rng(0).normal(-40, 10, (16, frames)).astype(np.float32)
+    np.testing.assert_allclose(denoiser_that(0.7).log_mel(log_mel), log_mel - 7, atol=1e-4)
+
+
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+def test_half_strength_goes_half_the_way(domain):
+    wav = hum(0)
+    full, half = denoiser_that(1.0, domain)(wav, RATE_HZ), denoiser_that(1.0, domain, strength=0.5)(wav, RATE_HZ)
+    np.testing.assert_allclose(half, wav - 0.5 * (wav - full), atol=1e-6)
+
+
+def test_a_louder_clip_stays_louder_by_as_much(tmp_path):
+    denoiser = denoiser_that(0.5, "waveform")
+    np.testing.assert_allclose(denoiser(4 * hum(0), RATE_HZ), 4 * denoiser(hum(0), RATE_HZ), atol=1e-5)
+
+
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+def test_a_trained_denoiser_lowers_noise_it_knows_and_spares_the_hum(tmp_path, domain):
+    machine = small_machine(tmp_path, clips=6, noise_clips=4)
+    config = dataclasses.replace(SMALL, domain=domain, image_size=32, width=8, epochs=3, pairs_per_clip=32, batch_size=8, learning_rate=2e-2, snr_db_min=-10.0, snr_db_max=20.0)
+    train_denoiser(machine, config, tmp_path / "denoiser.pt", torch.device("cpu"), say=[].append)
+    denoiser = Denoiser.load(tmp_path / "denoiser.pt", "cpu")
+    clean, noisy = hum(1), hum(1) + 3 * hiss(1)
+    before, after = (np.abs(log_mel_of(wav) - log_mel_of(clean)).mean() for wav in (noisy, denoiser(noisy, RATE_HZ)))
+    assert after < 0.8 * before
+    assert np.abs(log_mel_of(denoiser(clean, RATE_HZ)) - log_mel_of(clean)).mean() < 0.3 * before
+
+
+def test_a_loaded_denoiser_is_the_saved_one(tmp_path):
+    saved = denoiser_that(0.3, "waveform", strength=0.5)
+    saved.checkpoint.save(tmp_path / "denoiser.pt")
+    loaded = Denoiser.load(tmp_path / "denoiser.pt", "cpu")
+    assert (loaded.digest, loaded.domain, loaded.strength) == (saved.digest, "waveform", 0.5)
+    assert np.array_equal(loaded(hum(0), RATE_HZ), saved(hum(0), RATE_HZ))
+    assert Denoiser.load(tmp_path / "denoiser.pt", "cpu", strength=0.25).strength == 0.25
+
+
+def test_denoising_leaves_the_array_and_the_random_stream_alone():
+    wav, before = hum(0), torch.get_rng_state()
+    denoiser_that(0.5)(wav, RATE_HZ)
+    assert np.array_equal(wav, hum(0)) and torch.equal(before, torch.get_rng_state())
+
+
+def test_a_clip_of_another_rate_is_refused():
+    with pytest.raises(AudioError, match="expected 4000 Hz, as the denoiser was trained at, got 8000 Hz in the array passed in. Resample it."):
+        denoiser_that()(hum(0, 8000, 8000), 8000)
+
+
+@pytest.mark.parametrize("wav", [np.zeros(4000, np.float32), hum(0)[:3999], hum(0)[:1], np.full(4000, np.nan, np.float32), np.ones((2, 4000), np.float32)])
+def test_a_clip_that_is_unfit_is_refused(wav):
+    with pytest.raises(AudioError, match="in the array passed in"):
+        denoiser_that()(wav, RATE_HZ)
+
+
+def test_a_waveform_denoiser_has_no_log_mel():
+    with pytest.raises(ConfigError, match="denoise_domain: expected a denoiser trained for mel, got one for waveform. Call it with the waveform"):
+        denoiser_that(domain="waveform").log_mel(log_mel_of(hum(0)))
+
+
+def test_log_mel_of_other_bands_is_refused():
+    with pytest.raises(CheckpointError, match=r"log-mel: expected shape \(16, frames\), got \(64, 40\) in the array passed in"):
+        denoiser_that().log_mel(np.zeros((64, 40), np.float32))
+
+
+def test_importing_the_package_is_light_and_denoiser_is_there():
+    program = "import sys, dcase_denoise_plugin.config\nassert not {'torch', 'numpy', 'librosa'} & set(sys.modules)\nfrom dcase_denoise_plugin import Denoiser\nassert Denoiser.load"
+    subprocess.run([sys.executable, "-c", f"import sys\nsys.path[:0] = {sys.path!r}\n{program}"], check=True)
+
+
+def test_the_package_has_no_other_surprises():
+    import dcase_denoise_plugin
+
+    with pytest.raises(AttributeError, match="module 'dcase_denoise_plugin' has no attribute 'Denoizer'"):
+        dcase_denoise_plugin.Denoizer

@@ -1,0 +1,144 @@
+import dataclasses
+import sys
+from importlib import metadata
+
+import numpy as np
+import pytest
+import torch
+from small_machine import RATE_HZ, SMALL, hiss, hum, small_machine, write
+
+from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
+from dcase_denoise_plugin.methods import build_method
+from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.training import train_denoiser
+
+USER_CODE = """
+def halve(array, sample_rate_hz):
+    return array / 2
+
+class Offset:
+    def __init__(self, machine, config):
+        self.name, self.domain = machine.machine_type, config.domain
+    def __call__(self, array, sample_rate_hz):
+        return array + len(self.name)
+
+class Box:
+    halve = staticmethod(halve)
+
+number = 5
+"""
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return small_machine(tmp_path)
+
+
+@pytest.fixture
+def user_module(tmp_path, monkeypatch):
+    (tmp_path / "users_method.py").write_text(USER_CODE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path / "users_method.py"
+    sys.modules.pop("users_method", None)
+
+
+def method(machine, name, domain="waveform", path=None, **keys):
+    return build_method(machine, dataclasses.replace(SMALL, method=name, domain=domain, **keys), path)
+
+
+def array_for(machine, domain, wav):
+    spectrogram = Spectrogram(machine.features, RATE_HZ, "mel")
+    return wav if domain == "waveform" else spectrogram.level_db(spectrogram.spec(torch.from_numpy(wav))).numpy()
+
+
+@pytest.mark.parametrize("domain", ["waveform", "mel"])
+def test_identity_hands_over_the_very_array(machine, domain):
+    array = array_for(machine, domain, hum(0))
+    assert np.array_equal(method(machine, "identity", domain)(array, RATE_HZ), array)
+
+
+@pytest.mark.parametrize("domain", ["waveform", "mel"])
+def test_unet_is_the_trained_denoiser_at_full_strength(machine, tmp_path, domain):
+    config = dataclasses.replace(SMALL, domain=domain, strength=0.5)
+    train_denoiser(machine, config, tmp_path / "denoiser.pt", torch.device("cpu"), say=[].append)
+    built = build_method(machine, config, tmp_path / "denoiser.pt", "cpu")
+    denoiser = Denoiser.load(tmp_path / "denoiser.pt", "cpu", strength=1.0)
+    array = array_for(machine, domain, hum(0))
+    assert np.array_equal(built(array, RATE_HZ), denoiser(array, RATE_HZ) if domain == "waveform" else denoiser.log_mel(array))
+    assert built.digest == Checkpoint.load(tmp_path / "denoiser.pt").digest
+
+
+def test_unet_of_another_configuration_is_refused(machine, tmp_path):
+    train_denoiser(machine, SMALL, tmp_path / "denoiser.pt", torch.device("cpu"), say=[].append)
+    with pytest.raises(CheckpointError, match="expected denoise_width 4, got 2"):
+        method(machine, "unet", "mel", tmp_path / "denoiser.pt", width=4)
+
+
+@pytest.mark.parametrize("name", ["spectral_gate", "wiener"])
+@pytest.mark.parametrize("domain", ["waveform", "mel"])
+@pytest.mark.parametrize("noise_clips", [0, 2])
+def test_filters_lower_the_noise_and_keep_shape_dtype_and_tone(tmp_path, name, domain, noise_clips):
+    machine = small_machine(tmp_path, noise_clips=noise_clips)
+    tone = np.where(np.arange(8000) > 4000, np.sin(2 * np.pi * 500 * np.arange(8000) / RATE_HZ), 0).astype(np.float32)
+    noisy = array_for(machine, domain, hiss(5, 8000) + tone)
+    denoised = method(machine, name, domain)(noisy, RATE_HZ)
+    assert denoised.shape == noisy.shape and denoised.dtype == noisy.dtype
+    before, after = (array_for(machine, "mel", wav) if domain == "waveform" else wav for wav in (noisy, denoised))
+    assert (before - after)[:, 3:28].mean() > 8  # noise alone, dB
+    assert (before - after).max(0)[40:60].min() >= 0 and abs(before.max(0) - after.max(0))[40:60].max() < 1  # the tone stays
+
+
+@pytest.mark.parametrize("name", ["spectral_gate", "wiener"])
+def test_filters_never_raise_a_level_and_keep_the_scale(machine, name):
+    filter_in_mel = method(machine, name, "mel")
+    log_mel = array_for(machine, "mel", hum(0))
+    assert (filter_in_mel(log_mel, RATE_HZ) <= log_mel).all()
+    np.testing.assert_allclose(filter_in_mel(log_mel + 200, RATE_HZ), log_mel + 200, atol=0.01)  # far above the noise: untouched
+
+
+def test_a_noise_clip_of_another_rate_is_refused(machine):
+    write(machine.noise_files[0], hiss(0, 8000), 8000)
+    with pytest.raises(AudioError, match="noise clip: expected 4000 Hz .*, got 8000 Hz in .*noise_0.wav. Resample"):
+        method(machine, "wiener")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("users_method:halve", 0.5), ("users_method:Box.halve", 0.5), ("users_method:Offset", 4)])
+def test_a_users_function_or_class_is_called_by_its_path(machine, user_module, name, expected):
+    assert method(machine, name)(np.ones(3, np.float32), RATE_HZ).tolist() == [expected] * 3
+
+
+def test_an_entry_point_is_found_by_its_name(machine, user_module, monkeypatch):
+    entry = metadata.EntryPoint("my-halve", "users_method:halve", "dcase_denoise_plugin.methods")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [entry] if group == entry.group else [])
+    assert method(machine, "my-halve")(np.ones(3, np.float32), RATE_HZ).tolist() == [0.5] * 3
+
+
+def test_the_digest_of_users_code_follows_its_source(machine, user_module):
+    before, other = method(machine, "users_method:halve").digest, method(machine, "users_method:Offset").digest
+    user_module.write_text(USER_CODE.replace("/ 2", "/ 3 "))
+    sys.modules.pop("users_method")
+    after = method(machine, "users_method:halve").digest
+    assert len({before, other, after}) == 3 and all(int(digest, 16) for digest in (before, other, after))
+
+
+def test_a_function_without_a_source_file_has_a_digest_too(machine):
+    assert int(method(machine, "math:sqrt").digest, 16) != int(method(machine, "math:exp").digest, 16)
+
+
+@pytest.mark.parametrize("name", ["unett", "no_such_package:function", "users_method:no_such_function", "users_method"])
+def test_a_name_that_leads_nowhere_is_refused(machine, user_module, name):
+    with pytest.raises(ConfigError, match=f"denoise_method: expected a built-in method, an entry point or package.module:function, got '{name}' .* Correct the name or install its package."):
+        method(machine, name)
+
+
+def test_a_users_module_that_does_not_import_is_refused(machine, user_module):
+    user_module.write_text("1 / 0")
+    with pytest.raises(ConfigError, match="got 'users_method:halve' .division by zero"):
+        method(machine, "users_method:halve")
+
+
+def test_something_that_cannot_be_called_is_refused(machine, user_module):
+    with pytest.raises(ConfigError, match="denoise_method: expected a function or class, got int 'users_method:number'. Name something that can be called."):
+        method(machine, "users_method:number")
