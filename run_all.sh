@@ -36,6 +36,7 @@ fi
 # This checkout's own code runs, whatever the environment has installed.
 export PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
 if [[ $extra == test ]]; then
-    exec "$python" -m pytest "$here/tests" "${@:2}"
+    # A worker a core, each with one thread: most tests wait for a baseline's process, and more threads than cores make torch crawl.
+    OMP_NUM_THREADS=1 exec "$python" -m pytest "$here/tests" --numprocesses auto --dist loadfile "${@:2}"
 fi
 exec "$python" -m dcase_denoise_plugin.cli run "$@"

@@ -66,7 +66,7 @@ class Checkpoint:
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise CheckpointError(f"denoiser: expected a file of format '{FORMAT}', got something else in {path}. Choose another file or train it again.")
         if content.pop("digest", None) != digest_of(content):
-            raise CheckpointError(f"denoiser: expected the content its digest was made from, got another in {path}. The file is damaged; delete it and train it again.")
+            raise CheckpointError(f"denoiser: expected content that fits its digest, got other content in {path}. Delete the damaged file and train it again.")
         try:
             config = DenoiseConfig(**from_keys(content["config"], str(path)))
         except ConfigError as error:
@@ -83,18 +83,22 @@ class Checkpoint:
             Naming the first thing that differs.
         """
         keys = NETWORK_KEYS if config.checkpoint else [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"]
-        wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **dataclasses.asdict(machine.features), **{f"denoise_{key}": getattr(config, key) for key in keys}}
-        found = {"dataset": self.dataset, "machine type": self.machine_type, **dataclasses.asdict(self.features), **{f"denoise_{key}": getattr(self.config, key) for key in keys}}
+        wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **dataclasses.asdict(machine.features)}
+        found = {"dataset": self.dataset, "machine type": self.machine_type, **dataclasses.asdict(self.features)}
+        for key in keys:
+            wanted[f"denoise_{key}"], found[f"denoise_{key}"] = getattr(config, key), getattr(self.config, key)
         if not config.checkpoint:
             wanted["training clips"], found["training clips"] = machine.training_digest()[:12], self.training_digest[:12]
         for name, value in wanted.items():
             if found[name] != value:
-                raise CheckpointError(f"denoiser: expected {name} {value!r}, got {found[name]!r} in {path}. Delete the file to train it again, or choose the one for this machine and configuration.")
+                raise CheckpointError(f"denoiser: expected {name} {value!r}, got {found[name]!r} in {path}. "
+                                      "Delete the file to train it again, or choose the one for this machine and configuration.")
 
     def _content(self) -> dict[str, Any]:
         return {"format": FORMAT, "config": self.config.as_keys(), "features": dataclasses.asdict(self.features), "sample_rate_hz": self.sample_rate_hz,
                 "dataset": self.dataset, "machine_type": self.machine_type, "training_digest": self.training_digest, "tile_frames": self.tile_frames,
-                "mean_db": self.scaling.mean_db.cpu(), "std_db": self.scaling.std_db, "weights": {name: tensor.cpu() for name, tensor in self.weights.items()}}
+                "mean_db": self.scaling.mean_db.cpu(), "std_db": self.scaling.std_db,
+                "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()}}
 
 
 def digest_of(content: Any) -> str:

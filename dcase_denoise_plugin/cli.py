@@ -48,7 +48,7 @@ def main():
 @click.option("--yaml", "yaml_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings of the baseline and denoise keys for this call.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One such setting, repeatable; wins over --yaml.")
 @click.option("--jobs", type=click.IntRange(1), help="Runs side by side [default: 1, in the demo 2].")
-@click.option("--demo", is_flag=True, help="Run on made-up machines with a stand-in for the baseline.")
+@click.option("--demo", is_flag=True, help="Compare on made-up machines with a stand-in for the baseline.")
 @click.option("--demo-dir", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where the demo works.")
 def run(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, jobs, demo, demo_dir):
     """Train and test the baseline: plain (baseline), behind the denoiser (denoise), or both (compare).
@@ -68,7 +68,7 @@ def run(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, y
     if demo:
         if baseline_folder or mode == "eval":
             raise click.UsageError("--demo brings its own stand-in baseline and development data; leave out --baseline and -e.")
-        baseline_folder, mode, assignments = _demo(demo_dir), "dev", (*DEMO_SETTINGS, *assignments)
+        what, baseline_folder, mode, assignments = "compare", _demo(demo_dir), "dev", (*DEMO_SETTINGS, *assignments)
     if not mode:
         raise click.UsageError("Say -d for the development data or -e for the evaluation data.")
     if clone_baseline:
@@ -159,4 +159,4 @@ def disable():
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="dcase-denoise")

@@ -52,9 +52,11 @@ class Clips:
     def _read(self, index: int) -> torch.Tensor:
         wav, sample_rate_hz = read_wav(self.files[index])
         if sample_rate_hz != self.spectrogram.sample_rate_hz:
-            raise AudioError(f"clip: expected {self.spectrogram.sample_rate_hz} Hz as in {self.files[0]}, got {sample_rate_hz} Hz in {self.files[index]}. Resample or remove the file.")
+            raise AudioError(f"clip: expected {self.spectrogram.sample_rate_hz} Hz as in {self.files[0]}, got {sample_rate_hz} Hz in {self.files[index]}. "
+                             "Resample or remove the file.")
         if len(wav) != self.samples:
-            raise AudioError(f"clip: expected {self.samples} samples as in {self.files[0]}, got {len(wav)} in {self.files[index]}. Cut, pad or remove the file.")
+            raise AudioError(f"clip: expected {self.samples} samples as in {self.files[0]}, got {len(wav)} in {self.files[index]}. "
+                             "Cut, pad or remove the file.")
         return spectrum(wav, self.spectrogram)
 
 

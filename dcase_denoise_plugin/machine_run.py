@@ -33,6 +33,7 @@ class MachineRun:
 
     @property
     def log(self) -> Path:
+        """What the baseline says on the way."""
         return self.plan.log_folder / f"{self.dataset}_seed{self.seed}_{self.arm}.log"
 
     @property

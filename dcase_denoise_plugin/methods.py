@@ -29,8 +29,9 @@ from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.errors import AudioError, ConfigError
+from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.noise import read_noise
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 ENTRY_POINTS = "dcase_denoise_plugin.methods"
@@ -93,9 +94,10 @@ class Filter:
     """
 
     def __init__(self, machine: Machine, config: DenoiseConfig):
-        _, self.sample_rate_hz = read_wav(machine.train_files[0])
-        self.spectrogram = Spectrogram(machine.features, self.sample_rate_hz, config.domain)
-        self.noise_db = np.concatenate([self._noise_level_db(file) for file in machine.noise_files], axis=-1) if machine.noise_files else None
+        _, sample_rate_hz = read_wav(machine.train_files[0])
+        self.spectrogram = Spectrogram(machine.features, sample_rate_hz, config.domain)
+        noise_db = [self.spectrogram.level_db(read_noise(file, self.spectrogram)).numpy() for file in machine.noise_files]
+        self.noise_db = np.concatenate(noise_db, axis=-1) if noise_db else None
 
     def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         if self.spectrogram.domain == "mel":
@@ -112,7 +114,7 @@ class Filter:
 
     def smoothed(self, gain: np.ndarray) -> np.ndarray:
         """Mean over neighbouring frames, against musical noise; not over rows, which would wash out a machine's tonal lines."""
-        frames = max(round(SMOOTHING_S * self.sample_rate_hz / self.spectrogram.features.hop_length), 1)
+        frames = max(round(SMOOTHING_S * self.spectrogram.sample_rate_hz / self.spectrogram.features.hop_length), 1)
         return scipy.ndimage.uniform_filter1d(gain, frames, mode="nearest")
 
     def _noise_of(self, level_db: np.ndarray) -> np.ndarray:
@@ -120,12 +122,6 @@ class Filter:
             return self.noise_db
         quiet = np.argsort(level_db.mean(axis=0))[: max(round(FLOOR_QUANTILE * level_db.shape[1]), 1)]
         return level_db[:, quiet]
-
-    def _noise_level_db(self, file: Path) -> np.ndarray:
-        wav, sample_rate_hz = read_wav(file)
-        if sample_rate_hz != self.sample_rate_hz:
-            raise AudioError(f"noise clip: expected {self.sample_rate_hz} Hz as in the machine's training clips, got {sample_rate_hz} Hz in {file}. Resample or remove the file.")
-        return self.spectrogram.level_db(self.spectrogram.spec(torch.from_numpy(wav))).numpy()
 
 
 class SpectralGate(Filter):
@@ -159,7 +155,8 @@ def find(name: str) -> Any:
         for attribute in path.split("."):
             target = getattr(target, attribute)
     except Exception as error:  # importing a user's module may raise anything
-        raise ConfigError(f"denoise_method: expected a built-in method, an entry point or package.module:function, got {name!r} ({error}). Correct the name or install its package.") from None
+        raise ConfigError(f"denoise_method: expected a built-in method, an entry point or package.module:function, got {name!r} ({error}). "
+                          "Correct the name or install its package.") from None
     if not callable(target):
         raise ConfigError(f"denoise_method: expected a function or class, got {type(target).__name__} {name!r}. Name something that can be called.")
     return target

@@ -74,7 +74,8 @@ class Floor:
         self.shapes = torch.stack([noise_floor(clips[index].abs()) for index in range(len(clips))])  # (clips, bins) amplitude
         silent = [file for file, shape in zip(clips.files, self.shapes) if not shape.any()]
         if silent:
-            raise DataError(f"denoise_noise_source floor: expected clips with a noise floor, got digital silence for a tenth of the time in {silent[0]}. Choose denoise_noise_source: coloured.")
+            raise DataError(f"denoise_noise_source floor: expected clips with a noise floor, got digital silence for a tenth of the time in {silent[0]}. "
+                            "Choose denoise_noise_source: coloured.")
 
     def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
         return self.white.draw(clips, frames, generator) * self.shapes[clips][..., None]
@@ -134,7 +135,9 @@ def energy(spec: torch.Tensor) -> torch.Tensor:
 
 
 def read_noise(file: Path, spectrogram: Spectrogram) -> torch.Tensor:
+    """Spectrum of a noise clip, (bins, frames) complex64. Raises AudioError if it cannot be read or has another sample rate than the machine's clips."""
     wav, sample_rate_hz = read_wav(file)
     if sample_rate_hz != spectrogram.sample_rate_hz:
-        raise AudioError(f"noise clip: expected {spectrogram.sample_rate_hz} Hz as in the machine's training clips, got {sample_rate_hz} Hz in {file}. Resample or remove the file.")
+        raise AudioError(f"noise clip: expected {spectrogram.sample_rate_hz} Hz as in the machine's training clips, got {sample_rate_hz} Hz in {file}. "
+                         "Resample or remove the file.")
     return spectrum(wav, spectrogram)

@@ -89,5 +89,6 @@ def _parsed(text: str) -> Any:
 
 def _from_here(name: str, value: Any) -> Any:
     """A path relative to the caller's folder made absolute, for a run that starts in the baseline's."""
-    is_path = name == "checkpoint" and value or name == "preset" and Path(value).suffix in (".yaml", ".yml")
-    return str(Path(value).absolute()) if is_path else value
+    if (name == "checkpoint" and value) or (name == "preset" and Path(value).suffix in (".yaml", ".yml")):
+        return str(Path(value).absolute())
+    return value

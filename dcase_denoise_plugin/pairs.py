@@ -36,7 +36,8 @@ class Pairs:
         """Batches of (input, target) images, each (batch, 1, height, width)."""
         order, noisy = schedule(len(self.clips), self.config.pairs_per_clip, self.config.noisy_pair_share, generator)
         for clips, is_noisy in zip(order.split(self.config.batch_size), noisy.split(self.config.batch_size)):
-            yield tuple(self.images.image(self.scaling.scaled(self.clips.spectrogram.level_db(spec))) for spec in self.specs(clips.tolist(), is_noisy, generator))
+            first, second = self.specs(clips.tolist(), is_noisy, generator)
+            yield self._image(first), self._image(second)
 
     def specs(self, clips: list[int], noisy: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Both sides of the pairs of these clips: twice (batch, bins, tile_frames) complex64; `noisy` (batch,) bool says which pairs get noise."""
@@ -44,6 +45,9 @@ class Pairs:
         starts = torch.randint(self.clips.frames - frames + 1, (len(clips),), generator=generator).tolist()
         clean = torch.stack([self.clips[clip].mT[start : start + frames] for clip, start in zip(clips, starts)]).mT
         return self._with_noise(clean, clips, noisy, generator), self._with_noise(clean, clips, noisy, generator)
+
+    def _image(self, spec):
+        return self.images.image(self.scaling.scaled(self.clips.spectrogram.level_db(spec)))
 
     def _with_noise(self, clean, clips, noisy, generator):
         noise = self.noise.draw(clips, clean.shape[-1], generator)

@@ -53,6 +53,7 @@ class Plan:
 
     @property
     def log_folder(self) -> Path:
+        """Where the runner keeps what the baseline says, beside the baseline's own logs."""
         return self.baseline.folder / "logs" / "run_all"
 
     def machines(self, asked: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -38,7 +38,8 @@ class Spectrogram:
         self.features, self.sample_rate_hz, self.domain = features, sample_rate_hz, domain
         self.win_length = features.win_length or features.n_fft
         if not scipy.signal.check_NOLA("hann", self.win_length, max(self.win_length - features.hop_length, 0)):
-            raise ConfigError(f"hop_length: expected less than win_length ({self.win_length}), got {features.hop_length} in the baseline's keys. Choose a smaller hop, so that the STFT can be inverted.")
+            raise ConfigError(f"hop_length: expected less than win_length ({self.win_length}), got {features.hop_length} in the baseline's keys. "
+                              "Choose a smaller hop, so that the STFT can be inverted.")
         self.window = torch.hann_window(self.win_length, device=device)
         filters = librosa.filters.mel(sr=sample_rate_hz, n_fft=features.n_fft, n_mels=features.n_mels, fmin=features.fmin, fmax=features.fmax)
         self.filters = torch.from_numpy(filters).to(device)
@@ -52,7 +53,8 @@ class Spectrogram:
 
     def wav(self, spec: torch.Tensor, samples: int) -> torch.Tensor:
         """Inverse of `spec`. (..., bins, frames) complex64 -> (..., samples) float32."""
-        wav = torch.istft(spec.reshape(-1, *spec.shape[-2:]), self.features.n_fft, self.features.hop_length, self.win_length, self.window, center=True, length=samples)
+        wav = torch.istft(spec.reshape(-1, *spec.shape[-2:]), self.features.n_fft, self.features.hop_length, self.win_length, self.window,
+                          center=True, length=samples)
         return wav.reshape(*spec.shape[:-2], samples)
 
     def level_db(self, spec: torch.Tensor) -> torch.Tensor:
@@ -91,10 +93,15 @@ class Scaling:
     std_db: float
 
     def scaled(self, level_db: torch.Tensor) -> torch.Tensor:
+        """Levels as the U-Net sees them: (..., rows, frames) dB -> the same shape, about 0 ± 1."""
         return (level_db - self.mean_db) / self.std_db
 
-    def level_db(self, scaled: torch.Tensor) -> torch.Tensor:
-        return scaled * self.std_db + self.mean_db
+    def difference_db(self, scaled: torch.Tensor) -> torch.Tensor:
+        """Way back for a difference of two scaled levels, such as a residual; the means cancel."""
+        return scaled * self.std_db
+
+    def to(self, device: torch.device) -> Scaling:
+        return Scaling(self.mean_db.to(device), self.std_db)
 
 
 @dataclasses.dataclass(frozen=True)

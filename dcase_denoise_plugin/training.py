@@ -21,6 +21,7 @@ from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.noise import noise_source
 from dcase_denoise_plugin.pairs import Pairs, generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
+from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.unet import UNet
 
 # Places in the seed's tree of generators; epochs count from 0 beside them.
@@ -54,7 +55,8 @@ class Training:
     """One denoiser in the making."""
 
     def __init__(self, machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None]):
-        self.machine, self.config, self.path, self.device, self.say = machine, config, path, torch.device(device), say
+        self.machine, self.config, self.path, self.device = machine, config, path, torch.device(device)
+        self.say = lambda line: say(f"denoiser {machine.machine_type}: {line}")
         _, sample_rate_hz = read_wav(machine.train_files[0])
         clips = Clips(machine.train_files, Spectrogram(machine.features, sample_rate_hz, config.domain, self.device))
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
@@ -73,11 +75,13 @@ class Training:
             epoch_started = time.monotonic()
             loss = self._train(epoch)
             if not math.isfinite(loss):
-                raise TrainingError(f"training loss of {self.machine.machine_type}: expected a finite number, got {loss} in epoch {epoch + 1}. Lower denoise_learning_rate.")
-            save_aside({"identity": self.identity, "epochs": epoch + 1, "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}, self.resume_path)
+                raise TrainingError(f"training loss of {self.machine.machine_type}: expected a finite number, got {loss} in epoch {epoch + 1}. "
+                                    "Lower denoise_learning_rate.")
+            state = {"identity": self.identity, "epochs": epoch + 1, "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+            save_aside(state, self.resume_path)
             now = time.monotonic()
             left = datetime.timedelta(seconds=round((now - started) / (epoch + 1 - first) * (self.epochs - epoch - 1)))
-            self.say(f"denoiser {self.machine.machine_type}: epoch {epoch + 1}/{self.epochs}  loss {loss:.5f}  {len(self.pairs) / (now - epoch_started):.1f} clips/s  ETA {left}")
+            self.say(f"epoch {epoch + 1}/{self.epochs}  loss {loss:.5f}  {len(self.pairs) / (now - epoch_started):.1f} clips/s  ETA {left}")
         self._checkpoint().save(self.path)
         self.resume_path.unlink(missing_ok=True)
 
@@ -104,19 +108,27 @@ class Training:
         try:
             state = load_tensors(self.resume_path)
         except CheckpointError as error:
-            self.say(f"denoiser {self.machine.machine_type}: starting over. {error}")
+            self.say(f"starting over. {error}")
             return 0
         if not isinstance(state, dict) or state.get("identity") != self.identity:
-            self.say(f"denoiser {self.machine.machine_type}: starting over, {self.resume_path} is from other clips or settings.")
+            self.say(f"starting over, {self.resume_path} is from other clips or settings.")
             return 0
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         return state["epochs"]
 
     def _checkpoint(self) -> Checkpoint:
-        machine = self.machine
-        return Checkpoint(self.config, machine.features, self.pairs.clips.spectrogram.sample_rate_hz, machine.dataset, machine.machine_type, machine.training_digest(),
-                          self.images.tile_frames, self.scaling, {name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()})
+        return Checkpoint(
+            config=self.config,
+            features=self.machine.features,
+            sample_rate_hz=self.pairs.clips.spectrogram.sample_rate_hz,
+            dataset=self.machine.dataset,
+            machine_type=self.machine.machine_type,
+            training_digest=self.machine.training_digest(),
+            tile_frames=self.images.tile_frames,
+            scaling=self.scaling,
+            weights=self.network.state_dict(),
+        )
 
 
 def learning_rate_factor(progress: float) -> float:
@@ -151,14 +163,3 @@ def alone_with(path: Path) -> contextlib.AbstractContextManager:
         return filelock.FileLock(f"{path}.lock").acquire()
     except OSError as error:
         raise CheckpointError(f"denoiser: expected to write {path}, got {error}. Free space or choose another folder.") from None
-
-
-@contextlib.contextmanager
-def thread_limit(threads: int):
-    """Limits PyTorch's CPU threads to `threads` (0: as they are) and restores them; two unlimited trainings on two cores ran 30 times slower than with one thread each."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -14,7 +14,8 @@ from dcase_denoise_plugin.unet import UNet
 
 def checkpoint_for(machine, config=SMALL):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
-    return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(), 26, Scaling(torch.zeros(16, 1), 9.5), network.state_dict())
+    return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(), 26,
+                      Scaling(torch.zeros(16, 1), 9.5), network.state_dict())
 
 
 @pytest.fixture
@@ -40,8 +41,10 @@ def test_the_digest_covers_weights_statistics_and_settings(machine):
     digest = checkpoint_for(machine).digest
     other_weights = checkpoint_for(machine)
     other_weights.weights["last.bias"] += 1e-6
-    others = [other_weights, dataclasses.replace(checkpoint_for(machine), scaling=Scaling(torch.zeros(16, 1), 9.6)), checkpoint_for(machine, dataclasses.replace(SMALL, epochs=3))]
-    assert len({digest, *(other.digest for other in others)}) == 4 and checkpoint_for(machine).digest == digest
+    other_statistics = dataclasses.replace(checkpoint_for(machine), scaling=Scaling(torch.zeros(16, 1), 9.6))
+    other_settings = checkpoint_for(machine, dataclasses.replace(SMALL, epochs=3))
+    assert checkpoint_for(machine).digest == digest
+    assert len({digest, other_weights.digest, other_statistics.digest, other_settings.digest}) == 4
 
 
 def test_a_missing_file_is_refused(path):
@@ -49,7 +52,13 @@ def test_a_missing_file_is_refused(path):
         Checkpoint.load(path)
 
 
-@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[: len(data) // 2], lambda data: data[:-1], lambda data: b"junk" * 100, lambda data: data[:600] + b"\xff" * 64 + data[664:]])
+@pytest.mark.parametrize("damage", [
+    lambda data: b"",
+    lambda data: data[: len(data) // 2],
+    lambda data: data[:-1],
+    lambda data: b"junk" * 100,
+    lambda data: data[:600] + b"\xff" * 64 + data[664:],
+])
 def test_a_damaged_file_is_refused_in_one_line(machine, path, damage):
     checkpoint_for(machine).save(path)
     path.write_bytes(damage(path.read_bytes()))
@@ -63,7 +72,7 @@ def test_changed_weights_are_noticed(machine, path):
     content = torch.load(path, weights_only=True)
     content["weights"]["last.bias"] += 1
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match="expected the content its digest was made from, got another in .* delete it and train it again"):
+    with pytest.raises(CheckpointError, match="expected content that fits its digest, got other content in .*Delete the damaged file and train it again"):
         Checkpoint.load(path)
 
 
@@ -105,7 +114,9 @@ def test_a_denoiser_of_another_machine_is_refused(machine, path, change, message
         checkpoint_for(machine).require(dataclasses.replace(machine, **change), SMALL, path)
 
 
-@pytest.mark.parametrize(("key", "value"), [("image_size", 32), ("width", 4), ("domain", "waveform"), ("norm", "group"), ("epochs", 3), ("noise_source", "floor")])
+@pytest.mark.parametrize(("key", "value"), [
+    ("image_size", 32), ("width", 4), ("domain", "waveform"), ("norm", "group"), ("epochs", 3), ("noise_source", "floor"),
+])
 def test_a_denoiser_of_another_configuration_is_refused(machine, path, key, value):
     with pytest.raises(CheckpointError, match=f"denoiser: expected denoise_{key} {value!r}, got {getattr(SMALL, key)!r} in"):
         checkpoint_for(machine).require(machine, dataclasses.replace(SMALL, **{key: value}), path)

@@ -11,6 +11,7 @@ from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
+from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.training import train_denoiser
 from dcase_denoise_plugin.unet import UNet
 
@@ -55,7 +56,7 @@ def test_strength_zero_returns_the_input_exactly(domain):
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
-@pytest.mark.parametrize(("residual_db", "gain_db"), [(6.0, -6.0), (-3.0, 3.0), (300.0, -40.0), (-300.0, 6.0)])
+@pytest.mark.parametrize(("residual_db", "gain_db"), [(6.0, -6.0), (300.0, -40.0), (-3.0, 0.0)])
 def test_a_clip_is_turned_down_by_what_is_taken_away_within_the_mask_range(domain, residual_db, gain_db):
     wav = hum(0)
     denoised = denoiser_that(residual_db / 10, domain)(wav, RATE_HZ)
@@ -83,7 +84,8 @@ def test_a_louder_clip_stays_louder_by_as_much(tmp_path):
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
 def test_a_trained_denoiser_lowers_noise_it_knows_and_spares_the_hum(tmp_path, domain):
     machine = small_machine(tmp_path, clips=6, noise_clips=4)
-    config = dataclasses.replace(SMALL, domain=domain, image_size=32, width=8, epochs=3, pairs_per_clip=32, batch_size=8, learning_rate=2e-2, snr_db_min=-10.0, snr_db_max=20.0)
+    config = dataclasses.replace(SMALL, domain=domain, image_size=32, width=8, epochs=3, pairs_per_clip=32, batch_size=8, learning_rate=2e-2,
+                                 snr_db_min=-10.0, snr_db_max=20.0)
     train_denoiser(machine, config, tmp_path / "denoiser.pt", torch.device("cpu"), say=[].append)
     denoiser = Denoiser.load(tmp_path / "denoiser.pt", "cpu")
     clean, noisy = hum(1), hum(1) + 3 * hiss(1)
@@ -107,8 +109,17 @@ def test_denoising_leaves_the_array_and_the_random_stream_alone():
     assert np.array_equal(wav, hum(0)) and torch.equal(before, torch.get_rng_state())
 
 
+def test_denoising_takes_one_thread_and_gives_the_others_back(monkeypatch):
+    denoiser, seen = denoiser_that(0.5), []
+    monkeypatch.setattr(denoiser.network, "forward", lambda image: seen.append(torch.get_num_threads()) or image)
+    with thread_limit(3):
+        denoiser(hum(0), RATE_HZ)
+        denoiser.log_mel(log_mel_of(hum(0)))
+        assert seen == [1, 1] and torch.get_num_threads() == 3
+
+
 def test_a_clip_of_another_rate_is_refused():
-    with pytest.raises(AudioError, match="expected 4000 Hz, as the denoiser was trained at, got 8000 Hz in the array passed in. Resample it."):
+    with pytest.raises(AudioError, match="expected 4000 Hz as in training, got 8000 Hz in the array passed in. Resample it."):
         denoiser_that()(hum(0, 8000, 8000), 8000)
 
 
@@ -119,7 +130,7 @@ def test_a_clip_that_is_unfit_is_refused(wav):
 
 
 def test_a_waveform_denoiser_has_no_log_mel():
-    with pytest.raises(ConfigError, match="denoise_domain: expected a denoiser trained for mel, got one for waveform. Call it with the waveform"):
+    with pytest.raises(ConfigError, match="denoise_domain: expected a denoiser trained for mel, got one for waveform .* Call it with the waveform"):
         denoiser_that(domain="waveform").log_mel(log_mel_of(hum(0)))
 
 
@@ -129,12 +140,19 @@ def test_log_mel_of_other_bands_is_refused():
 
 
 def test_importing_the_package_is_light_and_denoiser_is_there():
-    program = "import sys, dcase_denoise_plugin.config\nassert not {'torch', 'numpy', 'librosa'} & set(sys.modules)\nfrom dcase_denoise_plugin import Denoiser\nassert Denoiser.load"
-    subprocess.run([sys.executable, "-c", f"import sys\nsys.path[:0] = {sys.path!r}\n{program}"], check=True)
+    program = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+import dcase_denoise_plugin.config
+assert not {{"torch", "numpy", "librosa"}} & set(sys.modules)
+from dcase_denoise_plugin import Denoiser
+assert Denoiser.load
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_the_package_has_no_other_surprises():
     import dcase_denoise_plugin
 
     with pytest.raises(AttributeError, match="module 'dcase_denoise_plugin' has no attribute 'Denoizer'"):
-        dcase_denoise_plugin.Denoizer
+        _ = dcase_denoise_plugin.Denoizer

@@ -63,9 +63,13 @@ def test_more_noise_than_fits_is_thinned_out_evenly(tmp_path):
     assert torch.equal(reel.spec, torch.cat([spectrum(hiss(index), SPECTROGRAM) for index in (0, 2, 4)], -1))
 
 
-@pytest.mark.parametrize(("name", "where"), [("supplemental", "its supplemental folder"), ("other_machines", "the train folders of the machine types beside it")])
+@pytest.mark.parametrize(("name", "where"), [
+    ("supplemental", "its supplemental folder"),
+    ("other_machines", "the train folders of the machine types beside it"),
+])
 def test_a_source_without_clips_is_refused(tmp_path, name, where):
-    with pytest.raises(DataError, match=f"denoise_noise_source {name}: expected at least 1 noise clip for machine fan, got 0 in {where}.* choose denoise_noise_source: floor"):
+    expected = f"denoise_noise_source {name}: expected at least 1 noise clip for machine fan, got 0 in {where}.* choose denoise_noise_source: floor"
+    with pytest.raises(DataError, match=expected):
         source_of(small_machine(tmp_path, noise_clips=0), name)
 
 

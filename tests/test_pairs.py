@@ -14,7 +14,8 @@ def pairs_of(folder, **keys):
     config = dataclasses.replace(SMALL, **keys)
     machine = small_machine(folder)
     clips = Clips(machine.train_files, Spectrogram(FEATURES, RATE_HZ, config.domain))
-    return Pairs(clips, noise_source(machine, config, clips, generator_for(0)), clips.scaling(), ImageFormat.for_clips(config.image_size, config.depth, clips.frames), config)
+    images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
+    return Pairs(clips, noise_source(machine, config, clips, generator_for(0)), clips.scaling(), images, config)
 
 
 def test_of_ten_pairs_a_clip_seven_are_noisy():

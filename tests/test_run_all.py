@@ -76,7 +76,7 @@ def test_a_pin_that_changes_installs_again_into_the_environment_that_is_there(co
 def test_test_installs_the_test_packages_too_and_hands_its_words_to_pytest(copy):
     copy.run("--test", "-k", "demo")
     assert copy.calls[1].endswith(f"--editable {copy.project}[test]")
-    assert copy.calls[2] == f".venv -m pytest {copy.project}/tests -k demo"
+    assert copy.calls[2] == f".venv -m pytest {copy.project}/tests --numprocesses auto --dist loadfile -k demo"
 
 
 def test_without_a_python_it_stops_in_one_line(copy):

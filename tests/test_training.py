@@ -1,4 +1,5 @@
 import dataclasses
+import pickle
 import random
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from small_machine import SMALL, hum, small_machine, write
 from dcase_denoise_plugin import training
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DataError, TrainingError
-from dcase_denoise_plugin.training import learning_rate_factor, reconstruction_loss, structural_similarity, thread_limit, train_denoiser
+from dcase_denoise_plugin.threads import thread_limit
+from dcase_denoise_plugin.training import learning_rate_factor, reconstruction_loss, structural_similarity, train_denoiser
 
 CPU = torch.device("cpu")
 
@@ -39,7 +41,8 @@ class Killed(BaseException):
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
 def test_training_lowers_the_loss(machine, path, domain):
     lines = []
-    trained(machine, path, lines, domain=domain, epochs=3, pairs_per_clip=100, batch_size=8, noisy_pair_share=1.0, snr_db_min=0.0, snr_db_max=0.0, learning_rate=2e-2, width=4)
+    trained(machine, path, lines, domain=domain, epochs=3, pairs_per_clip=60, batch_size=8, noisy_pair_share=1.0, snr_db_min=0.0, snr_db_max=0.0,
+            learning_rate=2e-2, width=4)
     losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
     assert losses[-1] < 0.9 * losses[0]
 
@@ -117,7 +120,11 @@ def test_a_finished_denoiser_for_something_else_is_not_overwritten(machine, path
         trained(machine, path, epochs=3)
 
 
-@pytest.mark.parametrize(("content", "word"), [(b"junk", "expected a readable file"), ({"identity": "other"}, "is from other clips or settings"), ([1], "is from other clips or settings")])
+@pytest.mark.parametrize(("content", "word"), [
+    (b"junk", "expected a readable file"),
+    ({"identity": "other"}, "is from other clips or settings"),
+    ([1], "is from other clips or settings"),
+])
 def test_a_resume_file_that_does_not_fit_is_said_and_not_used(machine, path, tmp_path, content, word):
     path.parent.mkdir()
     resume = path.with_name("denoiser.pt.resume")
@@ -146,10 +153,12 @@ def test_two_processes_train_the_same_denoiser_once(machine, path, tmp_path):
 
 
 def test_training_leaves_every_global_random_stream_where_it_was(machine, path):
-    before = random.getstate(), [part.tolist() if isinstance(part, np.ndarray) else part for part in np.random.get_state()], torch.get_rng_state().numpy().tobytes()
+    def streams():
+        return pickle.dumps((random.getstate(), np.random.get_state(), torch.get_rng_state().numpy()))
+
+    before = streams()
     trained(machine, path, noise_source="coloured")
-    after = random.getstate(), [part.tolist() if isinstance(part, np.ndarray) else part for part in np.random.get_state()], torch.get_rng_state().numpy().tobytes()
-    assert before == after
+    assert streams() == before
 
 
 def test_threads_are_limited_while_training_and_restored(machine, path):
@@ -157,19 +166,6 @@ def test_threads_are_limited_while_training_and_restored(machine, path):
     with thread_limit(3):
         train_denoiser(machine, dataclasses.replace(SMALL, threads=1), path, CPU, say=lambda line: seen.append(torch.get_num_threads()))
         assert set(seen) == {1} and torch.get_num_threads() == 3
-
-
-def test_no_limit_leaves_the_threads_as_they_are():
-    before = torch.get_num_threads()
-    with thread_limit(0):
-        assert torch.get_num_threads() == before
-
-
-def test_threads_are_restored_after_an_error():
-    before = torch.get_num_threads()
-    with pytest.raises(KeyError), thread_limit(before + 1):
-        raise KeyError
-    assert torch.get_num_threads() == before
 
 
 def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_the_epochs_before(machine, path, monkeypatch):

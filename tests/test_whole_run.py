@@ -33,6 +33,14 @@ def test_the_baselines_summary_has_a_row_for_each_of_the_four_systems(compared):
     assert sorted(systems) == ["baseline_MAHALA", "baseline_MSE", "baseline_denoise_MAHALA", "baseline_denoise_MSE"]
 
 
+def test_the_demo_makes_everything_it_needs_and_says_that_it_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["run", "-d", "denoise", "--demo", "--machine", "fan", "--set", "epochs=1", "--set", "denoise_method=identity"])
+    assert result.exit_code == 0, result.output
+    assert "DEMO on made-up machines, MSE" in result.output and "difference" in result.output
+    assert [folder.name for folder in tmp_path.iterdir()] == ["demo"]
+
+
 def test_the_same_call_runs_nothing_again(compared):
     _, call, _ = compared
     output = CliRunner().invoke(main, call).output

@@ -8,7 +8,7 @@ from pathlib import Path
 from dcase_denoise_plugin.errors import BaselineError
 
 MARKER = "STAND_IN.md"
-WRITTEN_BY_RUNS = ("/data/", "/results/", "/models/", "/logs/", "__pycache__/")
+WRITTEN_BY_RUNS = ("/data/", "/reference/", "/results/", "/models/", "/logs/", "__pycache__/")
 
 
 def lay_out(destination: Path) -> Path:

@@ -26,7 +26,8 @@ class DCASE202XT2:
         self.valid_loader = DataLoader(Subset(train, valid_rows), batch_size=args.batch_size)
         self.input_dim = train.data.shape[1]
 
-        tests = [] if args.train_only else [DCASE202XT2Loader(args.dataset_directory, train=False, section_ids=[number], **common) for number in self.section_ids]
+        tested = [] if args.train_only else self.section_ids
+        tests = [DCASE202XT2Loader(args.dataset_directory, train=False, section_ids=[number], **common) for number in tested]
         self.test_loader = [DataLoader(test, batch_size=test.n_vectors_ea_file) for test in tests]
 
 

@@ -17,8 +17,9 @@ def file_list_to_data(file_list, n_mels, frames, frame_hop_length, n_fft, hop_le
 class DCASE202XT2Loader(torch.utils.data.Dataset):
     """Rows (vector, label, domain, clip number) of the sections of one split, clip after clip."""
 
-    def __init__(self, data_path, dataset_name="DCASE2025T2", section_keyword="section", machine_type="fan", train=True, section_ids=(0,), frames=5, n_mels=128,
-                 frame_hop_length=1, n_fft=1024, hop_length=512, power=2.0, fmax=None, fmin=None, win_length=None, data_type="dev", use_id=(), is_auto_download=False):
+    def __init__(self, data_path, dataset_name="DCASE2025T2", section_keyword="section", machine_type="fan", train=True, section_ids=(0,),
+                 frames=5, n_mels=128, frame_hop_length=1, n_fft=1024, hop_length=512, power=2.0, fmax=None, fmin=None, win_length=None,
+                 data_type="dev", use_id=(), is_auto_download=False):
         self.machine_type = machine_type
         self.section_ids = [number for number in section_ids if not use_id or number in use_id]
         root = Path(data_path, dataset_name.lower(), f"{data_type}_data").absolute()

@@ -69,7 +69,8 @@ class AutoencoderModel(BaseModel):
         with torch.no_grad():
             valid = np.mean([self.score("MSE", vectors) for vectors, *_ in self.data.valid_loader])
         loss = errors.mean().item()
-        self.log(loss=loss, val_loss=valid, recon_loss=loss, recon_loss_source=errors[domains == SOURCE].mean().item(), recon_loss_target=errors[domains == TARGET].mean().item())
+        self.log(loss=loss, val_loss=valid, recon_loss=loss, recon_loss_source=errors[domains == SOURCE].mean().item(),
+                 recon_loss_target=errors[domains == TARGET].mean().item())
         print(f"epoch {epoch}/{self.args.epochs} loss {loss:.4f} val_loss {valid:.4f}")
 
     @torch.no_grad()

@@ -53,12 +53,12 @@ class BaseModel:
     def log(self, **columns):
         is_new = not self.log_path.exists()
         with open(self.log_path, "a", newline="", encoding="utf-8") as stream:
-            table = csv.DictWriter(stream, columns)
+            table = csv.DictWriter(stream, columns, lineterminator="\n")
             table.writeheader() if is_new else None
             table.writerow(columns)
 
     def write_csv(self, name, rows):
         path = self.result_dir / name
         with open(path, "w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows(rows)
+            csv.writer(stream, lineterminator="\n").writerows(rows)
         print(f"wrote {path}")

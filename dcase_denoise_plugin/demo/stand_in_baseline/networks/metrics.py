@@ -8,12 +8,12 @@ COLUMNS = ("AUC (source)", "AUC (target)", "pAUC", "pAUC (source)", "pAUC (targe
 
 
 def section_metrics(labels, domains, scores, decisions, max_fpr):
-    """Values of `COLUMNS`; an AUC of a domain sets its normal clips against the anomalies of both domains, a decision rate counts the domain's own clips."""
+    """Values of `COLUMNS`; an AUC of a domain sets its normal clips against the anomalies of both domains, everything else of a domain counts its own clips."""
     values = {"pAUC": roc_auc_score(labels, scores, max_fpr=max_fpr)}
     for number, domain in enumerate(("source", "target")):
         ranked, own = (domains == number) | (labels == 1), domains == number
         values[f"AUC ({domain})"] = roc_auc_score(labels[ranked], scores[ranked])
-        values[f"pAUC ({domain})"] = roc_auc_score(labels[ranked], scores[ranked], max_fpr=max_fpr)
+        values[f"pAUC ({domain})"] = roc_auc_score(labels[own], scores[own], max_fpr=max_fpr)
         rates = precision_recall_fscore_support(labels[own], decisions[own], average="binary", zero_division=0)
         values.update({f"{rate} ({domain})": value for rate, value in zip(("precision", "recall", "F1 score"), rates)})
     return [float(values[column]) for column in COLUMNS]

@@ -14,7 +14,8 @@ TOTAL = "TOTAL score"
 def machine_types(dataset):
     """Machine types of the development and of the evaluation set, two lists."""
     year = re.fullmatch(r"DCASE(\d{4})T2", dataset).group(1)
-    return [list(yaml.safe_load(Path("datasets", f"machine_type_{year}_{split}.yaml").read_text(encoding="utf-8"))[dataset]["machine_type"]) for split in ("dev", "eval")]
+    tables = [Path("datasets", f"machine_type_{year}_{split}.yaml").read_text(encoding="utf-8") for split in ("dev", "eval")]
+    return [list(yaml.safe_load(table)[dataset]["machine_type"]) for table in tables]
 
 
 def read_system(folder, dataset, machines):

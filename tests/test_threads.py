@@ -1,0 +1,24 @@
+import pytest
+import torch
+
+from dcase_denoise_plugin.threads import thread_limit
+
+
+def test_threads_are_limited_for_a_while():
+    before = torch.get_num_threads()
+    with thread_limit(before + 2):
+        assert torch.get_num_threads() == before + 2
+    assert torch.get_num_threads() == before
+
+
+def test_no_limit_leaves_the_threads_as_they_are():
+    before = torch.get_num_threads()
+    with thread_limit(0):
+        assert torch.get_num_threads() == before
+
+
+def test_threads_are_restored_after_an_error():
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), thread_limit(before + 1):
+        raise KeyError
+    assert torch.get_num_threads() == before
