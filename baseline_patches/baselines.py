@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 
 # A folder with all of these is a checkout of the baseline (or stands in for one); modules named `common` or `datasets` elsewhere are nobody's business.
-LAYOUT = ("train.py", "baseline.yaml", "common.py", "datasets/datasets.py", "datasets/loader_common.py", "datasets/dcase_dcase202x_t2_loader.py", "networks/base_model.py")
+LAYOUT = ("train.py", "baseline.yaml", "common.py", "datasets/datasets.py",
+          "datasets/loader_common.py", "datasets/dcase_dcase202x_t2_loader.py", "networks/base_model.py")
 
 # Seam → the parameters that the wrappers rely on. A missing seam or parameter stops a run that has the flag on.
 SEAMS = {
@@ -16,7 +17,8 @@ SEAMS = {
     "common:get_argparse": (),
     "datasets.datasets:DCASE202XT2.__init__": ("self", "args"),
     "datasets.dcase_dcase202x_t2_loader:DCASE202XT2Loader.load_pre_process":
-        ("self", "pickle_name", "target_dir", "pickle_path", "dir_name", "train", "n_mels", "frames", "n_fft", "hop_length", "power", "fmax", "fmin", "win_length"),
+        ("self", "pickle_name", "target_dir", "pickle_path", "dir_name", "train", "n_mels", "frames", "n_fft",
+         "hop_length", "power", "fmax", "fmin", "win_length"),
     "datasets.loader_common:file_load": ("wav_name", "mono"),
     "datasets.loader_common:file_to_vectors": ("file_name", "n_mels", "n_frames", "n_fft", "hop_length", "power", "fmax", "fmin", "win_length"),
 }

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -105,7 +106,8 @@ class DenoisedRun:
 
     def _stage_of(self, settings: dict) -> Stage:
         if self._stage is None:
-            features = configuration.FeatureSettings(**{field: settings[field] for field in ("n_fft", "hop_length", "win_length", "n_mels", "power", "fmin", "fmax")})
+            names = (field.name for field in dataclasses.fields(configuration.FeatureSettings))
+            features = configuration.FeatureSettings(**{name: settings[name] for name in names})
             machine = Machine.from_folder(Path(settings["target_dir"]), self.args.dataset[:DATASET_NAME_LENGTH], features, self.args.seed)
             device = torch.device("cuda", self.args.gpu_id[0]) if self.args.cuda else torch.device("cpu")
             self._stage = Stage(machine, self.config, device, train_command=self._train_command() if self.args.test_only else None)
@@ -119,7 +121,8 @@ class DenoisedRun:
     def _moved(settings: dict, folder: Path) -> dict:
         """`settings` with the pickle and its lock file in `folder`; the loader derives the lock's place from the pickle's name."""
         pickle_path = Path(settings["pickle_path"])
-        return {**settings, "pickle_path": str(folder / pickle_path.name), "pickle_name": os.path.relpath(folder, pickle_path.parent) + os.sep + settings["pickle_name"]}
+        inside = os.path.relpath(folder, pickle_path.parent)
+        return {**settings, "pickle_path": str(folder / pickle_path.name), "pickle_name": f"{inside}/{settings['pickle_name']}"}
 
     @staticmethod
     def _refuse_unserved(served: int, expected: int, settings: dict) -> None:
@@ -137,12 +140,14 @@ def refuse_denoised_model(args) -> None:
         If the run's export_dir holds a denoised model under the run's own name.
     """
     if getattr(args, "export_dir", None) is not None and _model_receipt(args).exists():
-        raise BaselineError(f"export_dir: expected a folder without denoised models for a plain run, got {args.export_dir!r} with {_model_receipt(args)}. Choose another --export_dir.")
+        raise BaselineError(f"export_dir: expected a folder without denoised models for a plain run, "
+                            f"got {args.export_dir!r} with {_model_receipt(args)}. Choose another --export_dir.")
 
 
 def _refuse_plain_model(args) -> None:
     if _model(args).exists() and not _model_receipt(args).exists():
-        raise BaselineError(f"export_dir: expected a folder without plain models for a denoised run, got {args.export_dir!r} with {_model(args)}. Choose another --export_dir.")
+        raise BaselineError(f"export_dir: expected a folder without plain models for a denoised run, got {args.export_dir!r} with {_model(args)}. "
+                            "Choose another --export_dir.")
 
 
 def _run_name(args) -> str:
@@ -172,7 +177,8 @@ def _folder_aside(folder: Path):
         folder.mkdir(parents=True)
         yield folder
     except OSError as error:
-        raise DataError(f"features: expected to write them in {folder.parent}, got {error}. Free space or correct the rights, then run the same command again.") from error
+        raise DataError(f"features: expected to write them in {folder.parent}, got {error}. "
+                        "Free space or correct the rights, then run the same command again.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -62,7 +62,8 @@ def install():
             return Handle(finder)
     for name in HOOKED_MODULES & sys.modules.keys():
         if baselines.root_of(sys.modules[name]):
-            raise RuntimeError(f"dcase-denoise hook: expected to be installed before the baseline is imported, got {name} imported already. Install it at start-up.")
+            raise RuntimeError(f"dcase-denoise hook: expected to be installed before the baseline is imported, got {name} imported already. "
+                               "Install it at start-up.")
     finder = _PostImportFinder()
     sys.meta_path.insert(0, finder)
     return Handle(finder)

@@ -10,7 +10,6 @@ import functools
 import inspect
 import os
 import sys
-from pathlib import Path
 
 from baseline_patches import baselines
 from dcase_denoise_plugin import config as configuration
@@ -60,7 +59,8 @@ def check_seams() -> dict:
                                 f"({', '.join(baselines.FINGERPRINTS)}) or set denoise: false.") from None
         lacking = set(baselines.SEAMS.get(seam, ())) - set(inspect.signature(function).parameters)
         if lacking:
-            raise BaselineError(f"baseline: expected {seam.replace(':', '.')} to take {', '.join(sorted(lacking))}, got a changed one in {os.getcwd()}. Use a supported "
+            raise BaselineError(f"baseline: expected {seam.replace(':', '.')} to take {', '.join(sorted(lacking))}, "
+                                f"got a changed one in {os.getcwd()}. Use a supported "
                                 f"baseline ({', '.join(baselines.FINGERPRINTS)}) or set denoise: false.")
         found[seam] = baselines.fingerprint(function)
     family = baselines.family_of(found)

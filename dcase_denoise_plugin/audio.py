@@ -50,7 +50,8 @@ def check_file(path: Path | str) -> None:
     # libsndfile reads what is left of a truncated file without complaint and says so only in its report. Streamed files announce 0 or 4 GiB; those are whole.
     shortfall = re.search(r"data : (\d+) \(should be (\d+)\)", report)
     if shortfall and int(shortfall[2]) < int(shortfall[1]) < _STREAMED_BYTES:
-        raise AudioError(f"clip: expected the {shortfall[1]} bytes of sound its header announces, got {shortfall[2]} in {path}. The file is truncated; copy it again.")
+        raise AudioError(f"clip: expected the {shortfall[1]} bytes of sound its header announces, got {shortfall[2]} in {path}. "
+                         "The file is truncated; copy it again.")
 
 
 def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
@@ -62,9 +63,11 @@ def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
         Naming the file, what was expected and what to do.
     """
     if len(wav) < SHORTEST_CLIP_S * sample_rate_hz:
-        raise AudioError(f"clip: expected at least {SHORTEST_CLIP_S:g} s ({int(SHORTEST_CLIP_S * sample_rate_hz)} samples), got {len(wav)} samples in {path}. Replace or remove the file.")
+        raise AudioError(f"clip: expected at least {SHORTEST_CLIP_S:g} s ({int(SHORTEST_CLIP_S * sample_rate_hz)} samples), "
+                         f"got {len(wav)} samples in {path}. Replace or remove the file.")
     if not np.isfinite(wav).all():
-        raise AudioError(f"clip: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that are NaN or infinite in {path}. Replace or remove the file.")
+        raise AudioError(f"clip: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that are NaN or infinite in {path}. "
+                         "Replace or remove the file.")
     if not wav.any():
         raise AudioError(f"clip: expected sound, got only zeros in {path}. Replace or remove the file.")
 

@@ -65,7 +65,7 @@ class Baseline:
         missing = [part for part in LAYOUT if not (folder / part).is_file()]
         if missing:
             raise BaselineError(f"baseline: expected a checkout of the DCASE Task 2 baseline, got a folder without {', '.join(missing)} in {folder}. "
-                                f"Name the folder that holds its train.py with --baseline.")
+                                "Name the folder that holds its train.py with --baseline.")
         settings = read_mapping(folder / "baseline.yaml", BaselineError)
         options = re.findall(r"""["'](--?[A-Za-z]\w*)["']""", (folder / "common.py").read_text(encoding="utf-8"))
         return cls(folder, {str(key).lstrip("-"): value for key, value in settings.items()}, frozenset(options))

@@ -21,6 +21,7 @@ from dcase_denoise_plugin.errors import ConfigError
 PREFIX = "denoise"
 PRESET_VARIABLE = "DCASE_DENOISE_YAML"
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
+SMALLEST_IMAGE = 16  # below it the SSIM window no longer fits, and the deepest level is one pixel that batch normalisation cannot work on
 NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines")
 
 
@@ -42,35 +43,44 @@ class DenoiseConfig:
     denoise: bool = _key(False, "put the denoising stage into the baseline's data loader")
     preset: str = _key("", "preset to start from: a name from the package (denoise, recommended, demo) or a YAML file", shapes="nothing")
     method: str = _key("unet", f"denoiser: {', '.join(BUILT_IN_METHODS)}, an entry point, or your own package.module:function")
-    domain: str = _key("mel", "what is denoised: the waveform (mask on the STFT, noisy phase) or the log-mel spectrogram", choices=("waveform", "mel"), shapes="weights")
+    domain: str = _key("mel", "what is denoised: the waveform (mask on the STFT, noisy phase) or the log-mel spectrogram",
+                       choices=("waveform", "mel"), shapes="weights")
     strength: float = _key(1.0, "alpha in y = x - alpha * (x - f(x)); 0 hands over the clip untouched", low=0.0, high=1.0)
-    image_size: int = _key(256, "side of the square spectrogram image the U-Net sees; 0 keeps the native size", unit="pixels", low=0, high=1024, shapes="weights")
+    image_size: int = _key(256, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
+                           unit="pixels", low=0, high=1024, shapes="weights")
     width: int = _key(8, "channels of the U-Net's first level, doubled per level up to eight times", unit="channels", low=1, high=256, shapes="weights")
     depth: int = _key(4, "number of times the U-Net halves the image", unit="levels", low=1, high=7, shapes="weights")
     norm: str = _key("batch", "normalisation inside the U-Net", choices=("batch", "instance", "group", "none"), shapes="weights")
     loss: str = _key("mse", "reconstruction loss on the scaled image", choices=("mse", "l1", "mse+ssim+l1"), shapes="weights")
     pairs_per_clip: int = _key(10, "training pairs drawn from each clip in an epoch", unit="pairs", low=1, high=1000, shapes="weights")
     noisy_pair_share: float = _key(0.7, "share of noisy-to-noisy pairs; the rest are original-to-original", low=0.0, high=1.0, shapes="weights")
-    noise_source: str = _key("auto", "where the added noise comes from; auto takes supplemental noise clips if there are any, else the clip's own noise floor", choices=NOISE_SOURCES, shapes="weights")
+    noise_source: str = _key("auto", "where the added noise comes from; auto takes supplemental noise clips if there are any, else the clip's own noise floor",
+                             choices=NOISE_SOURCES, shapes="weights")
     snr_db_min: float = _key(-5.0, "lowest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
     snr_db_max: float = _key(10.0, "highest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
     batch_size: int = _key(16, "training pairs in a batch", unit="pairs", low=1, high=4096, shapes="weights")
     epochs: int = _key(100, "training epochs", unit="epochs", low=1, high=100000, shapes="weights")
-    machine_epochs: str = _key("", "epochs of single machine types, as slider=65,fan=80; breaks the one rule for all and is marked in the report", shapes="weights")
+    machine_epochs: str = _key("", "epochs of single machine types, as slider=65,fan=80; breaks the one rule for all and is marked in the report",
+                               shapes="weights")
     learning_rate: float = _key(1e-3, "peak learning rate of Adam, cosine-annealed to zero", low=1e-8, high=1.0, shapes="weights")
     checkpoint: str = _key("", "a trained denoiser to use as it is, instead of training one for the machine", shapes="weights")
     mixed_precision: bool = _key(True, "bfloat16 autocast while training on CUDA; the CPU always trains in float32", shapes="weights")
-    threads: int = _key(0, "CPU threads of the stage; 0 leaves PyTorch's choice", unit="threads", low=0, high=1024, shapes="nothing")
+    threads: int = _key(0, "CPU threads of the training; 0 leaves PyTorch's choice (denoising a clip takes one, which was the fastest)",
+                        unit="threads", low=0, high=1024, shapes="nothing")
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
         if self.snr_db_min > self.snr_db_max:
-            raise ConfigError(f"denoise_snr_db_min: expected at most denoise_snr_db_max ({self.snr_db_max:g} dB), got {self.snr_db_min:g}. Swap or widen the range.")
-        if self.image_size and self.image_size % 2**self.depth:
-            raise ConfigError(f"denoise_image_size: expected a multiple of 2**denoise_depth ({2**self.depth}), got {self.image_size}. Choose another size or depth.")
+            raise ConfigError(f"denoise_snr_db_min: expected at most denoise_snr_db_max ({self.snr_db_max:g} dB), got {self.snr_db_min:g}. "
+                              "Swap or widen the range.")
+        side = 2**self.depth
+        if self.image_size and (self.image_size % side or self.image_size < max(SMALLEST_IMAGE, 2 * side)):
+            raise ConfigError(f"denoise_image_size: expected 0 or a multiple of 2**denoise_depth ({side}) from {max(SMALLEST_IMAGE, 2 * side)} on, "
+                              f"got {self.image_size}. Choose another size or depth.")
         if self.method not in BUILT_IN_METHODS and not self.method.replace(".", "").replace(":", "").replace("_", "").replace("-", "").isalnum():
-            raise ConfigError(f"denoise_method: expected one of {', '.join(BUILT_IN_METHODS)}, an entry point or package.module:function, got {self.method!r}. Correct the name.")
+            raise ConfigError(f"denoise_method: expected one of {', '.join(BUILT_IN_METHODS)}, an entry point or package.module:function, "
+                              f"got {self.method!r}. Correct the name.")
         self.epochs_of("")
 
     def epochs_of(self, machine_type: str) -> int:
@@ -194,7 +204,8 @@ def read_preset(preset: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"denoise_preset: expected a readable YAML file, got {str(error).splitlines()[0]} in {path}. Correct the file.") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"denoise_preset: expected a mapping of denoise keys, got {type(content).__name__} in {path}. Write one 'denoise_<name>: value' a line.")
+        raise ConfigError(f"denoise_preset: expected a mapping of denoise keys, got {type(content).__name__} in {path}. "
+                          "Write one 'denoise_<name>: value' a line.")
     return from_keys({key: value for key, value in content.items() if str(key).lstrip("-").startswith(PREFIX)}, str(path))
 
 

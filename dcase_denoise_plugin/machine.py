@@ -48,7 +48,8 @@ class Machine:
         folder = Path(folder)
         train_files = _wav_files(folder / "train")
         if len(train_files) < 2:
-            raise DataError(f"machine {folder.name}: expected at least 2 training clips (*.wav), got {len(train_files)} in {folder / 'train'}. Put the machine's training clips there.")
+            raise DataError(f"machine {folder.name}: expected at least 2 training clips (*.wav), got {len(train_files)} in {folder / 'train'}. "
+                            "Put the machine's training clips there.")
         noise_files = tuple(file for file in _wav_files(folder / "supplemental") if NOISE_MARK in file.name)
         other_files = tuple(file for other in sorted(folder.parent.iterdir()) if other.is_dir() and other != folder for file in _wav_files(other / "train"))
         return cls(dataset, folder.name, train_files, noise_files, other_files, features, seed)

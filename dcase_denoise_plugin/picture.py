@@ -33,7 +33,8 @@ def draw(clip: Path, denoiser: Denoiser, path: Path, reference: Path | None = No
     figure = matplotlib.figure.Figure(figsize=(4 * len(log_mels), 3), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(log_mels), sharey=True))
     for panel, (name, log_mel) in zip(panels, log_mels.items()):
-        image = panel.imshow(log_mel, origin="lower", aspect="auto", vmin=loudest - DYNAMIC_RANGE_DB, vmax=loudest, extent=(0, len(wav) / sample_rate_hz, 0, len(log_mel)))
+        image = panel.imshow(log_mel, origin="lower", aspect="auto", vmin=loudest - DYNAMIC_RANGE_DB, vmax=loudest,
+                             extent=(0, len(wav) / sample_rate_hz, 0, len(log_mel)))
         panel.set(title=name, xlabel="time [s]")
     panels[0].set_ylabel("mel band")
     figure.colorbar(image, ax=panels, label="level [dB]")

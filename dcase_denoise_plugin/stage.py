@@ -75,7 +75,8 @@ class Stage:
         self._samples_per_clip.setdefault(len(wav), Path(path))
         if len(self._samples_per_clip) > 1:
             (expected, first), (found, _) = self._samples_per_clip.items()
-            raise AudioError(f"clip: expected {expected} samples as in {first.name}, got {found} in {path}. The baseline needs clips of one length; trim or remove the file.")
+            raise AudioError(f"clip: expected {expected} samples as in {first.name}, got {found} in {path}. "
+                             "The baseline needs clips of one length; trim or remove the file.")
         return wav, sample_rate_hz
 
     def denoise(self, noisy: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
@@ -96,9 +97,11 @@ class Stage:
                 return noisy
             denoised = np.asarray(self._method(noisy, sample_rate_hz))
         if denoised.shape != noisy.shape or denoised.dtype != noisy.dtype:
-            raise DenoiseError(f"denoise_method {self.config.method}: expected {noisy.dtype} of shape {noisy.shape} back, got {denoised.dtype} {denoised.shape} for {path}. Correct the method.")
+            raise DenoiseError(f"denoise_method {self.config.method}: expected {noisy.dtype} of shape {noisy.shape} back, "
+                               f"got {denoised.dtype} {denoised.shape} for {path}. Correct the method.")
         if not np.isfinite(denoised).all():
-            raise DenoiseError(f"denoise_method {self.config.method}: expected finite values back, got NaN or infinity for {path}. Train the denoiser again or correct the method.")
+            raise DenoiseError(f"denoise_method {self.config.method}: expected finite values back, got NaN or infinity for {path}. "
+                               "Train the denoiser again or correct the method.")
         if self.config.strength == 1.0:
             return denoised
         return (noisy - self.config.strength * (noisy - denoised)).astype(noisy.dtype)
@@ -119,7 +122,8 @@ class Stage:
         if self.config.checkpoint:
             raise CheckpointError(f"denoise_checkpoint: expected a trained denoiser, got no file at {self.checkpoint}. Correct the path or leave the key out.")
         if train_command is not None:
-            raise CheckpointError(f"denoiser of {self.machine.machine_type}: expected one trained with these settings and clips, got none at {self.checkpoint}. Train it first: {train_command}")
+            raise CheckpointError(f"denoiser of {self.machine.machine_type}: expected one trained with these settings and clips, "
+                                  f"got none at {self.checkpoint}. Train it first: {train_command}")
         train_denoiser(self.machine, self.config, self.checkpoint, self.device)
 
     @contextlib.contextmanager

@@ -27,7 +27,8 @@ def enable(folder: Path | None = None) -> Path:
     try:
         path.write_text(f"import sys; {_LINE}\n", encoding="utf-8")
     except OSError as error:
-        raise DenoiseError(f"start-up file: expected to write {path}, got {error.strerror}. Activate a virtual environment of your own, or use PYTHONPATH.") from None
+        raise DenoiseError(f"start-up file: expected to write {path}, got {error.strerror}. "
+                           "Activate a virtual environment of your own, or use PYTHONPATH.") from None
     return path
 
 

@@ -65,7 +65,8 @@ class Checkout:
     def train_py(self, *options: str, machine: str = "fan", hooked: bool = True, ok: bool = True) -> subprocess.CompletedProcess:
         """The baseline's train.py on one machine with two epochs of the autoencoder; `ok` asserts that it succeeds."""
         extra = ("--mono", "True") if "--mono" in (self.root / "common.py").read_text() else ()
-        run = self.python("train.py", f"--dataset=DCASE2025T2{machine}", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2", *extra, *options, hooked=hooked)
+        run = self.python("train.py", f"--dataset=DCASE2025T2{machine}", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2", *extra, *options,
+                          hooked=hooked)
         assert not ok or run.returncode == 0, run.stderr[-3000:]
         return run
 

@@ -26,7 +26,8 @@ def test_what_is_written_is_read_back_to_16_bits(tmp_path):
     (lambda path: soundfile.write(path, np.stack([tone(), tone()], 1), RATE_HZ), r"expected one channel, got 2"),
     (lambda path: soundfile.write(path, tone()[:1], RATE_HZ), "expected at least 1 s .16000 samples., got 1 samples"),
     (lambda path: soundfile.write(path, tone() * 0, RATE_HZ), "expected sound, got only zeros"),
-    (lambda path: soundfile.write(path, np.where(tone() > 0.09, np.nan, tone()), RATE_HZ, subtype="FLOAT"), "expected finite samples, got [0-9]+ that are NaN or infinite"),
+    (lambda path: soundfile.write(path, np.where(tone() > 0.09, np.nan, tone()), RATE_HZ, subtype="FLOAT"),
+     "expected finite samples, got [0-9]+ that are NaN or infinite"),
 ], ids=["missing", "zero-byte", "non-wav", "stereo", "one-sample", "silent", "nan"])
 def test_a_bad_clip_is_refused_by_name_with_the_reason_and_the_fix(tmp_path, spoil, message):
     path = tmp_path / "bad.wav"

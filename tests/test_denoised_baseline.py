@@ -9,9 +9,10 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from baseline_checkouts import PROJECT, RATE_HZ, TAG, TINY_UNET, make_machine
+from baseline_checkouts import RATE_HZ, TAG, TINY_UNET, make_machine
 
 MODEL_RECEIPT = f"models/saved_model/baseline_denoise/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json"
+TRAIN_PY = (sys.executable, "train.py", "--dataset=DCASE2025T2fan", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2")
 UNET = ("--denoise", "true", *TINY_UNET)
 IDENTITY = ("--denoise", "true", "--denoise_method", "identity")
 
@@ -122,7 +123,8 @@ def test_testing_without_a_denoiser_stops_and_names_the_command_that_trains_it(c
 
 def test_testing_an_autoencoder_of_another_stage_stops(checkout):
     checkout.train_py("--train_only", *IDENTITY)
-    stopped(checkout.train_py("--test_only", "--denoise", "true", "--denoise_method", "wiener", ok=False), "expected one trained on the features of denoiser stage", "Train it first")
+    run = checkout.train_py("--test_only", "--denoise", "true", "--denoise_method", "wiener", ok=False)
+    stopped(run, "expected one trained on the features of denoiser stage", "Train it first")
     assert not list((checkout.root / "results").rglob("*.csv"))
 
 
@@ -130,7 +132,8 @@ def test_a_plain_and_a_denoised_run_never_share_a_folder(checkout):
     checkout.train_py("--train_only", *IDENTITY, "--export_dir", "mine")
     stopped(checkout.train_py("--train_only", "--export_dir", "mine", ok=False), "expected a folder without denoised models for a plain run, got 'mine'")
     checkout.train_py("--train_only", "--export_dir", "yours")
-    stopped(checkout.train_py("--train_only", *IDENTITY, "--export_dir", "yours", ok=False), "expected a folder without plain models for a denoised run, got 'yours'")
+    run = checkout.train_py("--train_only", *IDENTITY, "--export_dir", "yours", ok=False)
+    stopped(run, "expected a folder without plain models for a denoised run, got 'yours'")
 
 
 def test_changed_raw_files_make_new_features(checkout):
@@ -229,7 +232,8 @@ def spoil(kind, path):
     elif kind == "truncated":
         path.write_bytes(path.read_bytes()[:20000])
     else:
-        changed = {"nan": np.where(np.arange(len(wav)) == 5, np.nan, wav), "silent": wav * 0, "stereo": np.stack([wav, wav], 1), "one sample": wav[:1], "longer": np.tile(wav, 2)}[kind]
+        changed = {"nan": np.where(np.arange(len(wav)) == 5, np.nan, wav), "silent": wav * 0, "stereo": np.stack([wav, wav], 1),
+                   "one sample": wav[:1], "longer": np.tile(wav, 2)}[kind]
         soundfile.write(path, changed, RATE_HZ, subtype="FLOAT")
 
 
@@ -251,7 +255,7 @@ def test_a_bad_test_clip_stops_the_test_and_leaves_no_csv(checkout):
 
 
 def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(checkout):
-    run = checkout.bash("-c", f"ulimit -f 200; exec python3 train.py --dataset=DCASE2025T2fan -d '-tag={TAG}' --use_ids 0 --train_only --denoise true --denoise_method identity")
+    run = checkout.bash("-c", 'ulimit -f 200; exec "$@"', "bash", *TRAIN_PY, "--train_only", *IDENTITY)
     stopped(run, "features: expected to write them in", "File too large", "Free space")
     assert not pickles(checkout) and not list(checkout.root.rglob("partial"))
     checkout.train_py("--train_only", *IDENTITY)
@@ -279,8 +283,8 @@ def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(checkout):
     whole = denoisers(checkout)[0].read_bytes()
     denoisers(checkout)[0].unlink()
     for wait_s, blow in ((2.0, signal.SIGKILL), (3.5, signal.SIGKILL), (4.5, signal.SIGINT), (5.5, signal.SIGKILL)):
-        process = subprocess.Popen([sys.executable, "train.py", "--dataset=DCASE2025T2fan", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2", *options, "--export_dir", "killed"],
-                                   cwd=checkout.root, env=checkout.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([*TRAIN_PY, *options, "--export_dir", "killed"], cwd=checkout.root, env=checkout.environment(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(wait_s)
         process.send_signal(blow)
         process.wait()
@@ -289,8 +293,8 @@ def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(checkout):
 
 
 def test_two_processes_that_want_the_same_denoiser_train_it_once(checkout):
-    command = [sys.executable, "train.py", "--dataset=DCASE2025T2fan", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2", "--train_only", *UNET]
-    processes = [subprocess.Popen([*command, "--export_dir", name], cwd=checkout.root, env=checkout.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    processes = [subprocess.Popen([*TRAIN_PY, "--train_only", *UNET, "--export_dir", name], cwd=checkout.root, env=checkout.environment(),
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
                  for name in ("one", "two")]
     outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
@@ -303,7 +307,9 @@ def test_a_users_own_function_denoises(checkout):
     assert receipt(checkout)["config"]["denoise_method"] == "mine:louder"
 
 
-@pytest.mark.parametrize("returned, message", [("log_mel[:, 1:]", "of shape"), ("log_mel * float('nan')", "expected finite values back"), ("log_mel.astype('float32')", "got float32")])
+@pytest.mark.parametrize("returned, message", [
+    ("log_mel[:, 1:]", "of shape"), ("log_mel * float('nan')", "expected finite values back"), ("log_mel.astype('float32')", "got float32"),
+])
 def test_a_users_function_that_breaks_the_contract_stops_the_run(checkout, returned, message):
     (checkout.root / "mine.py").write_text(f"def bad(log_mel, sample_rate_hz):\n    return {returned}\n")
     stopped(checkout.train_py("--train_only", "--denoise", "true", "--denoise_method", "mine:bad", ok=False), "denoise_method mine:bad", message)

@@ -15,7 +15,8 @@ def folder_with(root, machine, names):
 @pytest.fixture
 def fan(tmp_path):
     folder_with(tmp_path, "valve", ["train/v.wav", "test/secret.wav"])
-    return folder_with(tmp_path, "fan", ["train/b.wav", "train/a.wav", "test/anomaly.wav", "supplemental/section_00_noise_0000_.wav", "supplemental/section_00_machine_0000_.wav"])
+    return folder_with(tmp_path, "fan", ["train/b.wav", "train/a.wav", "test/anomaly.wav",
+                                         "supplemental/section_00_noise_0000_.wav", "supplemental/section_00_machine_0000_.wav"])
 
 
 def names(files):

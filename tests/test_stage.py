@@ -47,8 +47,8 @@ def test_a_missing_denoiser_is_trained_once(machine, stage_of, capsys):
 
 
 def test_the_digest_follows_strength_weights_and_method(stage_of):
-    digests = {stage_of(**TINY).digest, stage_of(**TINY, strength=0.5).digest, stage_of(**TINY, learning_rate=1e-4).digest, stage_of(method="wiener").digest, stage_of(method="identity").digest}
-    assert len(digests) == 5
+    stages = [stage_of(**TINY), stage_of(**TINY, strength=0.5), stage_of(**TINY, learning_rate=1e-4), stage_of(method="wiener"), stage_of(method="identity")]
+    assert len({stage.digest for stage in stages}) == 5
 
 
 def test_the_feature_digest_follows_clips_and_settings(machine, stage_of):
@@ -83,8 +83,10 @@ def test_clips_of_two_lengths_are_refused_naming_both(machine, stage_of, tmp_pat
         stage.check_clip((np.tile(wav, 2), rate), str(longer))
 
 
-@pytest.mark.parametrize("body, message", [("wav[:-1]", "expected float32 of shape .24000,. back, got float32 .23999,."), ("wav.astype('float64')", "got float64"),
-                                           ("wav + float('inf')", "expected finite values back")])
+@pytest.mark.parametrize("body, message", [
+    ("wav[:-1]", "expected float32 of shape .24000,. back, got float32 .23999,."), ("wav.astype('float64')", "got float64"),
+    ("wav + float('inf')", "expected finite values back"),
+])
 def test_a_method_that_breaks_the_contract_is_refused(machine, stage_of, tmp_path, monkeypatch, body, message):
     (tmp_path / "broken_method.py").write_text(f"def denoise(wav, sample_rate_hz):\n    return {body}\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -95,7 +97,8 @@ def test_a_method_that_breaks_the_contract_is_refused(machine, stage_of, tmp_pat
 
 
 def test_a_method_that_draws_from_the_global_streams_does_not_disturb_them(machine, stage_of, tmp_path, monkeypatch):
-    (tmp_path / "drawing_method.py").write_text("import numpy as np, torch\ndef denoise(wav, sample_rate_hz):\n    np.random.rand(3), torch.rand(3)\n    return wav\n")
+    source = "import numpy as np, torch\ndef denoise(wav, sample_rate_hz):\n    np.random.rand(3), torch.rand(3)\n    return wav\n"
+    (tmp_path / "drawing_method.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     stage = stage_of(method="drawing_method:denoise", domain="waveform")
     numpy_before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()
