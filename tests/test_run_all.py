@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,5 +97,7 @@ def test_a_set_up_that_fails_stops_and_the_next_call_tries_again(copy, step, com
 
 
 def test_help_is_the_command_lines_own(tmp_path):
-    result = subprocess.run([PROJECT / "run_all.sh", "--help"], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "VIRTUAL_ENV": "this one"})
+    # With this Python active: another one on PATH would make run_all.sh set up an environment for it.
+    environment = {**os.environ, "VIRTUAL_ENV": "this one", "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])}
+    result = subprocess.run([PROJECT / "run_all.sh", "--help"], cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert result.returncode == 0 and "Usage:" in result.stdout and "--clone-baseline" in result.stdout

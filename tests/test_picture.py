@@ -1,0 +1,33 @@
+import matplotlib.image
+import pytest
+import torch
+from small_machine import SMALL, hum, small_machine, write
+
+from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.picture import draw
+from dcase_denoise_plugin.training import train_denoiser
+
+
+@pytest.fixture(scope="module")
+def denoiser(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    train_denoiser(small_machine(folder), SMALL, folder / "denoiser.pt", torch.device("cpu"), say=lambda line: None)
+    return Denoiser.load(folder / "denoiser.pt", device="cpu")
+
+
+def width_of(png):
+    return matplotlib.image.imread(png).shape[1]
+
+
+def test_a_reference_gets_a_panel_of_its_own(tmp_path, denoiser):
+    clip = write(tmp_path / "clip.wav", hum(1))
+    draw(clip, denoiser, tmp_path / "two.png")
+    draw(clip, denoiser, tmp_path / "three.png", reference=clip)
+    assert width_of(tmp_path / "three.png") == 1.5 * width_of(tmp_path / "two.png")
+
+
+def test_a_clip_of_another_rate_is_refused(tmp_path, denoiser):
+    clip = write(tmp_path / "clip.wav", hum(1, samples=8000), rate_hz=8000)
+    with pytest.raises(AudioError, match="expected 4000 Hz"):
+        draw(clip, denoiser, tmp_path / "none.png")
