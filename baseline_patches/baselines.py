@@ -53,13 +53,13 @@ FINGERPRINTS = {
     "stand-in of the demo": {
         "common:yaml_load": "5a0fb139fd01",
         "common:get_argparse": "fd8f72ec2823",
-        "datasets.datasets:DCASE202XT2.__init__": "c618e96e8edf",
+        "datasets.datasets:DCASE202XT2.__init__": "b0f1eeec1654",
         "datasets.dcase_dcase202x_t2_loader:DCASE202XT2Loader.load_pre_process": "99bf00caa108",
         "datasets.loader_common:file_load": "c982695a0710",
         "datasets.loader_common:file_to_vectors": "16e8e1e01208",
         "common:param_to_args_list": "7e5c2f15a336",
         "datasets.dcase_dcase202x_t2_loader:file_list_to_data": "fcacb88823fa",
-        "networks.base_model:BaseModel.__init__": "18113a7c1987",
+        "networks.base_model:BaseModel.__init__": "b2d327e5869a",
     },
 }
 

@@ -64,21 +64,28 @@ def test_strength_zero_hands_over_the_clips_untouched_though_a_unet_was_trained_
     assert denoisers(checkout)
 
 
-def test_a_denoised_run_changes_the_scores_and_nothing_of_the_plain_run(plain):
+@pytest.fixture(scope="module")
+def denoised(plain):
+    """The same checkout after a denoised run, and what the plain run had left before it."""
     checkout, csvs = plain
-    plain_model = everything_under(checkout.root / "models/saved_model/baseline")
-    plain_features = {path: path.read_bytes() for path in pickles(checkout) if not path.parent.name.startswith("denoise_")}
+    before = {folder: everything_under(checkout.root / folder) for folder in ("models/saved_model/baseline", "results/dev_data/baseline_MSE", "logs/baseline")}
+    features = {path: path.read_bytes() for path in pickles(checkout) if not path.parent.name.startswith("denoise_")}
     checkout.train_and_test(*UNET, "--export_dir", "unet")
-    denoised = checkout.csvs("unet")
-    assert denoised.keys() == csvs.keys() and all(denoised[name] != csvs[name] for name in csvs if "anomaly_score" in name)
-    assert everything_under(checkout.root / "models/saved_model/baseline") == plain_model and checkout.csvs("baseline") == csvs
-    assert len(plain_features) == 2 and all(path.read_bytes() == content for path, content in plain_features.items())
+    return checkout, csvs, before, features
+
+
+def test_a_denoised_run_changes_the_scores_and_nothing_of_the_plain_run(denoised):
+    checkout, csvs, before, features = denoised
+    changed = checkout.csvs("unet")
+    assert changed.keys() == csvs.keys() and all(changed[name] != csvs[name] for name in csvs if "anomaly_score" in name)
+    assert all(everything_under(checkout.root / folder) == content for folder, content in before.items())
+    assert len(features) == 2 and all(path.read_bytes() == content for path, content in features.items())
     checkout.train_and_test("--export_dir", "plain_again", hooked=False)
     assert checkout.csvs("plain_again") == csvs
 
 
-def test_nothing_on_disk_is_edited(plain):
-    checkout, _ = plain
+def test_nothing_on_disk_is_edited(denoised):
+    checkout, *_ = denoised
     if not (checkout.root / ".git").exists():
         pytest.skip("the stand-in is no git checkout")
     status = subprocess.run(["git", "status", "--short"], cwd=checkout.root, capture_output=True, text=True).stdout.split("\n")
@@ -86,15 +93,15 @@ def test_nothing_on_disk_is_edited(plain):
     assert subprocess.run(["git", "diff", "--quiet"], cwd=checkout.root).returncode == 0
 
 
-def test_the_keys_are_in_the_help_and_in_args_json(plain):
-    checkout, _ = plain
+def test_the_keys_are_in_the_help_and_in_args_json(denoised):
+    checkout, *_ = denoised
     assert "--denoise_strength" in checkout.python("train.py", "-h").stdout
     args, = (checkout.root / "models/checkpoint/unet").glob("*/args.json")
     assert json.loads(args.read_text())["denoise_image_size"] == 32
 
 
-def test_a_receipt_says_what_was_done(plain):
-    checkout, _ = plain
+def test_a_receipt_says_what_was_done(denoised):
+    checkout, *_ = denoised
     trained = receipt(checkout, f"models/saved_model/unet/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json")
     tested = receipt(checkout, f"results/dev_data/unet_MAHALA/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json")
     assert trained["baseline"]["warning"] is None and trained["baseline"]["family"]

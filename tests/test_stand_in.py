@@ -188,7 +188,7 @@ def test_a_run_writes_the_files_of_the_baseline_and_no_others(finished):
     pickles = {f"data/dcase2025t2/dev_data/processed/fan/{split}/mels128_fft1024_hop512/section_00_mix_TF5-1_mel1024-512.pickle" for split in ("train", "test")}
     assert written == scores | pickles | {
         f"models/saved_model/baseline/{RUN_NAME}.pth",
-        f"models/saved_model/baseline/threshold_{RUN_NAME}_mse.pickle", f"models/saved_model/baseline/threshold_{RUN_NAME}_mahala.pickle",
+        f"models/saved_model/baseline/score_distr_{RUN_NAME}_mse.pickle", f"models/saved_model/baseline/score_distr_{RUN_NAME}_mahala.pickle",
         f"models/checkpoint/baseline/{RUN_NAME}/checkpoint.tar", f"models/checkpoint/baseline/{RUN_NAME}/args.json", f"logs/baseline/{RUN_NAME}/log.csv"}
     assert {path.name for path in (finished / "results/eval_data").iterdir()} == {"baseline_MSE", "baseline_MAHALA"}
 

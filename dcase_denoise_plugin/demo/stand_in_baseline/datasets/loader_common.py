@@ -19,8 +19,8 @@ def get_machine_type_dict(dataset_name, mode=True):
 
 
 def file_list_generator(target_dir, section_name, unique_section_names, dir_name, mode, train):
-    """Clips of a section, sorted by name, with label and domain of each; both `UNKNOWN` if `mode` says that the names do not tell."""
-    files = sorted(str(path) for path in Path(target_dir, dir_name).glob(f"{section_name}_*.wav"))
+    """Clips of a section, the normal ones first, by name, with label and domain of each; both `UNKNOWN` if `mode` says that the names do not tell."""
+    files = sorted((str(path) for path in Path(target_dir, dir_name).glob(f"{section_name}_*.wav")), key=lambda path: (mode and "_anomaly_" in Path(path).name, path))
     if section_name not in unique_section_names or not files:
         raise FileNotFoundError(f"no {section_name}_*.wav in {target_dir}/{dir_name}")
     words = [Path(path).stem.split("_") for path in files]

@@ -25,7 +25,7 @@ class BaseModel:
         run = f"{args.model}_{args.dataset}{tag}_seed{args.seed}"
         saved = Path("models", "saved_model", args.export_dir)
         self.model_path = saved / f"{name}.pth"
-        self.threshold_paths = {score: saved / f"threshold_{name}_{score.lower()}.pickle" for score in ("MSE", "MAHALA")}
+        self.threshold_paths = {score: saved / f"score_distr_{name}_{score.lower()}.pickle" for score in ("MSE", "MAHALA")}
         self.checkpoint_path = Path("models", "checkpoint", args.export_dir, run, "checkpoint.tar")
         self.log_path = Path("logs", args.export_dir, run, "log.csv")
         folders = {split: Path(args.result_directory, split, f"{args.export_dir}_{args.score}") for split in ("dev_data", "eval_data")}
