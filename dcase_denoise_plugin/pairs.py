@@ -43,7 +43,7 @@ class Pairs:
         """Both sides of the pairs of these clips: twice (batch, bins, tile_frames) complex64; `noisy` (batch,) bool says which pairs get noise."""
         frames = self.images.tile_frames
         starts = torch.randint(self.clips.frames - frames + 1, (len(clips),), generator=generator).tolist()
-        clean = torch.stack([self.clips[clip].mT[start : start + frames] for clip, start in zip(clips, starts)]).mT
+        clean = torch.stack([self.clips[clip].mT[start:start + frames] for clip, start in zip(clips, starts)]).mT
         return self._with_noise(clean, clips, noisy, generator), self._with_noise(clean, clips, noisy, generator)
 
     def _image(self, spec):

@@ -135,13 +135,13 @@ class ImageFormat:
         """Way back of `image`: (batch, 1, height, width) -> (batch, rows, tile_frames)."""
         if self.size:
             return F.interpolate(image, (rows, self.tile_frames), mode="bilinear")[:, 0]
-        return image[:, 0, :rows, : self.tile_frames]
+        return image[:, 0, :rows, :self.tile_frames]
 
     def tiles(self, picture: torch.Tensor) -> torch.Tensor:
         """Cuts (rows, frames) into overlapping (tiles, rows, tile_frames); a shorter picture is padded with its last frame."""
         if picture.shape[-1] < self.tile_frames:
             return F.pad(picture[None], (0, self.tile_frames - picture.shape[-1]), mode="replicate")
-        return torch.stack([picture[:, start : start + self.tile_frames] for start in self._starts(picture.shape[-1])])
+        return torch.stack([picture[:, start:start + self.tile_frames] for start in self._starts(picture.shape[-1])])
 
     def join(self, tiles: torch.Tensor, frames: int) -> torch.Tensor:
         """Way back of `tiles`: cross-fades (tiles, rows, tile_frames) into (rows, frames)."""
@@ -151,8 +151,8 @@ class ImageFormat:
         fade = torch.minimum(ramp, ramp.flip(0))
         joined, weight = tiles.new_zeros(tiles.shape[1], frames), tiles.new_zeros(frames)
         for start, tile in zip(self._starts(frames), tiles):
-            joined[:, start : start + self.tile_frames] += tile * fade
-            weight[start : start + self.tile_frames] += fade
+            joined[:, start:start + self.tile_frames] += tile * fade
+            weight[start:start + self.tile_frames] += fade
         return joined / weight
 
     def _starts(self, frames: int) -> list[int]:

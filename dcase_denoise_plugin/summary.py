@@ -1,6 +1,8 @@
 """The end of a call: the baseline's own summary over plain and denoised results, our table, and where every file lies."""
 from __future__ import annotations
 
+import contextlib
+import csv
 import os
 import shutil
 import subprocess
@@ -43,19 +45,51 @@ def with_earlier_runs(finished: Sequence[MachineRun], both_arms: Sequence[Machin
 
 
 def baseline_summary(runs: Sequence[MachineRun]) -> None:
-    """Runs the baseline's export tool over the result folders of `runs`. Raises RunError if it fails."""
+    """Runs the baseline's export tool over the AUCs of `runs`, one System a result folder and seed.
+
+    Raises
+    ------
+    RunError
+        If it fails, or leaves a system without a total score.
+    """
     plan = runs[0].plan
     # Rows of folders that an earlier call summarised would stay.
     shutil.rmtree(plan.summary_folder, ignore_errors=True)
-    folders = dict.fromkeys(run.folder(score) for run in runs for score in SCORES)
+    systems = _one_folder_a_seed(runs)
     # Relative to the checkout, as in the baseline's scripts: the tool makes other paths from these.
-    target, *sources = (os.path.relpath(folder, plan.baseline.folder) for folder in (plan.summary_folder, *folders))
+    target, *sources = (os.path.relpath(folder, plan.baseline.folder) for folder in (plan.summary_folder, *systems))
     command = ["bash", "tools/export_results.sh", plan.dataset, target, "None", f"-{plan.mode[0]}", *sources]
     log = plan.log_folder / f"{plan.dataset}_summary.log"
     with open(log, "wb") as file:
         tool = subprocess.run(command, cwd=plan.baseline.folder, env=child_environment(), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
     if tool.returncode:
         raise RunError(f"summary: expected the baseline's tools/export_results.sh to end well, got exit status {tool.returncode} in {log}. Look there.")
+    without = {folder.name for folder in systems} - _systems_with_total(plan.summary_folder / f"{plan.dataset}_auc_pauc_extract.csv")
+    if without:
+        raise RunError("summary: expected a total score of every system from the baseline's tools/export_results.sh, "
+                       f"got none of {', '.join(sorted(without))}. Look at {log}.")
+
+
+def _one_folder_a_seed(runs: Sequence[MachineRun]) -> list[Path]:
+    """Copies of the AUC tables, a folder for each result folder and seed: the tool skips, without a word, a machine type with two tables in one folder."""
+    plan = runs[0].plan
+    several = len({run.seed for run in runs}) > 1
+    inputs = plan.summary_folder.parent.parent / "by_seed"
+    shutil.rmtree(inputs, ignore_errors=True)
+    folders = []
+    for run in runs:
+        for score in SCORES:
+            folder = inputs / (run.folder(score).name + (f"_seed{run.seed}" if several else ""))
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(run.roc(score), folder)
+            folders.append(folder)
+    return list(dict.fromkeys(folders))
+
+
+def _systems_with_total(extract: Path) -> set[str]:
+    with contextlib.suppress(OSError, KeyError), open(extract, newline="", encoding="utf-8") as file:
+        return {row["System"] for row in csv.DictReader(file) if row["metric"] == "TOTAL score" and row["h-mean"]}
+    return set()
 
 
 def places(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:

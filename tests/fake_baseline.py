@@ -55,7 +55,13 @@ else:
         (folder / f"result_{args.dataset}_test_seed{args.seed}_{suffix}_roc.csv").write_text("\\n".join(rows) + "\\n\\n")
 '''
 COMMON_PY = '''OPTIONS = ["--epochs", '-lr', "--learning_rate", "--export_dir", "--batch_size", "--gpu_id"]\n'''
-EXPORT_SH = 'mkdir -p "$2" && echo "$@" && echo System > "$2/$1_auc_pauc.csv"\n'
+# As the real tool, it passes over a folder with two tables of one machine type.
+EXPORT_SH = '''mkdir -p "$2" && echo "$@" && echo "System,metric,h-mean" > "$2/$1_auc_pauc_extract.csv"
+for folder in "${@:5}"; do
+    twice=$(ls "$folder" | sed "s/_test_seed.*//" | uniq -d)
+    echo "$(basename "$folder"),TOTAL score,$([ -n "$twice" ] || echo 0.6)" >> "$2/$1_auc_pauc_extract.csv"
+done
+'''
 SETTINGS = "--export_dir: baseline\n--seed: 13711\n--epochs: 100\n-lr: 0.001\n--dataset_directory: ./data\n--result_directory: ./results\n"
 
 

@@ -21,9 +21,10 @@ def finished(tmp_path):
 def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside_its_summary(finished, tmp_path):
     summarise(finished(), "TITLE", lambda line: None)
     out = "results/dev_data/baseline_compare/summarize/DCASE2025T2"
-    folders = " ".join(f"results/dev_data/{name}" for name in ("baseline_MSE", "baseline_MAHALA", "baseline_denoise_MSE", "baseline_denoise_MAHALA"))
+    names = ("baseline_MSE", "baseline_MAHALA", "baseline_denoise_MSE", "baseline_denoise_MAHALA")
+    folders = " ".join(f"results/dev_data/baseline_compare/by_seed/{name}" for name in names)
     assert (tmp_path / "logs/run_all/DCASE2025T2_summary.log").read_text() == f"DCASE2025T2 {out} None -d {folders}\n"
-    assert sorted(file.name for file in (tmp_path / out).iterdir()) == ["DCASE2025T2_auc_pauc.csv", "DCASE2025T2_comparison.csv"]
+    assert sorted(file.name for file in (tmp_path / out).iterdir()) == ["DCASE2025T2_auc_pauc_extract.csv", "DCASE2025T2_comparison.csv"]
 
 
 def test_rows_of_an_earlier_summary_do_not_stay(finished, tmp_path):
@@ -33,6 +34,23 @@ def test_rows_of_an_earlier_summary_do_not_stay(finished, tmp_path):
     old.mkdir()
     summarise(runs, "TITLE", lambda line: None)
     assert not old.exists()
+
+
+def test_several_seeds_are_a_system_each_because_the_tool_skips_machines_with_two_tables(tmp_path):
+    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path))
+    runs = [fake_baseline.run_of(plan, arm=arm, seed=seed) for arm in ARMS["compare"] for seed in (1, 2)]
+    assert run_all(runs, 2, lambda line: None) == {}
+    summarise(runs, "TITLE", lambda line: None)
+    extract = (plan.summary_folder / "DCASE2025T2_auc_pauc_extract.csv").read_text().splitlines()[1:]
+    assert len(extract) == 8 and all(line.endswith("TOTAL score,0.6") for line in extract) and any("baseline_denoise_MSE_seed2," in line for line in extract)
+
+
+def test_a_summary_without_figures_is_refused(finished, tmp_path):
+    runs = finished("baseline")
+    empty = 'mkdir -p "$2"; printf "System,metric,h-mean\\nbaseline_MSE,TOTAL score,\\n" > "$2/$1_auc_pauc_extract.csv"\n'
+    (tmp_path / "tools/export_results.sh").write_text(empty)
+    with pytest.raises(RunError, match="expected a total score of every system .*, got none of baseline_MAHALA, baseline_MSE. Look at"):
+        summarise(runs, "TITLE", lambda line: None)
 
 
 def test_tables_come_first_and_the_place_of_every_file_last(finished, tmp_path):
