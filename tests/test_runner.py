@@ -121,7 +121,8 @@ def caller(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     order(baseline, fan={"sleep_s": 60})
     command = [sys.executable, "-m", "dcase_denoise_plugin.cli", "run", "-d", "baseline", "--baseline", tmp_path]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # A test run started in the background ignores SIGINT and would hand that down.
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     while process.poll() is None and not (tmp_path / "pid.txt").exists():
         time.sleep(0.02)
     yield process, baseline
