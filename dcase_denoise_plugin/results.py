@@ -90,7 +90,7 @@ class Comparison:
 
     def _seeds(self) -> str:
         count = len(self.values[OVERALL, self.arms[0], ""])
-        return f"mean of {count} seeds ± standard deviation" if count > 1 else "one seed (seeds differ by up to 3 points)"
+        return f"mean of {count} seeds ± standard deviation" if count > 1 else "one seed, which proves nothing by itself"
 
 
 def read_roc(path: Path) -> dict[str, float]:

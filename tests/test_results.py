@@ -26,7 +26,7 @@ def runs_with(tmp_path):
 def test_the_table_shows_plain_denoised_and_their_difference_with_the_official_score_last(runs_with):
     runs = runs_with({("fan", 1, "plain"): (0.6, 0.5, 0.5), ("fan", 1, "denoised"): (0.7, 0.45, 0.5)})
     assert Comparison.read(runs, "MSE").table("TITLE").splitlines() == [
-        "TITLE, MSE: percent, one seed (seeds differ by up to 3 points)",
+        "TITLE, MSE: percent, one seed, which proves nothing by itself",
         "               plain                  denoised               difference",
         "machine        AUC src AUC tgt  pAUC  AUC src AUC tgt  pAUC  AUC src AUC tgt  pAUC",
         "fan              60.00   50.00 50.00    70.00   45.00 50.00   +10.00   -5.00 +0.00",
