@@ -11,6 +11,7 @@ from typing import Callable, Sequence
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine_run import SCORES, STEPS, MachineRun
+from dcase_denoise_plugin.report.at_the_end import write_report_of
 from dcase_denoise_plugin.results import Comparison, write_rows
 from dcase_denoise_plugin.run_record import is_finished, read_receipt
 from dcase_denoise_plugin.runner import child_environment
@@ -33,7 +34,8 @@ def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None]
             say("\n" + comparison.table(title))
     else:
         say(f"\n{title}: the baseline knows no ground truth here, so there are anomaly scores and no AUC.")
-    say("\n" + "\n".join(f"{what:<22}{where}" for what, where in places(runs)))
+    written = write_report_of(runs, title, say)
+    say("\n" + "\n".join(f"{what:<22}{where}" for what, where in [*places(runs), *written]))
 
 
 def with_earlier_runs(finished: Sequence[MachineRun], both_arms: Sequence[MachineRun]) -> list[MachineRun]:
