@@ -7,6 +7,7 @@ from typing import Sequence
 
 import matplotlib
 import matplotlib.figure
+import matplotlib.ticker
 import numpy as np
 from markupsafe import Markup, escape
 
@@ -89,6 +90,9 @@ def loss_curves(curves: Sequence[tuple[str, str, str, Sequence[float]]], y_label
     lowest = min(min(losses) for *_, losses in curves)
     if lowest > 0 and max(max(losses) for *_, losses in curves) > 10 * lowest:
         chart.axes.set_yscale("log")
+        chart.axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        chart.axes.yaxis.set_major_formatter("{x:g}")
+        chart.axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     chart.axes.xaxis.get_major_locator().set_params(integer=True)
     return chart.svg(description)
 

@@ -13,7 +13,7 @@ from dcase_denoise_plugin.report.intervals import Interval
 from dcase_denoise_plugin.report.score_files import Remark, ScoreFolder
 
 ALL_MACHINES = "all machines"
-MEAN_OF_AUCS, MEAN_OF_F1 = "harmonic mean", "F1 (harmonic mean)"
+MEAN_OF_AUCS, MEAN_OF_F1 = "harmonic mean", "F1 harmonic mean"
 OFFICIAL_SCORE = "official score"
 # The baseline writes what it computes with 16 digits; more than this is another computation.
 SAME = 1e-6

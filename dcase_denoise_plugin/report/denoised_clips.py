@@ -97,9 +97,10 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
     from dcase_denoise_plugin.machine import Machine
     from dcase_denoise_plugin.methods import build_method
 
-    config = configuration.DenoiseConfig(**configuration.from_keys(receipt["config"], "the receipt"))
     if receipt.get("checkpoint"):
-        return Denoiser.load(checkout.root / receipt["checkpoint"], device="cpu", strength=config.strength)
+        # Not the whole configuration: a key of another version must not keep a checkpoint from being heard.
+        return Denoiser.load(checkout.root / receipt["checkpoint"], device="cpu", strength=float(receipt["config"]["denoise_strength"]))
+    config = configuration.DenoiseConfig(**configuration.from_keys(receipt["config"], "the receipt"))
     if config.method == "identity":
         return lambda wav, sample_rate_hz: wav
     if config.domain != "waveform":

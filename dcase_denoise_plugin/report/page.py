@@ -136,7 +136,7 @@ class _Report:
         """The page with as many clips as fit."""
         environment = jinja2.Environment(loader=jinja2.PackageLoader("dcase_denoise_plugin.report", "."), autoescape=True, trim_blocks=True,
                                          lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-        environment.globals["zip"] = zip
+        environment.globals.update(zip=zip, written=written)
         package = importlib.resources.files("dcase_denoise_plugin.report")
         content = {"title": self.title, "names": self.names, "provenance": self.provenance, "machines": self.machines, "seeds": self.seeds,
                    "tables": {table.name: table for table in self.tables}, "scores": [self._score(comparison) for comparison in self.comparisons],
@@ -201,7 +201,7 @@ class _Report:
 
     def _score(self, comparison: ScoreComparison) -> dict[str, Any]:
         official = comparison.official
-        reach = tables.strip_reach([official]) if official else 1
+        reach = tables.strip_reach([official], cut_seeds=False) if official else 1
         return {"name": comparison.score, "slug": comparison.score.lower(), "official": official, "remarks": comparison.remarks,
                 "means": official and [written(statistics.mean(official.shown(arm))) for arm in ("first", "second")],
                 "difference": official and tables.mean_and_deviation(official.differences, signed=True, tone=official.tone),
@@ -309,8 +309,8 @@ def _verdict(official, names) -> str:
     if not known:
         return "No interval can be drawn here, so this difference may be chance."
     if open_ends:
-        return f"No difference is shown: the interval {' and the one '.join(open_ends)} includes zero." + \
-            (" One seed proves nothing by itself." if count == 1 else "")
+        which = "both intervals include" if len(open_ends) == 2 else f"the interval {open_ends[0]} includes"
+        return f"No difference is shown: {which} zero." + (" One seed proves nothing by itself." if count == 1 else "")
     side = f"{names[1].capitalize()} is {'higher' if mean > 0 else 'lower'}"
     if count == 1:
         return f"{side} on these clips, but one seed proves nothing by itself."

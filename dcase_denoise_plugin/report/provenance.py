@@ -58,7 +58,7 @@ def gather(arms: Iterable[tuple[str, list[Checkout]]]) -> Provenance:
              ("Baseline code", _all(wanted.get("baseline_code") for *_, wanted in records)),
              *((f"Data manifest, {machine}", _all(wanted.get("clips") for _, own, _, wanted in records if own == machine))
                for machine in sorted({machine for _, machine, *_ in records})),
-             ("Versions of the runs", _all(_versions(wanted.get("versions")) for *_, wanted in records)),
+             ("Versions of the runs", _merged_versions(wanted.get("versions") for *_, wanted in records)),
              ("Plugin in the runs", _all(stage.get("plugin_version") for stage in stages)),
              ("Versions of this page", _versions({"dcase_denoise_plugin": __version__, **{name: metadata.version(name) for name in REPORT_LIBRARIES}})),
              ("Runs written", _span(stage.get("written") for stage in stages))]
@@ -81,6 +81,15 @@ def _all(values: Iterable[Any]) -> str:
 def _span(times: Iterable[Any]) -> str:
     known = sorted(str(time) for time in times if time)
     return NOT_NOTED if not known else known[0] if known[0] == known[-1] else f"{known[0]} … {known[-1]}"
+
+
+def _merged_versions(noted: Iterable[Any]) -> str:
+    """Each library once; several versions of it where runs differ."""
+    found: dict[str, dict[str, None]] = {}
+    for versions in noted:
+        for name, version in _mapping(versions).items():
+            found.setdefault(name, {})[str(version)] = None
+    return _versions({name: " / ".join(versions) for name, versions in found.items()}) or NOT_NOTED
 
 
 def _versions(versions: Any) -> str:

@@ -135,10 +135,12 @@ def seeds_table(name: str, title: str, comparison: ScoreComparison, arms: tuple[
     return Table(name, title, columns, tuple(rows), tuple(totals))
 
 
-def strip_reach(rows: Iterable[Row]) -> float:
-    """What the drawings of `rows` span either way, in points; intervals over few seeds may be wider than that and are cut off."""
-    ends = [abs(end) for row in rows if row.differences for end in (statistics.mean(row.differences), *((row.clips.low, row.clips.high) if row.clips else ()))]
-    ends += [abs(end) for row in rows if not row.clips and row.over_seeds for end in (row.over_seeds.low, row.over_seeds.high)]
+def strip_reach(rows: Iterable[Row], cut_seeds: bool = True) -> float:
+    """What the drawings of `rows` span either way, in points; with `cut_seeds`, intervals over few seeds may be wider, and are cut off."""
+    ends = []
+    for row in (row for row in rows if row.differences):
+        shown = [row.clips] if cut_seeds and row.clips else [row.clips, row.over_seeds]
+        ends += [abs(statistics.mean(row.differences)), *(abs(end) for interval in shown if interval for end in (interval.low, interval.high))]
     return 1.2 * max(ends, default=0) or 1.0
 
 
