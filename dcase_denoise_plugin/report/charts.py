@@ -19,6 +19,8 @@ STYLE = {"svg.fonttype": "none", "font.size": 9, "axes.edgecolor": FAINT, "axes.
          "xtick.major.size": 3, "ytick.major.size": 3, "axes.titlesize": 9, "axes.titlelocation": "left", "legend.frameon": False, "legend.fontsize": 8,
          "lines.linewidth": 1.4, "axes.labelsize": 9}
 SIZE_INCHES = (3.7, 2.5)
+HISTOGRAM_BINS = 24
+WIDEST_LINEAR = 20  # highest score over the lowest; beyond it a few outliers would push all other clips into one bar
 
 
 class Chart:
@@ -51,17 +53,21 @@ class Chart:
         return Markup(re.sub(r">\s+<", "><", text))
 
 
-def score_histogram(scores: np.ndarray, labels: np.ndarray, color: str, edges: np.ndarray, description: str) -> Markup:
-    """Scores (clips,) of normal and anomalous clips (labels 0, 1, or -1 for unknown), in the bins between `edges`."""
+def score_histogram(scores: np.ndarray, labels: np.ndarray, color: str, description: str) -> Markup:
+    """Scores (clips,) of normal and anomalous clips (labels 0, 1, or -1 for unknown)."""
     chart = Chart("anomaly score", "clips")
+    low, high = scores.min(), scores.max()
+    logarithmic = low > 0 and high / low > WIDEST_LINEAR
+    edges = np.geomspace(low, high, HISTOGRAM_BINS + 1) if logarithmic else np.histogram_bin_edges(scores, HISTOGRAM_BINS)
     for label, name, fill, alpha in ((0, "normal", NORMAL, 0.75), (1, "anomaly", color, 0.6), (-1, "not known", color, 0.6)):
         own = scores[labels == label]
         if len(own):
             counts, _ = np.histogram(own, edges)
             chart.axes.stairs(counts, edges, fill=True, facecolor=fill, edgecolor=fill, alpha=alpha, label=name, linewidth=1)
     chart.axes.yaxis.get_major_locator().set_params(integer=True)
-    if edges[0] > 0 and edges[-1] / edges[0] > 20:
+    if logarithmic:
         chart.axes.set_xscale("log")
+        _plain_ticks(chart.axes.xaxis)
     return chart.svg(description)
 
 
@@ -90,9 +96,7 @@ def loss_curves(curves: Sequence[tuple[str, str, str, Sequence[float]]], y_label
     lowest = min(min(losses) for *_, losses in curves)
     if lowest > 0 and max(max(losses) for *_, losses in curves) > 10 * lowest:
         chart.axes.set_yscale("log")
-        chart.axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
-        chart.axes.yaxis.set_major_formatter("{x:g}")
-        chart.axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+        _plain_ticks(chart.axes.yaxis)
     chart.axes.xaxis.get_major_locator().set_params(integer=True)
     return chart.svg(description)
 
@@ -107,3 +111,10 @@ def removed_per_band(frequencies_hz: np.ndarray, removed_db: dict[str, np.ndarra
     chart.axes.axhline(0, color=FAINT, linewidth=0.8)
     chart.axes.set_xlim(0, frequencies_hz[-1] / 1000)
     return chart.svg(description)
+
+
+def _plain_ticks(axis) -> None:
+    """1, 2, 5, 10 … instead of powers of ten, of which a short axis would show one."""
+    axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(matplotlib.ticker.NullLocator())

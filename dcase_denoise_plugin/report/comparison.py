@@ -175,7 +175,7 @@ class _Figures:
                 figures[figure] = harmonic_mean([one[figure] for one in by_section])
         if not any(figure in figures for figure in AUC_FIGURES):
             reason = self._why_no_auc(sections)
-            if stated and not sections:
+            if stated and all((section.labels == -1).all() for section in sections.values()):
                 self.remarks.append(Remark(f"{where}: {reason}; the AUCs are those of the baseline's own table, without F1 and without an interval over clips.",
                                            self.score, machine))
                 return {figure: np.array([value]) for figure, value in stated.items()}

@@ -25,7 +25,6 @@ from dcase_denoise_plugin.report.tables import Cell, Column, Table, label, numbe
 
 # What a page may weigh; sounds and pictures that would exceed it stay out, and the page says so.
 MOST_BYTES = 10_000_000
-HISTOGRAM_BINS = 24
 LABEL_NAMES = {1: "anomaly", 0: "normal", -1: "not known"}
 
 
@@ -65,6 +64,7 @@ def write_report(first: Arm, second: Arm, page: Path, title: str, only: Collecti
     Parameters
     ----------
     page : where the HTML goes; the other files share its stem.
+    title : what the results are about; "" for the name of the data set.
     only : (machine type, seed) to report; None for all that is there.
     data, reference : where recordings (``<machine>/test/*.wav``) and clean references lie, if not in the checkout around the results.
 
@@ -89,7 +89,7 @@ def write_report(first: Arm, second: Arm, page: Path, title: str, only: Collecti
         where = ", ".join(str(path) for arm in (first, second) for path in arm.folders.values())
         raise RunError(f"report: expected anomaly_score_*.csv or result_*_roc.csv of the baseline's test, got none that can be read in {where}. "
                        "Name results folders such as results/dev_data/baseline_MSE.")
-    report = _Report(comparisons, checkouts, (first.name, second.name), title, most_bytes)
+    report = _Report(comparisons, checkouts, (first.name, second.name), title or _title(checkouts), most_bytes)
     html = report.html()
     page = Path(page)
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -106,6 +106,12 @@ def _write(path: Path, text: str) -> None:
     aside = path.with_name(f".{path.name}.partial")
     aside.write_text(text, encoding="utf-8")
     aside.replace(path)
+
+
+def _title(checkouts: Mapping[int, list[Checkout]]) -> str:
+    folder = next(checkout.folder for both in checkouts.values() for checkout in both)
+    mode = {"dev_data": "development data", "eval_data": "evaluation data"}.get(folder.path.absolute().parent.name, "")
+    return " ".join(filter(None, (folder.dataset, mode))) or "Results"
 
 
 def _max_fpr(checkouts: Mapping[int, list[Checkout]]) -> float:
@@ -136,7 +142,7 @@ class _Report:
         """The page with as many clips as fit."""
         environment = jinja2.Environment(loader=jinja2.PackageLoader("dcase_denoise_plugin.report", "."), autoescape=True, trim_blocks=True,
                                          lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-        environment.globals.update(zip=zip, written=written)
+        environment.globals.update(zip=zip, written=written, opening=opening)
         package = importlib.resources.files("dcase_denoise_plugin.report")
         content = {"title": self.title, "names": self.names, "provenance": self.provenance, "machines": self.machines, "seeds": self.seeds,
                    "tables": {table.name: table for table in self.tables}, "scores": [self._score(comparison) for comparison in self.comparisons],
@@ -219,8 +225,7 @@ class _Report:
                 if runs:
                     seed, (scores, labels) = runs[0]
                     about = f"{machine}, {name}: histogram of {comparison.score} scores of seed {seed}"
-                    edges = np.histogram_bin_edges(scores, HISTOGRAM_BINS)
-                    pictures.append((f"{name}, seed {seed}", charts.score_histogram(scores, labels, color, edges, about)))
+                    pictures.append((f"{name}, seed {seed}", charts.score_histogram(scores, labels, color, about)))
                 for seed, (scores, labels) in runs:
                     known = labels >= 0
                     if len(set(labels[known])) == 2:
@@ -301,6 +306,11 @@ def _pooled(sections: Mapping[str, SectionScores]) -> tuple[np.ndarray, np.ndarr
     return tuple(np.concatenate([getattr(section, field) for section in sections.values()]) for field in ("scores", "labels"))
 
 
+def opening(name: str) -> str:
+    """`name` as a sentence begins with it; that of a folder stays as it is."""
+    return name.capitalize() if name.isalpha() and name.islower() else name
+
+
 def _verdict(official, names) -> str:
     mean = statistics.mean(official.differences)
     count = len(official.seeds)
@@ -311,7 +321,7 @@ def _verdict(official, names) -> str:
     if open_ends:
         which = "both intervals include" if len(open_ends) == 2 else f"the interval {open_ends[0]} includes"
         return f"No difference is shown: {which} zero." + (" One seed proves nothing by itself." if count == 1 else "")
-    side = f"{names[1].capitalize()} is {'higher' if mean > 0 else 'lower'}"
+    side = f"{opening(names[1])} is {'higher' if mean > 0 else 'lower'}"
     if count == 1:
         return f"{side} on these clips, but one seed proves nothing by itself."
     return f"{side}: {'both intervals exclude' if len(known) > 1 else f'the interval {known[0][1]} excludes'} zero."
