@@ -10,11 +10,12 @@ from typing import Any
 import torch
 
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, from_keys
+from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
-FORMAT = "dcase_denoise_plugin denoiser 1"
+FORMAT = "dcase_denoise_plugin denoiser 2"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
 
 
@@ -37,6 +38,7 @@ class Checkpoint:
     training_digest: str
     tile_frames: int
     scaling: Scaling
+    equaliser: Equaliser
     weights: dict[str, torch.Tensor]
 
     @property
@@ -72,7 +74,8 @@ class Checkpoint:
         except ConfigError as error:
             raise CheckpointError(f"denoiser: expected keys this version knows, got: {error} Train it again.") from None
         return cls(config, FeatureSettings(**content["features"]), content["sample_rate_hz"], content["dataset"], content["machine_type"],
-                   content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]), content["weights"])
+                   content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]),
+                   Equaliser(content["source_mean_db"], content["projection"], tuple(content["found"])), content["weights"])
 
     def require(self, machine: Machine, config: DenoiseConfig, path: Path) -> None:
         """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may come from other training clips and another schedule.
@@ -98,6 +101,7 @@ class Checkpoint:
         return {"format": FORMAT, "config": self.config.as_keys(), "features": dataclasses.asdict(self.features), "sample_rate_hz": self.sample_rate_hz,
                 "dataset": self.dataset, "machine_type": self.machine_type, "training_digest": self.training_digest, "tile_frames": self.tile_frames,
                 "mean_db": self.scaling.mean_db.cpu(), "std_db": self.scaling.std_db,
+                "source_mean_db": self.equaliser.mean_db.cpu(), "projection": self.equaliser.projection.cpu(), "found": list(self.equaliser.found),
                 "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()}}
 
 

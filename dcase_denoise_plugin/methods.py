@@ -75,7 +75,7 @@ def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path 
 def unet(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None) -> Method:
     checkpoint = Checkpoint.load(checkpoint_path)
     checkpoint.require(machine, config, checkpoint_path)
-    denoiser = Denoiser(checkpoint, device, strength=1.0)
+    denoiser = Denoiser(checkpoint, device, strength=1.0, config=config)
     return Method(denoiser if config.domain == "waveform" else lambda log_mel, sample_rate_hz: denoiser.log_mel(log_mel), denoiser.digest)
 
 

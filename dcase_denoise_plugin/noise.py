@@ -104,16 +104,22 @@ def noise_source(machine: Machine, config: DenoiseConfig, clips: Clips, generato
     """
     name = config.noise_source
     if name == "auto":
-        name = "supplemental" if machine.noise_files else "floor"
-    if name in ("supplemental", "other_machines"):
+        name = "folder" if config.noise_folder else "supplemental" if machine.noise_files else "floor"
+    if name in ("supplemental", "other_machines", "folder"):
         files, where = {"supplemental": (machine.noise_files, "its supplemental folder (names with _noise_)"),
-                        "other_machines": (machine.other_files, "the train folders of the machine types beside it")}[name]
+                        "other_machines": (machine.other_files, "the train folders of the machine types beside it"),
+                        "folder": (own_noise(config), f"denoise_noise_folder {config.noise_folder}")}[name]
         if not files:
             raise DataError(f"denoise_noise_source {name}: expected at least 1 noise clip for machine {machine.machine_type}, got 0 in {where}. "
                             "Put clips there or choose denoise_noise_source: floor.")
         return Reel.from_files(files, clips.spectrogram)
     white = Reel.white(clips.spectrogram, generator)
     return Floor(clips, white) if name == "floor" else Coloured(white)
+
+
+def own_noise(config: DenoiseConfig) -> tuple[Path, ...]:
+    """The recordings in the user's noise folder, by name; none if there is no folder."""
+    return tuple(sorted(Path(config.noise_folder).glob("*.wav"))) if config.noise_folder else ()
 
 
 def noise_floor(magnitude: torch.Tensor) -> torch.Tensor:

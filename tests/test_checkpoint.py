@@ -7,6 +7,7 @@ from small_machine import SMALL, small_machine
 
 from dcase_denoise_plugin.checkpoint import Checkpoint, digest_of, load_tensors, save_aside
 from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import CheckpointError
 from dcase_denoise_plugin.spectrogram import Scaling
 from dcase_denoise_plugin.unet import UNet
@@ -15,7 +16,7 @@ from dcase_denoise_plugin.unet import UNet
 def checkpoint_for(machine, config=SMALL):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(), 26,
-                      Scaling(torch.zeros(16, 1), 9.5), network.state_dict())
+                      Scaling(torch.zeros(16, 1), 9.5), Equaliser.nothing(16), network.state_dict())
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_changed_weights_are_noticed(machine, path):
 @pytest.mark.parametrize("content", [{"weights": {}}, [1, 2], torch.zeros(3)])
 def test_a_foreign_file_is_refused(path, content):
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 1', got something else in"):
+    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 2', got something else in"):
         Checkpoint.load(path)
 
 

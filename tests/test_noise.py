@@ -18,8 +18,8 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def source_of(machine, name="auto"):
-    return noise_source(machine, dataclasses.replace(SMALL, noise_source=name), Clips(machine.train_files, SPECTROGRAM), generator())
+def source_of(machine, name="auto", **keys):
+    return noise_source(machine, dataclasses.replace(SMALL, noise_source=name, **keys), Clips(machine.train_files, SPECTROGRAM), generator())
 
 
 def level_db(spec):
@@ -71,6 +71,18 @@ def test_a_source_without_clips_is_refused(tmp_path, name, where):
     expected = f"denoise_noise_source {name}: expected at least 1 noise clip for machine fan, got 0 in {where}.* choose denoise_noise_source: floor"
     with pytest.raises(DataError, match=expected):
         source_of(small_machine(tmp_path, noise_clips=0), name)
+
+
+def test_a_folder_of_ones_own_noise_goes_before_the_supplemental_clips(tmp_path):
+    write(tmp_path / "own" / "fan_heater.wav", hiss(9))
+    machine = small_machine(tmp_path)
+    own, named = (source_of(machine, name, noise_folder=str(tmp_path / "own")) for name in ("auto", "folder"))
+    assert torch.equal(own.spec, spectrum(hiss(9), SPECTROGRAM)) and torch.equal(named.spec, own.spec)
+
+
+def test_an_empty_noise_folder_is_refused(tmp_path):
+    with pytest.raises(DataError, match="denoise_noise_source folder: expected at least 1 noise clip for machine fan, got 0 in denoise_noise_folder nowhere"):
+        source_of(small_machine(tmp_path), noise_folder="nowhere")
 
 
 def test_a_noise_clip_of_another_rate_is_refused_by_name(tmp_path):
