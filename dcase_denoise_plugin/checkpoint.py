@@ -78,7 +78,7 @@ class Checkpoint:
                    Equaliser(content["source_mean_db"], content["projection"], tuple(content["found"])), content["weights"])
 
     def require(self, machine: Machine, config: DenoiseConfig, path: Path) -> None:
-        """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may come from other training clips and another schedule.
+        """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may come from another machine and schedule.
 
         Raises
         ------
@@ -86,8 +86,10 @@ class Checkpoint:
             Naming the first thing that differs.
         """
         keys = NETWORK_KEYS if config.checkpoint else [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"]
-        wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **dataclasses.asdict(machine.features)}
-        found = {"dataset": self.dataset, "machine type": self.machine_type, **dataclasses.asdict(self.features)}
+        wanted, found = dataclasses.asdict(machine.features), dataclasses.asdict(self.features)
+        if not config.checkpoint:
+            wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **wanted}
+            found = {"dataset": self.dataset, "machine type": self.machine_type, **found}
         for key in keys:
             wanted[f"denoise_{key}"], found[f"denoise_{key}"] = getattr(config, key), getattr(self.config, key)
         if not config.checkpoint:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from typing import Iterator
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -14,12 +13,6 @@ from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
 # The random frequency response bends at this many points along the rows: about one an octave third of a mel spectrogram.
 RESPONSE_KNOTS = 24
-
-
-def generator_for(seed: int, *place: int) -> torch.Generator:
-    """A generator that depends on nothing but the seed and the place (such as the epoch) it is for, so that a resumed run draws what it would have drawn."""
-    state = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state) // 2)  # torch takes 63 bits
 
 
 class Pairs:

@@ -12,21 +12,22 @@ import filelock
 import torch
 import torch.nn.functional as F
 
+from dcase_denoise_plugin.adaptation import known_of
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors, save_aside
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
-from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import CheckpointError, TrainingError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.noise import noise_source
-from dcase_denoise_plugin.pairs import Pairs, generator_for
+from dcase_denoise_plugin.pairs import Pairs
+from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.unet import UNet
 
 # Places in the seed's tree of generators; epochs count from 0 beside them.
-WEIGHTS, NOISE, EPOCHS, EQUALISER = 0, 1, 2, 3
+WEIGHTS, NOISE, EPOCHS = 0, 1, 2
 # Share of the steps in which the learning rate rises to its peak; without it a first step of 0.01 tripled the loss.
 WARM_UP = 0.05
 SSIM_PIXELS = 7
@@ -61,8 +62,7 @@ class Training:
         _, sample_rate_hz = read_wav(machine.train_files[0])
         clips = Clips(machine.train_files, Spectrogram(machine.features, sample_rate_hz, config.domain, self.device))
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
-        self.scaling, spectra_db = clips.statistics()
-        self.equaliser = Equaliser.fit(spectra_db, torch.tensor(machine.in_target), generator_for(machine.seed, EQUALISER))
+        self.scaling, self.equaliser = known_of(machine, clips)
         self.pairs = Pairs(clips, noise_source(machine, config, clips, generator_for(machine.seed, NOISE)), self.scaling, self.images, config)
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)

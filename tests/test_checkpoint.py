@@ -127,9 +127,9 @@ def test_a_denoiser_serves_any_strength(machine, path):
     checkpoint_for(machine).require(machine, dataclasses.replace(SMALL, strength=0.5), path)
 
 
-def test_a_denoiser_named_by_key_may_come_from_another_schedule_but_not_another_network(machine, path):
+def test_a_denoiser_named_by_key_may_come_from_another_machine_and_schedule_but_not_another_network(machine, path):
     named = dataclasses.replace(SMALL, checkpoint=str(path), epochs=50)
-    checkpoint_for(machine).require(dataclasses.replace(machine, seed=99), named, path)
+    checkpoint_for(machine).require(dataclasses.replace(machine, seed=99, machine_type="valve"), named, path)
     with pytest.raises(CheckpointError, match="expected denoise_image_size 32, got 16"):
         checkpoint_for(machine).require(machine, dataclasses.replace(named, image_size=32), path)
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from dcase_denoise_plugin.equaliser import Equaliser
-from dcase_denoise_plugin.pairs import generator_for
+from dcase_denoise_plugin.random_streams import generator_for
 
 ROWS = 24
 

@@ -6,7 +6,8 @@ from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
 
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.noise import energy, noise_source
-from dcase_denoise_plugin.pairs import Pairs, generator_for, schedule
+from dcase_denoise_plugin.pairs import Pairs, schedule
+from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
 
 
