@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import statistics
 import threading
 import time
@@ -63,6 +64,7 @@ class Progress:
         self._left = {(run, step) for run in runs for step in STEPS}
         self._steps, self._done, self._jobs, self._say, self._clock = len(self._left), 0, jobs, say, clock
         self._start = clock()
+        self._order = {run: place for place, run in enumerate(runs)}
         self._running: dict[tuple[MachineRun, str], _Pace] = {}
         self._took: dict[tuple[str, str], list[float]] = {}
         # Two locks: while a line is being written, a snapshot need not wait.
@@ -114,16 +116,19 @@ class Progress:
             self._say(f"[{self._done}/{self._steps}] {run} {step}: {how}")
 
     def _rest(self, now) -> tuple[float | None, bool]:
-        known, unknown, longest = 0.0, False, 0.0
+        """Seconds until the last run ends, if those that wait start in their order as soon as another one ends."""
+        of_runs, unknown = dict.fromkeys(sorted((run for run, _ in self._left), key=self._order.__getitem__), 0.0), False
         for run, step in self._left:
-            pace = self._running.get((run, step))
-            seconds, sure = self._rest_of(run, step, pace, now)
-            known, unknown = known + seconds, unknown or not sure
-            longest = max(longest, seconds if pace else 0.0)
-        if not known and unknown:
+            seconds, sure = self._rest_of(run, step, self._running.get((run, step)), now)
+            of_runs[run] += seconds
+            unknown = unknown or not sure
+        if unknown and not any(of_runs.values()):
             return None, True
-        side_by_side = max(1, min(self._jobs, len({run for run, _ in self._left})))
-        return max(known / side_by_side, longest), unknown
+        at_work = {run for run, _ in self._running}
+        ends = [0.0] * self._jobs
+        for run in sorted(of_runs, key=lambda run: run not in at_work):
+            heapq.heapreplace(ends, ends[0] + of_runs[run])
+        return max(ends), unknown
 
     def _rest_of(self, run: MachineRun, step: str, pace: _Pace | None, now: float) -> tuple[float, bool]:
         """Seconds, and whether all of them are known."""

@@ -44,7 +44,7 @@ class Live:
 
     def __init__(self, console: Console):
         columns = TextColumn("{task.description}", markup=False), BarColumn(20), TextColumn("{task.fields[state]}", markup=False)
-        self._bars = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._bars = Progress(*columns, console=console, transient=True, refresh_per_second=2, redirect_stdout=False, redirect_stderr=False)
         self._all = self._bars.add_task("all steps", total=None, state="")
         self._of_stages: dict[tuple[MachineRun, str], TaskID] = {}
 
