@@ -29,6 +29,10 @@ order = json.loads(orders.read_text()).get(args.dataset, {}) if orders.exists() 
 if "sleep_s" in order:
     pathlib.Path("pid.txt").write_text(str(os.getpid()))
     time.sleep(order["sleep_s"])
+if "epochs_s" in order and not args.test_only:
+    for epoch in range(1, int(args.epochs) + 1):
+        time.sleep(order["epochs_s"] / int(args.epochs))
+        print(f"====> Epoch: {epoch} Average loss", flush=True)
 if "complaint" in order:
     print(order["complaint"], file=sys.stderr)
     sys.exit(3)
