@@ -137,7 +137,7 @@ def _demo(folder: Path, mention) -> str:
 
 @main.command()
 @click.argument("results", metavar="RESULTS", type=click.Path(path_type=Path))
-@click.option("--reference", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="AUCs to hold RESULTS against, .json or .csv.")
+@click.option("--reference", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="AUCs to hold them against, .json or .csv.")
 @click.option("--tolerance", type=click.FloatRange(0, 1), help="How far an AUC (0 to 1) may fall [default: what the reference says, else 0.01].")
 @click.option("--write-reference", is_flag=True, help="Make the AUCs of RESULTS the reference instead.")
 def check(results, reference, tolerance, write_reference):

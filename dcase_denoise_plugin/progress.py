@@ -9,6 +9,7 @@ import time
 from typing import Callable, Sequence
 
 from dcase_denoise_plugin.machine_run import SCORES, STEPS, MachineRun
+from dcase_denoise_plugin.run_record import seconds_of
 from dcase_denoise_plugin.step_log import AUTOENCODER, DENOISER, Stage, StepLog
 
 
@@ -89,7 +90,11 @@ class Progress:
         self._one_done(run, step, f"{took_s:.0f} s")
 
     def was_finished(self, run: MachineRun, step: str) -> None:
-        """A step needs no run."""
+        """A step needs no run; what it took then tells what others will."""
+        seconds = seconds_of(run, step)
+        if seconds is not None:
+            with self._lock:
+                self._took.setdefault((run.arm, step), []).append(seconds)
         self._one_done(run, step, "finished before")
 
     def fails(self, run: MachineRun, reason: Exception) -> None:

@@ -1,8 +1,8 @@
 """Scores and decisions on the evaluation data, in the names and folders that the challenge and its official evaluator take.
 
 The evaluator of a challenge year (dcase2023_task2_evaluator to dcase2025_task2_evaluator) reads
-``<teams>/<team>/<system>/{anomaly_score,decision_result}_<machine>_section_<section>_test.csv``, rows ``clip,value`` without a header, for every machine type of
-that year. It knows clips by the names of ``test`` and by those of ``test_rename``, and needs nothing else, no ``.meta.yaml`` either.
+``<teams>/<team>/<system>/{anomaly_score,decision_result}_<machine>_section_<section>_test.csv``, rows ``clip,value`` without a header, for every machine
+type of that year. It knows clips by the names of ``test`` and by those of ``test_rename``, and needs nothing else, no ``.meta.yaml`` either.
 """
 from __future__ import annotations
 

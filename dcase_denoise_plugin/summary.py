@@ -34,6 +34,8 @@ def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None]
         If the baseline's summary tool fails, or a result cannot be read.
     """
     plan, comparisons = runs[0].plan, []
+    # Rows of folders that an earlier call summarised would stay.
+    shutil.rmtree(plan.summary_folder, ignore_errors=True)
     without_truth = [machine for machine in dict.fromkeys(run.machine for run in runs) if not all(run.has_truth() for run in runs if run.machine == machine)]
     judged = [run for run in runs if run.machine not in without_truth]
     if judged:
@@ -71,8 +73,6 @@ def baseline_summary(runs: Sequence[MachineRun]) -> None:
         If it fails, or leaves a system without a total score.
     """
     plan = runs[0].plan
-    # Rows of folders that an earlier call summarised would stay.
-    shutil.rmtree(plan.summary_folder, ignore_errors=True)
     systems = _one_folder_a_seed(runs)
     # Relative to the checkout, as in the baseline's scripts: the tool makes other paths from these.
     target, *sources = (os.path.relpath(folder, plan.baseline.folder) for folder in (plan.summary_folder, *systems))

@@ -99,6 +99,16 @@ def test_two_jobs_work_side_by_side_and_a_runs_steps_one_after_the_other(call):
     assert made.at(120).left_s == 120
 
 
+def test_steps_that_an_earlier_call_finished_tell_how_long_others_take(call):
+    made = call("plain", "plain")
+    for step in STEPS:
+        record = made.runs[0].record(step)
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text('{"seconds": 40.0}')
+        made.progress.was_finished(made.runs[0], step)
+    assert made.at(0).left_s == 120 and not made.at(0).at_least
+
+
 def test_a_failed_runs_other_steps_are_not_waited_for(call):
     made = call("plain", "plain")
     made.step(made.runs[0], "train", 0, 100)
