@@ -107,10 +107,10 @@ def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_bas
     for pickle in drop_half_written(plan.data_folder / "processed"):
         mention(f"deleted {pickle}, which an interrupted run left half-written")
 
+    outcome |= {"title": title, "dataset": dataset, "mode": mode, "baseline": str(baseline.folder), "machines": present, "without_clips": absent}
     with screen_on(stream, quiet, verbose) as screen:
         failed = run_all(runs, jobs or (2 if demo else 1), screen.say, screen.watch)
-    outcome |= {"title": title, "dataset": dataset, "mode": mode, "baseline": str(baseline.folder), "machines": present, "without_clips": absent,
-                "runs": outcomes.described(runs, failed)}
+    outcome["runs"] = outcomes.described(runs, failed)
     finished = [run for run in runs if run not in failed]
     if finished:
         summary = summarise(with_earlier_runs(finished, both_arms), title, say)

@@ -168,6 +168,7 @@ def test_json_of_an_interrupted_call_says_so(root, monkeypatch):
     monkeypatch.setattr("dcase_denoise_plugin.runner.run_all", interrupted)
     result, outcome = outcome_of("-d", "--baseline", root)
     assert (outcome["status"], outcome["exit_code"], result.exit_code) == ("interrupted", 130, 130)
+    assert outcome["machines"] == ["fan", "ToyCar"] and outcome["runs"] == []
 
 
 def test_a_bug_is_no_success(root, monkeypatch):
