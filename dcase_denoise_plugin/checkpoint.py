@@ -27,6 +27,7 @@ class Checkpoint:
     ----------
     dataset, machine_type, training_digest : whom it was trained for, and a digest of the clips it was trained on.
     tile_frames : frames that one image spans.
+    noise_recorded : whether the added noise was recorded noise, not a guess.
     weights : state of the U-Net, on the CPU.
     """
 
@@ -39,6 +40,7 @@ class Checkpoint:
     tile_frames: int
     scaling: Scaling
     equaliser: Equaliser
+    noise_recorded: bool
     weights: dict[str, torch.Tensor]
 
     @property
@@ -75,7 +77,7 @@ class Checkpoint:
             raise CheckpointError(f"denoiser: expected keys this version knows, got: {error} Train it again.") from None
         return cls(config, FeatureSettings(**content["features"]), content["sample_rate_hz"], content["dataset"], content["machine_type"],
                    content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]),
-                   Equaliser(content["source_mean_db"], content["projection"], tuple(content["found"])), content["weights"])
+                   Equaliser(content["source_mean_db"], content["projection"], tuple(content["found"])), content["noise_recorded"], content["weights"])
 
     def require(self, machine: Machine, config: DenoiseConfig, path: Path) -> None:
         """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may come from another machine and schedule.
@@ -103,7 +105,8 @@ class Checkpoint:
         return {"format": FORMAT, "config": self.config.as_keys(), "features": dataclasses.asdict(self.features), "sample_rate_hz": self.sample_rate_hz,
                 "dataset": self.dataset, "machine_type": self.machine_type, "training_digest": self.training_digest, "tile_frames": self.tile_frames,
                 "mean_db": self.scaling.mean_db.cpu(), "std_db": self.scaling.std_db,
-                "source_mean_db": self.equaliser.mean_db.cpu(), "projection": self.equaliser.projection.cpu(), "found": list(self.equaliser.found),
+                "source_mean_db": self.equaliser.mean_db.cpu(), "projection": self.equaliser.projection.cpu(),
+                "found": list(self.equaliser.found), "noise_recorded": self.noise_recorded,
                 "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()}}
 
 

@@ -52,6 +52,8 @@ class DenoiseConfig:
     fluctuation: float = _key(0.5, "share that stays of a clip's fluctuation around its mean spectrum; for denoise_output mean_spectrum", low=0.0, high=1.0)
     equaliser: float = _key(0.0, "share of the domain equaliser: takes out of a clip's mean spectrum what sets the target's training clips apart",
                             low=0.0, high=1.0)
+    guessed_noise_share: float = _key(1.0, "share of what the U-Net takes away that is taken where it had to learn on guessed noise (floor, coloured), "
+                                      "not on recorded noise", low=0.0, high=1.0)
     image_size: int = _key(256, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
                            unit="pixels", low=0, high=1024, shapes="weights")
     width: int = _key(8, "channels of the U-Net's first level, doubled per level up to eight times", unit="channels", low=1, high=256, shapes="weights")

@@ -99,6 +99,11 @@ class Denoiser:
 
     def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
         """What is to be taken away at full strength: (rows, frames) dB -> (rows, frames) dB, at native resolution."""
+        equalised_db = self.config.equaliser * self.equaliser.shift_db(level_db)
+        share = 1.0 if self.checkpoint.noise_recorded else self.config.guessed_noise_share
+        return share * self._noise_db(level_db) + equalised_db if share else equalised_db.expand_as(level_db)
+
+    def _noise_db(self, level_db):
         images = self.checkpoint.images
         tiles = images.tiles(self.scaling.scaled(level_db))  # (tiles, rows, tile_frames)
         residual = images.picture(self.network(images.image(tiles)), len(level_db))  # (tiles, rows, tile_frames)
@@ -106,4 +111,4 @@ class Denoiser:
         if self.config.output == "mean_spectrum":
             fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
             residual_db = residual_db.mean(-1, keepdim=True) + (1 - self.config.fluctuation) * fluctuation_db
-        return residual_db + self.config.equaliser * self.equaliser.shift_db(level_db)
+        return residual_db

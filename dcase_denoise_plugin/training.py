@@ -19,7 +19,7 @@ from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import CheckpointError, TrainingError
 from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import noise_source
+from dcase_denoise_plugin.noise import RECORDED, noise_source, source_name
 from dcase_denoise_plugin.pairs import Pairs
 from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
@@ -130,6 +130,7 @@ class Training:
             tile_frames=self.images.tile_frames,
             scaling=self.scaling,
             equaliser=self.equaliser,
+            noise_recorded=source_name(self.machine, self.config) in RECORDED,
             weights=self.network.state_dict(),
         )
 

@@ -16,7 +16,7 @@ from dcase_denoise_plugin.unet import UNet
 def checkpoint_for(machine, config=SMALL):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(), 26,
-                      Scaling(torch.zeros(16, 1), 9.5), Equaliser.nothing(16), network.state_dict())
+                      Scaling(torch.zeros(16, 1), 9.5), Equaliser.nothing(16), True, network.state_dict())
 
 
 @pytest.fixture

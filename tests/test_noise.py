@@ -8,7 +8,7 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, wr
 from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import Coloured, Floor, Reel, gain_at_snr, noise_source
+from dcase_denoise_plugin.noise import Coloured, Floor, Reel, gain_at_snr, noise_source, source_name
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 SPECTROGRAM = Spectrogram(FEATURES, RATE_HZ, "mel")
@@ -78,6 +78,12 @@ def test_a_folder_of_ones_own_noise_goes_before_the_supplemental_clips(tmp_path)
     machine = small_machine(tmp_path)
     own, named = (source_of(machine, name, noise_folder=str(tmp_path / "own")) for name in ("auto", "folder"))
     assert torch.equal(own.spec, spectrum(hiss(9), SPECTROGRAM)) and torch.equal(named.spec, own.spec)
+
+
+@pytest.mark.parametrize(("noise_clips", "keys", "name"), [
+    (2, {}, "supplemental"), (0, {}, "floor"), (0, {"noise_folder": "mine"}, "folder"), (2, {"noise_source": "coloured"}, "coloured")])
+def test_auto_comes_to_the_best_source_there_is(tmp_path, noise_clips, keys, name):
+    assert source_name(small_machine(tmp_path, noise_clips=noise_clips), dataclasses.replace(SMALL, **keys)) == name
 
 
 def test_an_empty_noise_folder_is_refused(tmp_path):
