@@ -1,4 +1,4 @@
-"""The command line: dcase-denoise run, check, apply, picture, doctor, enable and disable."""
+"""The command line: dcase-denoise run, report, compare, check, apply, picture, doctor, enable and disable."""
 from __future__ import annotations
 
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin import __version__
+from dcase_denoise_plugin import __version__, report_cli
 from dcase_denoise_plugin.errors import DenoiseError
 
 # Fewer steps than these 760 or so leave the running means of the autoencoder's batch normalisation behind, and its ranking with them.
@@ -226,6 +226,10 @@ def disable():
 
     path = startup_file.disable()
     click.echo(f"removed {path}" if path else "was not enabled")
+
+
+main.add_command(report_cli.report)
+main.add_command(report_cli.compare)
 
 
 if __name__ == "__main__":

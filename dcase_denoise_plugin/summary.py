@@ -11,6 +11,7 @@ from typing import Callable, NamedTuple, Sequence
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine_run import SCORES, STEPS, MachineRun
+from dcase_denoise_plugin.report.at_the_end import write_report_of
 from dcase_denoise_plugin.results import Comparison, write_rows
 from dcase_denoise_plugin.run_record import is_finished, read_receipt
 from dcase_denoise_plugin.runner import child_environment
@@ -52,6 +53,7 @@ def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None]
         found.append(("for the evaluator", folder))
         if lacking:
             say(f"\n{folder} lacks {', '.join(lacking)}; the challenge and its evaluator want every machine type of {plan.dataset}.")
+    found += write_report_of(runs, title, say)
     say("\n" + "\n".join(f"{what:<22}{where}" for what, where in found))
     return Summary(comparisons, without_truth, found)
 

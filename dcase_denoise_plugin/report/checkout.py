@@ -1,0 +1,97 @@
+"""What lies around a results folder in the checkout that made it: recordings, clean references, logs, receipts of the stage, records of the runner."""
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.report.score_files import ScoreFolder
+
+SPLITS = ("test", "test_rename")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkout:
+    """The surroundings of one arm's results under one score; everything in them may be missing.
+
+    Attributes
+    ----------
+    data, reference : where recordings (``<machine>/test/*.wav``) and clean references (the same below) lie, if not in the checkout.
+    """
+
+    folder: ScoreFolder
+    data: Path | None = None
+    reference: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        """The checkout: results lie in ``<root>/results/dev_data/<export_dir>_<score>``."""
+        return self.folder.path.absolute().parents[2]
+
+    @property
+    def export_dir(self) -> str:
+        """The name that models and logs go under."""
+        return self.folder.path.name.removesuffix(f"_{self.folder.score}")
+
+    def recordings(self, machine: str) -> Path:
+        """The folder with a machine type's splits."""
+        if self.data:
+            return self.data / machine
+        settings = next((record["wanted"].get("settings", {}) for record in self.records(machine) if isinstance(record.get("wanted"), dict)), {})
+        mode = self.folder.path.absolute().parent.name
+        return self.root / str(settings.get("dataset_directory", "data")) / self.folder.dataset.lower() / mode / "raw" / machine
+
+    def clip(self, machine: str, name: str) -> Path | None:
+        """The recording behind a clip's name in the CSVs."""
+        return _first_file(self.recordings(machine) / split / name for split in SPLITS)
+
+    def clean(self, machine: str, name: str) -> Path | None:
+        """The same clip without noise, where there is one."""
+        folder = self.reference or self.root / "reference"
+        return _first_file(folder / machine / split / name for split in SPLITS)
+
+    def receipt(self, machine: str, seed: int) -> dict[str, Any]:
+        """What the denoising stage noted of a test, or {} for a run without one."""
+        return self._noted("denoise_receipt", machine, seed)
+
+    def record(self, machine: str, seed: int) -> dict[str, Any]:
+        """What the runner noted of a test, or {} if something else ran it."""
+        return self._noted("run", machine, seed)
+
+    def records(self, machine: str) -> list[dict[str, Any]]:
+        return [self.record(own, seed) for own, seed in self.folder.runs if own == machine]
+
+    def features(self, machine: str) -> FeatureSettings:
+        """The baseline's STFT and mel settings in the runs of `machine`, as far as they were noted."""
+        for record in self.records(machine):
+            settings = record.get("wanted", {}).get("settings", {})
+            if settings:
+                return FeatureSettings(**{field.name: settings.get(field.name, field.default) for field in dataclasses.fields(FeatureSettings)})
+        return FeatureSettings()
+
+    def log(self, machine: str, seed: int) -> Path | None:
+        """The autoencoder's losses, epoch by epoch."""
+        name = re.compile(rf".*_{re.escape(self.folder.dataset + machine)}(_.*)?_seed{seed}")
+        return _first_file(folder / "log.csv" for folder in sorted((self.root / "logs" / self.export_dir).glob("*")) if name.fullmatch(folder.name))
+
+    def run_logs(self, machine: str, seed: int) -> list[Path]:
+        """What the runner kept of the baseline's words, for the denoiser's losses."""
+        return sorted((self.root / "logs" / "run_all").glob(f"{self.folder.dataset}{machine}_seed{seed}_denoised*.log"))
+
+    def _noted(self, kind, machine, seed):
+        name = re.compile(rf"{kind}_{re.escape(self.folder.dataset + machine)}_seed{seed}(_.*)?\.json")
+        for file in sorted(self.folder.path.iterdir()):
+            if name.fullmatch(file.name):
+                try:
+                    content = json.loads(file.read_text(encoding="utf-8"))
+                    return content if isinstance(content, dict) else {}
+                except (OSError, ValueError):
+                    return {}
+        return {}
+
+
+def _first_file(candidates):
+    return next((path for path in candidates if path.is_file()), None)

@@ -1,0 +1,72 @@
+"""Which folders the two sides of a comparison are: by score, from what the user names."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Sequence
+
+from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.machine_run import SCORES
+from dcase_denoise_plugin.report.page import Arm
+from dcase_denoise_plugin.report.score_files import ROC_FILE, SCORE_FILE
+
+ARM_NAMES = ("plain", "denoised")
+
+
+def arms_of_checkout(results: Path, export_dir: str) -> tuple[Arm, Arm]:
+    """The plain and the denoised side, as ``run_all.sh`` lays them out below ``results/dev_data``.
+
+    Raises
+    ------
+    RunError
+        If there is no results folder of either.
+    """
+    folders = [_by_score(results, stem) for stem in (export_dir, f"{export_dir}_denoise")]
+    if not any(folders):
+        raise RunError(f"report: expected results folders such as {export_dir}_MSE and {export_dir}_denoise_MSE, got none in {results}. "
+                       "Run ./run_all.sh -d compare first, or name two folders to dcase-denoise compare.")
+    return tuple(Arm(name, found) for name, found in zip(ARM_NAMES, folders))
+
+
+def arms_of_folders(first: Path, second: Path, names: Sequence[str] = ()) -> tuple[Arm, Arm]:
+    """The two sides that a user names; `names` default to what tells the folders apart.
+
+    Raises
+    ------
+    RunError
+        If one of them is no results folder, or they have no score in common.
+    """
+    sides = [_side(Path(path)) for path in (first, second)]
+    if len(sides[0]) == len(sides[1]) == 1 and not sides[0].keys() & sides[1].keys():
+        raise RunError(f"compare: expected two folders of one score, got {next(iter(sides[0]))} and {next(iter(sides[1]))} in {first} and {second}. "
+                       "Name two folders of the same score.")
+    return tuple(Arm(name, side) for name, side in zip(names or _told_apart(first, second), sides))
+
+
+def _side(path: Path) -> dict[str, Path]:
+    """Folders by score: of one that holds CSVs itself, of one that holds such folders, or of a name that lacks its score."""
+    if path.is_dir() and _holds_results(path):
+        return {next((score for score in SCORES if path.name.endswith(f"_{score}")), "scores"): path}
+    inside = sorted({folder.name.removesuffix(f"_{score}") for score in SCORES for folder in path.glob(f"*_{score}") if _holds_results(folder)})
+    if len(inside) > 1:
+        raise RunError(f"compare: expected the results of one system, got {', '.join(inside)} in {path}. Name one of them, such as {path / inside[0]}.")
+    found = _by_score(path, inside[0]) if inside else _by_score(path.parent, path.name)
+    if not found:
+        raise RunError(f"compare: expected a results folder of the baseline with anomaly_score_*.csv or result_*_roc.csv, got none in {path}. "
+                       "Name one such as results/dev_data/baseline_MSE.")
+    return found
+
+
+def _by_score(results: Path, stem: str) -> dict[str, Path]:
+    return {score: results / f"{stem}_{score}" for score in SCORES if (results / f"{stem}_{score}").is_dir()}
+
+
+def _holds_results(folder: Path) -> bool:
+    return folder.is_dir() and any(pattern.fullmatch(file.name) for file in folder.iterdir() for pattern in (SCORE_FILE, ROC_FILE))
+
+
+def _told_apart(first: Path, second: Path) -> tuple[str, str]:
+    """The last parts of both paths, from the right, up to the one that differs."""
+    parts = [Path(path).absolute().parts for path in (first, second)]
+    if parts[0] == parts[1]:
+        return f"{first.name} (A)", f"{second.name} (B)"
+    return next((left, right) for left, right in zip(*map(reversed, parts)) if left != right)

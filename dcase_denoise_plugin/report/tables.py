@@ -1,0 +1,153 @@
+"""A table once, for the page, for CSV and for Markdown, so that all three say the same."""
+from __future__ import annotations
+
+import csv
+import dataclasses
+import statistics
+from pathlib import Path
+from typing import Iterable, Sequence
+
+from dcase_denoise_plugin.report.comparison import ALL_MACHINES, Row, ScoreComparison
+from dcase_denoise_plugin.report.intervals import Interval
+
+NOTHING = "–"
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """`names` are the columns of the CSV: none for one that is only drawn, several for an interval."""
+
+    title: str
+    names: tuple[str, ...] = ()
+    numeric: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Strip:
+    """A difference and its intervals as shares of the drawing's width, -1 to 1 around zero; beyond it they are cut off."""
+
+    difference: float
+    seeds: tuple[float, float] | None
+    clips: tuple[float, float] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """`values` are what `text` rests on, unrounded, one for each name of the column; the first one is what the table sorts by."""
+
+    text: str
+    values: tuple = ()
+    tone: str = ""
+    strip: Strip | None = None
+
+    @property
+    def sort_value(self):
+        return self.values[0] if self.values and self.values[0] is not None else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """`rows` sort; `totals` stay below them."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    totals: tuple[tuple[Cell, ...], ...] = ()
+
+    def write_csv(self, path: Path) -> None:
+        """All values unrounded; nothing for what is not there."""
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([name for column in self.columns for name in column.names])
+            for row in (*self.rows, *self.totals):
+                cells = [value for column, cell in zip(self.columns, row) for value in (*cell.values, *[None] * len(column.names))[:len(column.names)]]
+                writer.writerow(["" if value is None else value for value in cells])
+
+    def markdown(self) -> str:
+        """The table as on the page, under its title."""
+        shown = [index for index, column in enumerate(self.columns) if column.names]
+        lines = [[self.columns[index].title for index in shown], [("--:" if self.columns[index].numeric else "---") for index in shown]]
+        lines += [[row[index].text.replace("|", "\\|") for index in shown] for row in (*self.rows, *self.totals)]
+        return "\n".join([f"## {self.title}", "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def label(text: str) -> Cell:
+    return Cell(text, (text,))
+
+
+def number(value: float | None, decimals: int = 2, signed: bool = False, tone: str = "") -> Cell:
+    return Cell(NOTHING if value is None else written(value, decimals, signed), (value,), tone)
+
+
+def written(value: float, decimals: int = 2, signed: bool = False) -> str:
+    """A number with a true minus sign; a zero has no sign."""
+    rounded = round(value, decimals) + 0.0
+    return f"{rounded:{'+' if signed and rounded else ''}.{decimals}f}".replace("-", "−")
+
+
+def mean_and_deviation(values: Sequence[float], signed: bool = False, tone: str = "") -> Cell:
+    """"mean ± standard deviation", the latter from two values on."""
+    if not values:
+        return Cell(NOTHING, (None, None))
+    mean, deviation = statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None
+    text = written(mean, signed=signed) + ("" if deviation is None else f" ± {written(deviation)}")
+    return Cell(text, (mean, deviation), tone)
+
+
+def bounds(interval: Interval | None) -> Cell:
+    if interval is None:
+        return Cell(NOTHING, (None, None))
+    tone = "" if not interval.excludes_zero else "gain" if interval.low > 0 else "loss"
+    return Cell(f"{written(interval.low, signed=True)} … {written(interval.high, signed=True)}", (interval.low, interval.high), tone)
+
+
+def figures_table(name: str, title: str, rows: Iterable[Row], arms: tuple[str, str]) -> Table:
+    """Machine by machine: both arms, the difference, both intervals and their drawing."""
+    rows = list(rows)
+    first, second = arms
+    columns = (Column("Machine", ("machine",), False), Column("Figure", ("figure",), False),
+               Column(first, (f"{first} mean", f"{first} standard deviation")), Column(second, (f"{second} mean", f"{second} standard deviation")),
+               Column("Difference", ("difference mean", "difference standard deviation")), Column("", (), False),
+               Column("95 % over seeds", ("over seeds low", "over seeds high")), Column("95 % over clips", ("over clips low", "over clips high")),
+               Column("Seeds", ("seeds",)))
+    reach = strip_reach(rows)
+    lines = [(row.machine, (label(row.machine), label(row.figure), mean_and_deviation(row.shown("first")), mean_and_deviation(row.shown("second")),
+                            mean_and_deviation(row.differences, signed=True, tone=row.tone), Cell("", (), row.tone, strip(row, reach)),
+                            bounds(row.over_seeds), bounds(row.clips), number(len(row.seeds) or None, 0))) for row in rows]
+    return Table(name, title, columns, tuple(cells for machine, cells in lines if machine != ALL_MACHINES),
+                 tuple(cells for machine, cells in lines if machine == ALL_MACHINES))
+
+
+def seeds_table(name: str, title: str, comparison: ScoreComparison, arms: tuple[str, str]) -> Table:
+    """Every paired seed by itself, with the interval over test clips within it."""
+    columns = (Column("Machine", ("machine",), False), Column("Figure", ("figure",), False), Column("Seed", ("seed",)), *(Column(arm, (arm,)) for arm in arms),
+               Column("Difference", ("difference",)), Column("95 % over clips", ("over clips low", "over clips high")))
+    rows, totals = [], []
+    for row in comparison.rows:
+        for seed in sorted({*row.first, *row.second}):
+            interval = row.clips_by_seed.get(seed)
+            difference = row.differences[row.seeds.index(seed)] if seed in row.seeds else None
+            tone = "" if not interval or not interval.excludes_zero else "gain" if interval.low > 0 else "loss"
+            (totals if row.machine == ALL_MACHINES else rows).append(
+                (label(row.machine), label(row.figure), Cell(str(seed), (seed,)), number(row.first.get(seed)), number(row.second.get(seed)),
+                 number(difference, signed=True, tone=tone), bounds(interval)))
+    return Table(name, title, columns, tuple(rows), tuple(totals))
+
+
+def strip_reach(rows: Iterable[Row], cut_seeds: bool = True) -> float:
+    """What the drawings of `rows` span either way, in points; with `cut_seeds`, intervals over few seeds may be wider, and are cut off."""
+    ends = []
+    for row in (row for row in rows if row.differences):
+        shown = [row.clips] if cut_seeds and row.clips else [row.clips, row.over_seeds]
+        ends += [abs(statistics.mean(row.differences)), *(abs(end) for interval in shown if interval for end in (interval.low, interval.high))]
+    return 1.2 * max(ends, default=0) or 1.0
+
+
+def strip(row: Row, reach: float) -> Strip | None:
+    if not row.differences:
+        return None
+
+    def shares(interval):
+        return interval and tuple(min(max(end / reach, -1), 1) for end in (interval.low, interval.high))
+    return Strip(min(max(statistics.mean(row.differences) / reach, -1), 1), shares(row.over_seeds), shares(row.clips))

@@ -1,0 +1,96 @@
+"""The page as a file: it needs nothing else, weighs no more than allowed, and says the same as the tables beside it."""
+import csv
+import re
+
+import made_results
+import pytest
+
+from dcase_denoise_plugin.report.page import write_report
+from dcase_denoise_plugin.report.results_folders import arms_of_checkout
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return made_results.write_whole_checkout(tmp_path_factory.mktemp("checkout"), seeds=(1, 2), machine_epochs="fan=65")
+
+
+@pytest.fixture(scope="module")
+def files(results):
+    return write_report(*arms_of_checkout(results, "baseline"), results / "report.html", "")
+
+
+@pytest.fixture(scope="module")
+def html(files):
+    return files[0].read_text(encoding="utf-8")
+
+
+def test_nothing_is_loaded_from_anywhere_and_nothing_leads_away(html):
+    without_data = re.sub(r"data:(image/png|audio/mpeg);base64,[A-Za-z0-9+/=]+", "", html)
+    assert {address.partition(":")[0] for address in re.findall(r"(?:src|href)=\"([^\"]*)\"", without_data) if not address.startswith("#")} <= {"", "data"}
+    assert not re.findall(r"(?<!xmlns=\")(?<!xmlns:xlink=\")https?://", without_data) and "@import" not in html and "url(http" not in html
+    assert "default-src 'none'" in html
+
+
+def test_it_says_nothing_of_the_machine_it_was_made_on(html, results):
+    assert str(results.parents[1]) not in html
+
+
+def test_each_machine_type_has_three_clips_that_can_be_seen_and_heard_and_those_that_moved(html):
+    for machine in ("fan", "gearbox"):
+        typical = re.search(rf"<h3>{machine}</h3>\s*<div class=\"sights large\">(.*?)</div>\s*(?:<h3>|</section>)", html, re.S)[1]
+        assert typical.count("<figure") == 3 and typical.count("<img") == 6 and typical.count("<audio") == 9
+        moved = re.search(rf"<h3>{machine}</h3>\s*<div class=\"sights\">(.*?)</div>\s*(?:<h3>|</section>)", html, re.S)[1]
+        assert 2 <= moved.count("<figure") <= 6 and moved.count("<audio") == 3 * moved.count("<figure")
+
+
+def test_charts_take_the_pages_colours_and_are_named(html):
+    charts = re.findall(r"<figure class=\"chart\">(.*?)</figure>", html, re.S)
+    # Of each machine type: three a score, two of the training, one of what was removed.
+    assert len(charts) == 2 * (2 * 3 + 2 + 1) and all('role="img"><title>' in chart for chart in charts)
+    assert not any(re.search(r"(?:fill|stroke): #(?!000000|ffffff)", chart) for chart in charts)
+    ids = re.findall(r" id=\"([^\"]+)\"", html)
+    assert len(set(ids)) == len(ids)
+
+
+def test_provenance_names_everything_that_the_runs_noted(html):
+    provenance = html[html.index('id="provenance"'):]
+    for text in ("v4.3.0", "b" * 64, "1e1e1e1e1e1e1e1e", "1d1d1d1d1d1d1d1d", "torch 2.11.0", "denoise_strength: 0.5", "<mark>fan=65</mark>",
+                 "for seed in 1 2; do python3 train.py --dataset=DCASE2025T2fan -d &#39;-tag=id(0_)&#39; --use_ids 0 --train_only --seed=&#34;$seed&#34; "
+                 "--export_dir=baseline_denoise; done", "--test_only --score MAHALA"):
+        assert text in provenance, text
+
+
+def test_the_same_tables_lie_beside_it(files, html):
+    names = {file.name for file in files[1:]}
+    assert names == {"report.md", *(f"report_{name}.csv" for name in ("mse", "mse_f1", "mse_seeds", "mahala", "mahala_f1", "mahala_seeds", "ranks",
+                                                                      "separation", "denoisers"))}
+    markdown = files[1].read_text(encoding="utf-8")
+    for file in files[2:]:
+        table = re.search(rf"<table id=\"table-{file.stem.removeprefix('report_')}\">(.*?)</table>", html, re.S)[1]
+        with open(file, newline="", encoding="utf-8") as stream:
+            lines = list(csv.reader(stream))[1:]
+        rows = re.findall(r"<tr>(.*?)</tr>", table, re.S)[1:]
+        assert len(rows) == len(lines)
+        for row, line in zip(rows, lines):
+            values = " ".join(re.findall(r"data-values?=\"([^\"]*)\"(?! data-values)", row)).split()
+            assert values == [value if value else "None" for value in " ".join(value or "None" for value in line).split() if value] or "None" in values
+            texts = [re.sub(r"<[^>]+>", "", text).strip() for text in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)]
+            assert f"| {' | '.join(text for text in texts if text)} |" in markdown
+
+
+def test_beyond_its_weight_it_is_thinned_out_and_says_so(results, files, html):
+    most = len(html.encode()) - 400_000
+    thin = write_report(*arms_of_checkout(results, "baseline"), results.parent / "thin" / "report.html", "", most_bytes=most)[0].read_text(encoding="utf-8")
+    assert len(thin.encode()) <= most + 2000
+    left_out = int(re.search(r"(\d+) clips are left out: with them, this page would weigh more than", thin)[1])
+    assert left_out >= 1 and thin.count("Left out to keep this page small enough to send.") == left_out
+    typical = thin[thin.index('id="listen"'):thin.index('id="moved"')]
+    assert typical.count("<audio") == 18, "the clips that moved go first"
+
+
+def test_a_broken_recording_is_said_at_its_clip_and_the_rest_stands(tmp_path):
+    results = made_results.write_whole_checkout(tmp_path, seeds=(1,))
+    for recording in tmp_path.glob("data/dcase2025t2/dev_data/raw/fan/test/*.wav"):
+        recording.write_bytes(recording.read_bytes()[:100])
+    html = write_report(*arms_of_checkout(results, "baseline"), tmp_path / "report.html", "")[0].read_text(encoding="utf-8")
+    assert "fan: not all clips could be denoised for this page: clip: expected" in html and html.count("<audio") >= 9

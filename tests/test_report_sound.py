@@ -1,0 +1,137 @@
+"""What the denoiser does to clips: measured, chosen and encoded."""
+import base64
+import io
+import json
+
+import made_results
+import numpy as np
+import pytest
+import scipy.stats
+import soundfile
+from PIL import Image
+from small_machine import FEATURES, RATE_HZ, SMALL, hum, small_machine, write
+
+from dcase_denoise_plugin.report.checkout import Checkout
+from dcase_denoise_plugin.report.comparison import compare
+from dcase_denoise_plugin.report.denoised_clips import MachineSound, si_sdr_db, snr_db, typical_clips
+from dcase_denoise_plugin.report.listening import band_centres_hz, log_mel, show
+from dcase_denoise_plugin.report.ranks import most_moved
+from dcase_denoise_plugin.report.score_files import ScoreFolder
+from dcase_denoise_plugin.training import train_denoiser
+
+
+def test_snr_and_si_sdr_of_a_known_mixture():
+    clean, noise = np.sin(np.arange(16000) / 7), np.cos(np.arange(16000) / 7)
+    assert snr_db(clean + 0.1 * noise, clean) == pytest.approx(20, abs=0.01)
+    assert si_sdr_db(3 * (clean + 0.1 * noise), clean) == pytest.approx(20, abs=0.01)
+    assert snr_db(3 * clean, clean) == pytest.approx(-6.02, abs=0.01)
+
+
+def decoded(uri):
+    return io.BytesIO(base64.b64decode(uri.partition(",")[2]))
+
+
+def test_pictures_share_a_colour_scale_and_sounds_a_gain():
+    noisy = hum(0)
+    sight = show(noisy, noisy / 2, RATE_HZ, FEATURES)
+    assert set(sight.pictures) == {"noisy", "denoised"} and set(sight.sounds) == {"noisy", "denoised", "removed"}
+    noisy_pixels, denoised_pixels = (np.asarray(Image.open(decoded(sight.pictures[name]))).astype(float) for name in ("noisy", "denoised"))
+    assert noisy_pixels.shape == (16, 32)
+    step = 255 * 20 * np.log10(2) / (sight.range_db[1] - sight.range_db[0])
+    inside = (noisy_pixels < 255) & (denoised_pixels > 0)
+    assert np.median((noisy_pixels - denoised_pixels)[inside]) == pytest.approx(step, abs=1)
+    sounds = {name: soundfile.read(decoded(uri)) for name, uri in sight.sounds.items()}
+    assert all(rate == 16000 for _, rate in sounds.values())
+    levels = {name: np.abs(wav).max() for name, (wav, _) in sounds.items()}
+    assert levels["noisy"] == pytest.approx(0.9, abs=0.05) and levels["denoised"] == pytest.approx(0.45, abs=0.05)
+    assert sight.gain_db == pytest.approx(20 * np.log10(0.9 / np.abs(noisy).max()))
+
+
+def test_what_removes_nothing_can_be_shown():
+    sight = show(hum(0), hum(0), RATE_HZ, FEATURES)
+    assert np.abs(soundfile.read(decoded(sight.sounds["removed"]))[0]).max() < 1e-3
+
+
+def checkout_with(tmp_path, receipt, **places):
+    """A results folder of one run on three recordings in a checkout, with a receipt."""
+    results = tmp_path / "results" / "dev_data" / "baseline_denoise_MSE"
+    names = [f"section_00_{domain}_test_{label}_0000.wav" for domain, label in (("source", "normal"), ("target", "normal"), ("source", "anomaly"))]
+    for index, name in enumerate(names):
+        write(tmp_path / "data" / "dcase2025t2" / "dev_data" / "raw" / "fan" / "test" / name, 0.5 * hum(index))
+        write(tmp_path / "reference" / "fan" / "test" / name, 0.25 * hum(index))
+    results.mkdir(parents=True)
+    made_results.write_rows(made_results.score_file(results), [(name, index) for index, name in enumerate(names)])
+    settings = {"n_fft": FEATURES.n_fft, "hop_length": FEATURES.hop_length, "n_mels": FEATURES.n_mels}
+    (results / "run_DCASE2025T2fan_seed1_id(0_).json").write_text(json.dumps({"wanted": {"settings": settings}}))
+    if receipt:
+        (results / "denoise_receipt_DCASE2025T2fan_seed1_id(0_).json").write_text(json.dumps(receipt))
+    return Checkout(ScoreFolder.read(results, "MSE"), **places)
+
+
+def test_a_trained_checkpoint_is_measured_at_the_strength_of_the_run(tmp_path):
+    path = tmp_path / "models" / "checkpoint" / "denoiser" / "some" / "denoiser.pt"
+    train_denoiser(small_machine(tmp_path / "other"), SMALL, path, "cpu", lambda line: None)
+    sounds = {}
+    for strength in (0.0, 1.0):
+        checkout = checkout_with(tmp_path / str(strength), {"config": {"denoise_strength": strength, "denoise_of_another_version": 1},
+                                                            "checkpoint": str(path)})
+        sounds[strength] = MachineSound.of(checkout, "fan")
+        sounds[strength].measure(checkout.folder.sections["fan", 1]["section_00"])
+        assert sounds[strength].reason == "" and sounds[strength].seed == 1
+    assert all(np.allclose(removed, 0, atol=1e-4) for removed in sounds[0.0].removed_db.values()) and len(sounds[0.0].removed_db) == 3
+    assert any(np.abs(removed).max() > 0.01 for removed in sounds[1.0].removed_db.values())
+    before, after, *_ = next(iter(sounds[0.0].separation.values()))
+    assert before == pytest.approx(0, abs=0.1) and after == before
+
+
+@pytest.mark.parametrize("receipt, reason", [
+    (None, "these results came without a receipt"), ({"config": {"denoise_strength": 1}, "checkpoint": "gone.pt"}, "expected a readable file"),
+    ({"config": {"denoise_method": "spectral_gate", "denoise_domain": "mel"}}, "works on log-mel spectrograms"), ({"config": 3}, "'int'")])
+def test_without_a_denoiser_the_reason_is_kept_and_the_clip_can_still_be_heard(tmp_path, receipt, reason):
+    checkout = checkout_with(tmp_path, receipt)
+    sound = MachineSound.of(checkout, "fan")
+    sound.measure(checkout.folder.sections["fan", 1]["section_00"])
+    assert sound.function is None and reason in sound.reason and not sound.removed_db
+    sight = sound.sight("section_00_source_test_normal_0000.wav")
+    assert set(sight.sounds) == set(sight.pictures) == {"noisy"}
+
+
+def test_recordings_and_references_may_lie_elsewhere(tmp_path):
+    checkout = checkout_with(tmp_path, {"config": {"denoise_method": "identity"}}, data=tmp_path / "data" / "dcase2025t2" / "dev_data" / "raw",
+                             reference=tmp_path / "nowhere")
+    sound = MachineSound.of(checkout, "fan")
+    sound.measure(checkout.folder.sections["fan", 1]["section_00"])
+    assert len(sound.removed_db) == 3 and not sound.separation
+
+
+def test_the_log_mel_has_a_row_for_each_centre():
+    assert len(band_centres_hz(RATE_HZ, FEATURES)) == len(log_mel(hum(0), RATE_HZ, FEATURES)) == 16
+    tone = np.sin(2 * np.pi * 700 * np.arange(RATE_HZ) / RATE_HZ).astype(np.float32)
+    loudest = log_mel(tone, RATE_HZ, FEATURES).mean(axis=1).argmax()
+    assert band_centres_hz(RATE_HZ, FEATURES)[loudest] == pytest.approx(700, rel=0.1)
+
+
+def folders(tmp_path, count=12):
+    results = made_results.write(tmp_path, ("fan",), scores=("MSE",), names=lambda machine: made_results.clip_names(count))
+    return [ScoreFolder.read(results / f"{arm}_MSE", "MSE") for arm in made_results.ARMS]
+
+
+def test_typical_clips_are_those_of_middle_score(tmp_path):
+    section = folders(tmp_path)[0].sections["fan", 1]["section_00"]
+    chosen = typical_clips(section)
+    for name, (label, domain) in zip(chosen, ((0, "source"), (0, "target"), (1, None))):
+        own = (section.labels == label) & ((section.domains == domain) if domain else True)
+        assert scipy.stats.percentileofscore(section.scores[own], section.scores[section.clips.index(name)]) == pytest.approx(50, abs=5)
+    assert typical_clips(section, [section.clips[-1]])[1] == section.clips[-1], "a clip with a reference is preferred"
+
+
+def test_clips_that_moved_most_stand_at_both_ends(tmp_path):
+    first, second = folders(tmp_path)
+    clip = "section_00_source_test_anomaly_0000.wav"
+    for folder, top in ((first, False), (second, True)):
+        for (_, seed), sections in folder.sections.items():
+            section = sections["section_00"]
+            section.scores[section.clips.index(clip)] = 99 if top else -99
+    moved = most_moved(compare("MSE", first, second, ("a", "b"), 0.1))
+    assert len(moved) == 6 and (moved[0].clip, moved[0].rise, moved[0].tone) == (clip, 47, "gain")
+    assert moved == sorted(moved, key=lambda one: -one.rise) and moved[2].rise > 0 > moved[3].rise
