@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import sklearn.metrics
-from scipy.stats import hmean
 
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.demo import machines as made_up

@@ -140,7 +140,11 @@ def test_text_is_dark_enough_on_its_ground(driver, page, scheme):
     chromium.show(driver, page, scheme=scheme)
     colours = driver.execute_script("""
         const style = getComputedStyle(document.documentElement), paint = document.createElement("canvas").getContext("2d");
-        const rgb = name => { paint.fillStyle = style.getPropertyValue(name); paint.fillRect(0, 0, 1, 1); return [...paint.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+        const rgb = name => {
+            paint.fillStyle = style.getPropertyValue(name);
+            paint.fillRect(0, 0, 1, 1);
+            return [...paint.getImageData(0, 0, 1, 1).data].slice(0, 3);
+        };
         return Object.fromEntries(["--paper", "--raised", "--ink", "--ink-soft", "--first", "--second", "--gain", "--loss"].map(name => [name, rgb(name)]));""")
 
     def luminance(rgb):

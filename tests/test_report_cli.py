@@ -63,7 +63,8 @@ def test_the_same_folder_twice_gets_two_names(results):
 
 
 @pytest.mark.parametrize("words, complaint", [
-    (("nothing", "baseline"), "expected a results folder of the baseline"), ((".", "baseline"), "expected the results of one system, got baseline, baseline_denoise"),
+    (("nothing", "baseline"), "expected a results folder of the baseline"),
+    ((".", "baseline"), "expected the results of one system, got baseline, baseline_denoise"),
     (("baseline_MSE", "baseline_MAHALA"), "expected two folders of one score, got MSE and MAHALA")])
 def test_what_is_no_pair_of_results_is_one_line(results, words, complaint):
     code, output = call("compare", *(results / word for word in words))

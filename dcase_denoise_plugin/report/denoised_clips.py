@@ -52,21 +52,29 @@ class MachineSound:
                     reason = str(error)
         return cls(machine, None, None, reason, checkout)
 
-    def measure(self, section: SectionScores) -> None:
-        """Fills `removed_db` and `separation` with up to `MOST_CLIPS` clips of a section. Raises AudioError for a clip that cannot be denoised."""
+    def measure(self, section: SectionScores) -> list[str]:
+        """Fills `removed_db` and `separation` with up to `MOST_CLIPS` clips of a section; what kept others from being denoised."""
         present = [name for name in section.clips if self.checkout.clip(self.machine, name)]
         every = [present[index] for index in sorted({round(index) for index in np.linspace(0, len(present) - 1, min(len(present), MOST_CLIPS))})]
-        features = self.checkout.features(self.machine)
+        wrong = []
         for name in every if self.function else ():
-            noisy, denoised, sample_rate_hz = self.pair(name)
-            levels = [listening.log_mel(wav, sample_rate_hz, features).mean(axis=1) for wav in (noisy, denoised)]
-            self.removed_db[name] = levels[0] - levels[1]
-            self.band_centres_hz = listening.band_centres_hz(sample_rate_hz, features)
-            clean_file = self.checkout.clean(self.machine, name)
-            if clean_file:
-                clean, _ = read_wav(clean_file)
-                if len(clean) == len(noisy):
-                    self.separation[name] = (snr_db(noisy, clean), snr_db(denoised, clean), si_sdr_db(noisy, clean), si_sdr_db(denoised, clean))
+            try:
+                self._measure_clip(name)
+            except (DenoiseError, OSError, ValueError) as error:
+                wrong.append(str(error))
+        return wrong
+
+    def _measure_clip(self, name: str) -> None:
+        features = self.checkout.features(self.machine)
+        noisy, denoised, sample_rate_hz = self.pair(name)
+        levels = [listening.log_mel(wav, sample_rate_hz, features).mean(axis=1) for wav in (noisy, denoised)]
+        self.removed_db[name] = levels[0] - levels[1]
+        self.band_centres_hz = listening.band_centres_hz(sample_rate_hz, features)
+        clean_file = self.checkout.clean(self.machine, name)
+        if clean_file:
+            clean, _ = read_wav(clean_file)
+            if len(clean) == len(noisy):
+                self.separation[name] = (snr_db(noisy, clean), snr_db(denoised, clean), si_sdr_db(noisy, clean), si_sdr_db(denoised, clean))
 
     def pair(self, name: str) -> tuple[np.ndarray, np.ndarray | None, int]:
         """A clip before and after the denoiser, and its rate in Hz."""
@@ -100,7 +108,7 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
     if receipt.get("checkpoint"):
         # Not the whole configuration: a key of another version must not keep a checkpoint from being heard.
         return Denoiser.load(checkout.root / receipt["checkpoint"], device="cpu", strength=float(receipt["config"]["denoise_strength"]))
-    config = configuration.DenoiseConfig(**configuration.from_keys(receipt["config"], "the receipt"))
+    config = configuration.DenoiseConfig(**configuration.from_keys(dict(receipt["config"]), "the receipt"))
     if config.method == "identity":
         return lambda wav, sample_rate_hz: wav
     if config.domain != "waveform":

@@ -25,6 +25,7 @@ from dcase_denoise_plugin.report.tables import Cell, Column, Table, label, numbe
 
 # What a page may weigh; sounds and pictures that would exceed it stay out, and the page says so.
 MOST_BYTES = 10_000_000
+CLIP_MARKUP_BYTES = 2500  # of the 2 kB or so that stand around a clip's pictures and sounds
 LABEL_NAMES = {1: "anomaly", 0: "normal", -1: "not known"}
 
 
@@ -166,10 +167,10 @@ class _Report:
         candidates = [MachineSound.of(checkouts[0], machine) for checkouts in (self.checkouts[1], self.checkouts[0]) if checkouts]
         sound = next((candidate for candidate in candidates if candidate.function), candidates[0])
         for section in self._sections_of(machine):
-            try:
-                sound.measure(section)
-            except (DenoiseError, OSError, ValueError) as error:
-                self.remarks.append(Remark(f"{machine}: not all clips could be denoised for this page: {error}", "", machine))
+            wrong = sound.measure(section)
+            if wrong:
+                text = f"{machine}: {len(wrong)} clips could not be denoised for this page, the first one because of {wrong[0]}"
+                self.remarks.append(Remark(text, "", machine))
         return sound
 
     def _sections_of(self, machine: str) -> list[SectionScores]:
@@ -285,7 +286,7 @@ class _Report:
             sight, note = self._sight(key[0], key[1])
             if sight and sight.size_bytes > room_bytes:
                 left_out, sight, note = left_out + 1, None, "Left out to keep this page small enough to send."
-            room_bytes -= sight.size_bytes if sight else 0
+            room_bytes -= CLIP_MARKUP_BYTES + (sight.size_bytes if sight else 0)
             wanted[key] = dataclasses.replace(clip, sight=sight, note=note)
         found = {(sound.machine, kind): tuple(clip for (machine, _, own), clip in wanted.items() if (machine, own) == (sound.machine, kind))
                  for sound in self.sounds for kind in (False, True)}
