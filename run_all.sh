@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what is missing, then hands over to `dcase-denoise run` (options: ./run_all.sh --help) or, as ./run_all.sh --test, to the tests.
+# What it says itself goes to stderr: stdout is the program's, which may write JSON there.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 extra=""
@@ -20,15 +21,15 @@ else
     python=$here/.venv/bin/python3
     if [[ ! -x $python ]]; then
         base=$(find_python)
-        echo "run_all.sh: makes a virtual environment in $here/.venv"
-        if ! "$base" -m venv "$here/.venv"; then
+        echo "run_all.sh: makes a virtual environment in $here/.venv" >&2
+        if ! "$base" -m venv "$here/.venv" >&2; then
             rm -rf "$here/.venv"
             stop "expected $base to make a virtual environment, got the error above. Install its venv package."
         fi
     fi
     if ! meets_pins "$python"; then
-        echo "run_all.sh: installs the pinned packages there; with PyTorch some 5 GB, once"
-        "$python" -m pip install --quiet --disable-pip-version-check --editable "$here${extra:+[$extra]}" ||
+        echo "run_all.sh: installs the pinned packages there; with PyTorch some 5 GB, once" >&2
+        "$python" -m pip install --quiet --disable-pip-version-check --editable "$here${extra:+[$extra]}" >&2 ||
             stop "expected pip to install the packages, got the error above. Look at the network and the disk."
     fi
 fi

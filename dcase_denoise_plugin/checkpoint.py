@@ -10,11 +10,12 @@ from typing import Any
 import torch
 
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, from_keys
+from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
-FORMAT = "dcase_denoise_plugin denoiser 1"
+FORMAT = "dcase_denoise_plugin denoiser 2"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
 
 
@@ -26,6 +27,7 @@ class Checkpoint:
     ----------
     dataset, machine_type, training_digest : whom it was trained for, and a digest of the clips it was trained on.
     tile_frames : frames that one image spans.
+    noise_recorded : whether the added noise was recorded noise, not a guess.
     weights : state of the U-Net, on the CPU.
     """
 
@@ -37,6 +39,8 @@ class Checkpoint:
     training_digest: str
     tile_frames: int
     scaling: Scaling
+    equaliser: Equaliser
+    noise_recorded: bool
     weights: dict[str, torch.Tensor]
 
     @property
@@ -72,10 +76,11 @@ class Checkpoint:
         except ConfigError as error:
             raise CheckpointError(f"denoiser: expected keys this version knows, got: {error} Train it again.") from None
         return cls(config, FeatureSettings(**content["features"]), content["sample_rate_hz"], content["dataset"], content["machine_type"],
-                   content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]), content["weights"])
+                   content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]),
+                   Equaliser(content["source_mean_db"], content["projection"], tuple(content["found"])), content["noise_recorded"], content["weights"])
 
     def require(self, machine: Machine, config: DenoiseConfig, path: Path) -> None:
-        """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may come from other training clips and another schedule.
+        """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may come from another machine and schedule.
 
         Raises
         ------
@@ -83,8 +88,10 @@ class Checkpoint:
             Naming the first thing that differs.
         """
         keys = NETWORK_KEYS if config.checkpoint else [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"]
-        wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **dataclasses.asdict(machine.features)}
-        found = {"dataset": self.dataset, "machine type": self.machine_type, **dataclasses.asdict(self.features)}
+        wanted, found = dataclasses.asdict(machine.features), dataclasses.asdict(self.features)
+        if not config.checkpoint:
+            wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **wanted}
+            found = {"dataset": self.dataset, "machine type": self.machine_type, **found}
         for key in keys:
             wanted[f"denoise_{key}"], found[f"denoise_{key}"] = getattr(config, key), getattr(self.config, key)
         if not config.checkpoint:
@@ -98,6 +105,8 @@ class Checkpoint:
         return {"format": FORMAT, "config": self.config.as_keys(), "features": dataclasses.asdict(self.features), "sample_rate_hz": self.sample_rate_hz,
                 "dataset": self.dataset, "machine_type": self.machine_type, "training_digest": self.training_digest, "tile_frames": self.tile_frames,
                 "mean_db": self.scaling.mean_db.cpu(), "std_db": self.scaling.std_db,
+                "source_mean_db": self.equaliser.mean_db.cpu(), "projection": self.equaliser.projection.cpu(),
+                "found": list(self.equaliser.found), "noise_recorded": self.noise_recorded,
                 "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()}}
 
 

@@ -1,8 +1,9 @@
-"""The command line: dcase-denoise run, report, compare, apply, picture, doctor, enable and disable."""
+"""The command line: dcase-denoise run, report, compare, check, apply, picture, doctor, enable and disable."""
 from __future__ import annotations
 
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -51,25 +52,46 @@ def main():
 @click.option("--jobs", type=click.IntRange(1), help="Runs side by side [default: 1, in the demo 2].")
 @click.option("--demo", is_flag=True, help="Compare on made-up machines with a stand-in for the baseline.")
 @click.option("--demo-dir", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where the demo works.")
-def run(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, jobs, demo, demo_dir):
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the result and what failed.")
+@click.option("-v", "--verbose", is_flag=True, help="Say every line of the baseline's processes too; they are in the logs anyway.")
+@click.option("--json", "as_json", is_flag=True, help="End with the outcome as JSON on stdout; everything else goes to stderr.")
+def run(quiet, verbose, as_json, **call):
     """Train and test the baseline: plain (baseline), behind the denoiser (denoise), or both (compare).
 
     Every finished step is kept: the same command goes on where it was interrupted, and runs nothing twice.
     """
+    from dcase_denoise_plugin.outcome import written_as_json
+
+    with written_as_json(click.echo if as_json else None) as outcome:
+        if quiet and verbose:
+            raise click.UsageError("--quiet and --verbose exclude each other.")
+        _run(outcome, sys.stderr if as_json else sys.stdout, quiet, verbose, **call)
+
+
+def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, jobs, demo, demo_dir):
     from dcase_denoise_plugin import baseline_folder as baselines
+    from dcase_denoise_plugin import outcome as outcomes
     from dcase_denoise_plugin.machine_run import ARMS, MachineRun
     from dcase_denoise_plugin.overrides import read_overrides, resolve_stage
     from dcase_denoise_plugin.plain_features import drop_half_written
     from dcase_denoise_plugin.plan import Plan
     from dcase_denoise_plugin.runner import run_all
+    from dcase_denoise_plugin.screen import screen_on
     from dcase_denoise_plugin.summary import summarise, with_earlier_runs
+
+    def say(text):
+        click.echo(text, file=stream)
+
+    def mention(text):
+        if not quiet:
+            say(text)
 
     # A scheduler's polite kill ends the baseline's processes too, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if demo:
         if baseline_folder or mode == "eval":
             raise click.UsageError("--demo brings its own stand-in baseline and development data; leave out --baseline and -e.")
-        what, baseline_folder, mode, assignments = "compare", _demo(demo_dir), "dev", (*DEMO_SETTINGS, *assignments)
+        what, baseline_folder, mode, assignments = "compare", _demo(demo_dir, mention), "dev", (*DEMO_SETTINGS, *assignments)
     if not mode:
         raise click.UsageError("Say -d for the development data or -e for the evaluation data.")
     if clone_baseline:
@@ -81,29 +103,62 @@ def run(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, y
     both_arms = [MachineRun(plan, machine, seed, arm) for machine in present for seed in dict.fromkeys(seeds or [baseline.seed]) for arm in ARMS["compare"]]
     runs = [run for run in both_arms if run.arm in ARMS[what]]
     title = "DEMO on made-up machines" if demo else f"{dataset} {'development' if mode == 'dev' else 'evaluation'} data"
-    click.echo(f"{title}: {', '.join(present)}" + (f"; no clips of {', '.join(absent)}" if absent else "") + f"; baseline in {baseline.folder}")
+    mention(f"{title}: {', '.join(present)}" + (f"; no clips of {', '.join(absent)}" if absent else "") + f"; baseline in {baseline.folder}")
     for pickle in drop_half_written(plan.data_folder / "processed"):
-        click.echo(f"deleted {pickle}, which an interrupted run left half-written")
+        mention(f"deleted {pickle}, which an interrupted run left half-written")
 
-    failed = run_all(runs, jobs or (2 if demo else 1), click.echo)
+    outcome |= {"title": title, "dataset": dataset, "mode": mode, "baseline": str(baseline.folder), "machines": present, "without_clips": absent}
+    with screen_on(stream, quiet, verbose) as screen:
+        failed = run_all(runs, jobs or (2 if demo else 1), screen.say, screen.watch)
+    outcome["runs"] = outcomes.described(runs, failed)
     finished = [run for run in runs if run not in failed]
     if finished:
-        summarise(with_earlier_runs(finished, both_arms), title, click.echo)
+        summary = summarise(with_earlier_runs(finished, both_arms), title, say)
+        outcome |= {"results": outcomes.figures(summary.comparisons), "without_truth": summary.without_truth,
+                    "places": [{"what": kind, "path": str(path)} for kind, path in summary.places]}
     if failed:
+        for failure, error in failed.items() if quiet else ():
+            click.echo(f"{failure} FAILED: {error}", err=True)
         click.echo("\nFAILED: " + "; ".join(map(str, failed)), err=True)
         raise SystemExit(1)
 
 
-def _demo(folder: Path) -> str:
+def _demo(folder: Path, mention) -> str:
     from dcase_denoise_plugin.demo.machines import make_machines
     from dcase_denoise_plugin.demo.stand_in import lay_out
 
-    click.echo(f"demo: makes up machines and lays out a stand-in baseline in {folder.absolute()}")
+    mention(f"demo: makes up machines and lays out a stand-in baseline in {folder.absolute()}")
     lay_out(folder)
     *_, machine = make_machines(folder)
     # An update of the plugin may have changed the clips, and the stand-in, as the real one, would not notice.
     shutil.rmtree(machine.parent.parent / "processed", ignore_errors=True)
     return str(folder)
+
+
+@main.command()
+@click.argument("results", metavar="RESULTS", type=click.Path(path_type=Path))
+@click.option("--reference", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="AUCs to hold them against, .json or .csv.")
+@click.option("--tolerance", type=click.FloatRange(0, 1), help="How far an AUC (0 to 1) may fall [default: what the reference says, else 0.01].")
+@click.option("--write-reference", is_flag=True, help="Make the AUCs of RESULTS the reference instead.")
+def check(results, reference, tolerance, write_reference):
+    """Name every AUC in a results folder of the baseline that fell below a reference, or is missing; exit code 1 if there is one.
+
+    RESULTS may be made with or without this plugin: a score's folder, or one further up, such as results/dev_data.
+    """
+    from dcase_denoise_plugin import auc_check
+
+    found = auc_check.read_results(results)
+    if write_reference:
+        auc_check.write_reference(reference, found, tolerance)
+        click.echo(f"wrote {len(found)} figures to {reference}")
+        return
+    verdict = auc_check.compare(found, auc_check.read_reference(reference), tolerance)
+    for kind, lines in (("fell", verdict.fell), ("missing", verdict.missing), ("rose", verdict.rose), ("not in the reference", verdict.new)):
+        for line in lines:
+            click.echo(f"{kind}: {line}")
+    click.echo(f"{verdict.compared} compared, {len(verdict.fell)} fell, {len(verdict.missing)} missing, {len(verdict.rose)} rose, {len(verdict.new)} new")
+    if not verdict.is_good:
+        raise SystemExit(1)
 
 
 @main.command()

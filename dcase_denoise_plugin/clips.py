@@ -39,15 +39,17 @@ class Clips:
         """Spectrum of one clip, (bins, frames) complex64, bins adjacent in memory."""
         return self._kept[index] if self._kept else self._read(index)
 
-    def scaling(self) -> Scaling:
-        """Mean level of each row and the one standard deviation around it, over all clips."""
-        total = squares = 0
+    def statistics(self) -> tuple[Scaling, torch.Tensor]:
+        """Mean level of each row and the one standard deviation around it, over all clips; and each clip's mean spectrum, (clips, rows) dB."""
+        spectra_db, squares = [], 0
         for index in range(len(self)):
             level_db = self.spectrogram.level_db(self[index]).double()
-            total, squares = total + level_db.sum(-1, keepdim=True), squares + level_db.square().sum(-1, keepdim=True)
-        mean = total / (len(self) * self.frames)
-        variance = (squares / (len(self) * self.frames) - mean.square()).mean()
-        return Scaling(mean.float(), max(variance.item(), 1e-6) ** 0.5)
+            spectra_db.append(level_db.mean(-1))
+            squares = squares + level_db.square().mean(-1)
+        spectra_db = torch.stack(spectra_db)
+        mean = spectra_db.mean(0)
+        variance = (squares / len(self) - mean.square()).mean()
+        return Scaling(mean.float()[:, None], max(variance.item(), 1e-6) ** 0.5), spectra_db
 
     def _read(self, index: int) -> torch.Tensor:
         wav, sample_rate_hz = read_wav(self.files[index])

@@ -22,7 +22,9 @@ PREFIX = "denoise"
 PRESET_VARIABLE = "DCASE_DENOISE_YAML"
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
 SMALLEST_IMAGE = 16  # below it the SSIM window no longer fits, and the deepest level is one pixel that batch normalisation cannot work on
-NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines")
+NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines", "folder")
+OUTPUTS = ("frames", "mean_spectrum")
+PAIRINGS = ("two_draws", "to_original", "different_clips")
 
 
 def _key(default, help, *, unit="", choices=None, low=None, high=None, shapes="output"):
@@ -46,6 +48,12 @@ class DenoiseConfig:
     domain: str = _key("mel", "what is denoised: the waveform (mask on the STFT, noisy phase) or the log-mel spectrogram",
                        choices=("waveform", "mel"), shapes="weights")
     strength: float = _key(1.0, "alpha in y = x - alpha * (x - f(x)); 0 hands over the clip untouched", low=0.0, high=1.0)
+    output: str = _key("frames", "what the U-Net decides: every frame, or the clip's mean spectrum alone", choices=OUTPUTS)
+    fluctuation: float = _key(0.5, "share that stays of a clip's fluctuation around its mean spectrum; for denoise_output mean_spectrum", low=0.0, high=1.0)
+    equaliser: float = _key(0.0, "share of the domain equaliser: takes out of a clip's mean spectrum what sets the target's training clips apart",
+                            low=0.0, high=1.0)
+    guessed_noise_share: float = _key(1.0, "share of what the U-Net takes away that is taken where it had to learn on guessed noise (floor, coloured), "
+                                      "not on recorded noise", low=0.0, high=1.0)
     image_size: int = _key(256, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
                            unit="pixels", low=0, high=1024, shapes="weights")
     width: int = _key(8, "channels of the U-Net's first level, doubled per level up to eight times", unit="channels", low=1, high=256, shapes="weights")
@@ -54,10 +62,18 @@ class DenoiseConfig:
     loss: str = _key("mse", "reconstruction loss on the scaled image", choices=("mse", "l1", "mse+ssim+l1"), shapes="weights")
     pairs_per_clip: int = _key(10, "training pairs drawn from each clip in an epoch", unit="pairs", low=1, high=1000, shapes="weights")
     noisy_pair_share: float = _key(0.7, "share of noisy-to-noisy pairs; the rest are original-to-original", low=0.0, high=1.0, shapes="weights")
-    noise_source: str = _key("auto", "where the added noise comes from; auto takes supplemental noise clips if there are any, else the clip's own noise floor",
-                             choices=NOISE_SOURCES, shapes="weights")
+    pairing: str = _key("two_draws", "sides of a noisy pair: a clip under two noise draws, a clip under noise and itself, or two clips", choices=PAIRINGS,
+                        shapes="weights")
+    noise_source: str = _key("auto", "where the added noise comes from; auto takes denoise_noise_folder if it is set, else supplemental noise clips if there "
+                             "are any, else the clip's own noise floor", choices=NOISE_SOURCES, shapes="weights")
+    noise_folder: str = _key("", "folder of noise recordings of your own (*.wav, any length, the clips' sample rate)", shapes="weights")
     snr_db_min: float = _key(-5.0, "lowest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
     snr_db_max: float = _key(10.0, "highest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
+    level_match: bool = _key(False, "bring both sides of a noisy pair back to the clip's level, so that the network sees levels it will meet, and learns to "
+                             "take the noise's share away", shapes="weights")
+    level_jitter_db: float = _key(0.0, "largest change of level that both sides of a pair get together", unit="dB", low=0.0, high=30.0, shapes="weights")
+    response_jitter_db: float = _key(0.0, "standard deviation of a random smooth frequency response that both sides of a pair get together", unit="dB",
+                                     low=0.0, high=30.0, shapes="weights")
     batch_size: int = _key(16, "training pairs in a batch", unit="pairs", low=1, high=4096, shapes="weights")
     epochs: int = _key(100, "training epochs", unit="epochs", low=1, high=100000, shapes="weights")
     machine_epochs: str = _key("", "epochs of single machine types, as slider=65,fan=80; breaks the one rule for all and is marked in the report",
@@ -74,6 +90,9 @@ class DenoiseConfig:
         if self.snr_db_min > self.snr_db_max:
             raise ConfigError(f"denoise_snr_db_min: expected at most denoise_snr_db_max ({self.snr_db_max:g} dB), got {self.snr_db_min:g}. "
                               "Swap or widen the range.")
+        if (self.noise_source == "folder") != bool(self.noise_folder) and self.noise_source != "auto":
+            raise ConfigError(f"denoise_noise_folder: expected a folder with denoise_noise_source folder or auto, and only then, got {self.noise_folder!r} "
+                              f"with {self.noise_source}. Set both, or leave the folder out.")
         side = 2**self.depth
         if self.image_size and (self.image_size % side or self.image_size < max(SMALLEST_IMAGE, 2 * side)):
             raise ConfigError(f"denoise_image_size: expected 0 or a multiple of 2**denoise_depth ({side}) from {max(SMALLEST_IMAGE, 2 * side)} on, "

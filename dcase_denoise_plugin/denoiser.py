@@ -8,6 +8,7 @@ import torch
 
 from dcase_denoise_plugin.audio import check_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.threads import thread_limit
@@ -20,19 +21,25 @@ CPU_THREADS = 1
 
 
 class Denoiser:
-    """Takes away what its U-Net predicts, at `strength` (alpha in ``y = x - alpha * (x - f(x))``; 0 returns the input exactly)."""
+    """Takes away what its U-Net predicts, at `strength` (alpha in ``y = x - alpha * (x - f(x))``; 0 returns the input exactly).
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device | str | None = None, strength: float | None = None):
+    `config` says what is made of the U-Net's prediction (``denoise_output``, ``denoise_fluctuation``, ``denoise_equaliser``); the file's own by default.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device | str | None = None, strength: float | None = None,
+                 config: DenoiseConfig | None = None):
         self.checkpoint = checkpoint
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.strength = checkpoint.config.strength if strength is None else strength
         self.domain, self.digest = checkpoint.config.domain, checkpoint.digest
         self.spectrogram = Spectrogram(checkpoint.features, checkpoint.sample_rate_hz, self.domain, self.device)
+        self.config = config or checkpoint.config
         config = checkpoint.config
         self.network = UNet(config.width, config.depth, config.norm, torch.Generator())
         self.network.load_state_dict(checkpoint.weights)
         self.network.to(self.device).eval()
         self.scaling = checkpoint.scaling.to(self.device)
+        self.equaliser = checkpoint.equaliser.to(self.device)
 
     @classmethod
     def load(cls, path: Path, device: torch.device | str | None = None, strength: float | None = None) -> Denoiser:
@@ -91,8 +98,17 @@ class Denoiser:
         return log_mel - (self.strength * residual_db).cpu().numpy().astype(log_mel.dtype)
 
     def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
-        """What the U-Net would take away: (rows, frames) dB -> (rows, frames) dB, at native resolution."""
+        """What is to be taken away at full strength: (rows, frames) dB -> (rows, frames) dB, at native resolution."""
+        equalised_db = self.config.equaliser * self.equaliser.shift_db(level_db)
+        share = 1.0 if self.checkpoint.noise_recorded else self.config.guessed_noise_share
+        return share * self._noise_db(level_db) + equalised_db if share else equalised_db.expand_as(level_db)
+
+    def _noise_db(self, level_db):
         images = self.checkpoint.images
         tiles = images.tiles(self.scaling.scaled(level_db))  # (tiles, rows, tile_frames)
         residual = images.picture(self.network(images.image(tiles)), len(level_db))  # (tiles, rows, tile_frames)
-        return self.scaling.difference_db(images.join(residual, level_db.shape[-1]))
+        residual_db = self.scaling.difference_db(images.join(residual, level_db.shape[-1]))
+        if self.config.output == "mean_spectrum":
+            fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
+            residual_db = residual_db.mean(-1, keepdim=True) + (1 - self.config.fluctuation) * fluctuation_db
+        return residual_db

@@ -11,6 +11,7 @@ from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.errors import DataError
 
 NOISE_MARK = "_noise_"
+TARGET_MARK = "_target_"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Machine:
         noise_files = tuple(file for file in _wav_files(folder / "supplemental") if NOISE_MARK in file.name)
         other_files = tuple(file for other in sorted(folder.parent.iterdir()) if other.is_dir() and other != folder for file in _wav_files(other / "train"))
         return cls(dataset, folder.name, train_files, noise_files, other_files, features, seed)
+
+    @property
+    def in_target(self) -> tuple[bool, ...]:
+        """Which of `train_files` are of the target domain, by the names that the data set gives."""
+        return tuple(TARGET_MARK in file.name for file in self.train_files)
 
     def training_digest(self) -> str:
         """Hex digest of everything but the configuration that shapes a denoiser trained for this machine."""

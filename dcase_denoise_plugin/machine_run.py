@@ -72,6 +72,15 @@ class MachineRun:
             return self.plan.baseline.folder / "models" / "saved_model" / self.plan.export_dir(self.arm)
         return self.plan.result_folder(f"{self.plan.export_dir(self.arm)}_{step}")
 
+    def system(self, score: str, several_seeds: bool) -> str:
+        """What the run's results under a score are called among those of other arms, scores and seeds."""
+        return self.folder(score).name + (f"_seed{self.seed}" if several_seeds else "")
+
+    def has_truth(self) -> bool:
+        """Whether the baseline has written the AUCs of both scores; labels that came and went leave older ones."""
+        labelled = self.plan.mode == "dev" or (self.plan.data_folder / "raw" / self.machine / "test_rename").is_dir()
+        return labelled and all(self.roc(score).is_file() for score in SCORES)
+
     @property
     def _suffix(self) -> str:
         return f"{self.tag}{'_Eval' if self.plan.mode == 'eval' else ''}"

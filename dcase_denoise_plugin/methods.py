@@ -25,6 +25,7 @@ import numpy as np
 import scipy.ndimage
 import torch
 
+from dcase_denoise_plugin.adaptation import adapted
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
@@ -75,7 +76,9 @@ def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path 
 def unet(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None) -> Method:
     checkpoint = Checkpoint.load(checkpoint_path)
     checkpoint.require(machine, config, checkpoint_path)
-    denoiser = Denoiser(checkpoint, device, strength=1.0)
+    if config.checkpoint:
+        checkpoint = adapted(checkpoint, machine, device or "cpu")
+    denoiser = Denoiser(checkpoint, device, strength=1.0, config=config)
     return Method(denoiser if config.domain == "waveform" else lambda log_mel, sample_rate_hz: denoiser.log_mel(log_mel), denoiser.digest)
 
 

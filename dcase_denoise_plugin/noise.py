@@ -16,6 +16,8 @@ from dcase_denoise_plugin.spectrogram import Spectrogram
 
 # Noise clips beyond this are left out, evenly; 0.5 GB hold 380 clips of 10 s at 16 kHz.
 MEMORY_BYTES = 2**29
+# Sources that are recordings; the others are guesses.
+RECORDED = ("supplemental", "other_machines", "folder")
 WHITE_NOISE_S = 200
 FLOOR_QUANTILE = 0.1
 # The floor is smoothed over this many bins (484 Hz at the baseline's settings), so that a machine's tonal lines are not taken for noise.
@@ -102,18 +104,29 @@ def noise_source(machine: Machine, config: DenoiseConfig, clips: Clips, generato
     DataError
         If that source has no clips.
     """
-    name = config.noise_source
-    if name == "auto":
-        name = "supplemental" if machine.noise_files else "floor"
-    if name in ("supplemental", "other_machines"):
+    name = source_name(machine, config)
+    if name in RECORDED:
         files, where = {"supplemental": (machine.noise_files, "its supplemental folder (names with _noise_)"),
-                        "other_machines": (machine.other_files, "the train folders of the machine types beside it")}[name]
+                        "other_machines": (machine.other_files, "the train folders of the machine types beside it"),
+                        "folder": (own_noise(config), f"denoise_noise_folder {config.noise_folder}")}[name]
         if not files:
             raise DataError(f"denoise_noise_source {name}: expected at least 1 noise clip for machine {machine.machine_type}, got 0 in {where}. "
                             "Put clips there or choose denoise_noise_source: floor.")
         return Reel.from_files(files, clips.spectrogram)
     white = Reel.white(clips.spectrogram, generator)
     return Floor(clips, white) if name == "floor" else Coloured(white)
+
+
+def source_name(machine: Machine, config: DenoiseConfig) -> str:
+    """What ``denoise_noise_source`` comes to for this machine: never auto."""
+    if config.noise_source != "auto":
+        return config.noise_source
+    return "folder" if config.noise_folder else "supplemental" if machine.noise_files else "floor"
+
+
+def own_noise(config: DenoiseConfig) -> tuple[Path, ...]:
+    """The recordings in the user's noise folder, by name; none if there is no folder."""
+    return tuple(sorted(Path(config.noise_folder).glob("*.wav"))) if config.noise_folder else ()
 
 
 def noise_floor(magnitude: torch.Tensor) -> torch.Tensor:

@@ -3,19 +3,16 @@ from __future__ import annotations
 
 from typing import Iterator
 
-import numpy as np
 import torch
+import torch.nn.functional as F
 
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
-from dcase_denoise_plugin.noise import NoiseSource, gain_at_snr
+from dcase_denoise_plugin.noise import NoiseSource, energy, gain_at_snr
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
-
-def generator_for(seed: int, *place: int) -> torch.Generator:
-    """A generator that depends on nothing but the seed and the place (such as the epoch) it is for, so that a resumed run draws what it would have drawn."""
-    state = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state) // 2)  # torch takes 63 bits
+# The random frequency response bends at this many points along the rows: about one an octave third of a mel spectrogram.
+RESPONSE_KNOTS = 24
 
 
 class Pairs:
@@ -37,17 +34,42 @@ class Pairs:
         order, noisy = schedule(len(self.clips), self.config.pairs_per_clip, self.config.noisy_pair_share, generator)
         for clips, is_noisy in zip(order.split(self.config.batch_size), noisy.split(self.config.batch_size)):
             first, second = self.specs(clips.tolist(), is_noisy, generator)
-            yield self._image(first), self._image(second)
+            change_db = self.change_db(len(clips), generator)
+            yield self._image(first, change_db), self._image(second, change_db)
 
     def specs(self, clips: list[int], noisy: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Both sides of the pairs of these clips: twice (batch, bins, tile_frames) complex64; `noisy` (batch,) bool says which pairs get noise."""
         frames = self.images.tile_frames
         starts = torch.randint(self.clips.frames - frames + 1, (len(clips),), generator=generator).tolist()
         clean = torch.stack([self.clips[clip].mT[start:start + frames] for clip, start in zip(clips, starts)]).mT
-        return self._with_noise(clean, clips, noisy, generator), self._with_noise(clean, clips, noisy, generator)
+        first, second = self._with_noise(clean, clips, noisy, generator), self._other_side(clean, clips, noisy, generator)
+        if self.config.level_match:
+            gain = (energy(clean) / energy(first).clamp_min(1e-20)).sqrt()[:, None, None]
+            first, second = first * gain, second * gain
+        return first, second
 
-    def _image(self, spec):
-        return self.images.image(self.scaling.scaled(self.clips.spectrogram.level_db(spec)))
+    def change_db(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """What both sides of each of `count` pairs are raised by, (count, rows, 1) dB: levels and colours that the few clips do not have."""
+        if not (self.config.level_jitter_db or self.config.response_jitter_db):
+            return torch.zeros(count, 1, 1, device=self.scaling.mean_db.device)
+        level = self.config.level_jitter_db * (2 * torch.rand(count, 1, 1, generator=generator) - 1)
+        knots = self.config.response_jitter_db * torch.randn(count, 1, RESPONSE_KNOTS, generator=generator)
+        response = F.interpolate(knots, self.clips.spectrogram.rows, mode="linear", align_corners=True)
+        return (level + response).mT.to(self.scaling.mean_db.device)
+
+    def _image(self, spec, change_db):
+        return self.images.image(self.scaling.scaled(self.clips.spectrogram.level_db(spec) + change_db))
+
+    def _other_side(self, clean, clips, noisy, generator):
+        if self.config.pairing == "to_original":
+            return clean
+        if self.config.pairing == "different_clips":
+            others = torch.randint(len(self.clips), (len(clips),), generator=generator).tolist()
+            frames = clean.shape[-1]
+            starts = torch.randint(self.clips.frames - frames + 1, (len(clips),), generator=generator).tolist()
+            strangers = torch.stack([self.clips[clip].mT[start:start + frames] for clip, start in zip(others, starts)]).mT
+            clean = torch.where(noisy.to(clean.device)[:, None, None], strangers, clean)
+        return self._with_noise(clean, clips, noisy, generator)
 
     def _with_noise(self, clean, clips, noisy, generator):
         noise = self.noise.draw(clips, clean.shape[-1], generator)

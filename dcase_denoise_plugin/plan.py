@@ -52,6 +52,11 @@ class Plan:
         return self.result_folder(f"{self.export_dir('plain')}_compare") / "summarize" / self.dataset
 
     @property
+    def submission_folder(self) -> Path:
+        """Where the scores and decisions go as the challenge's evaluator takes them."""
+        return self.result_folder(f"{self.export_dir('plain')}_compare") / "submission" / self.dataset
+
+    @property
     def log_folder(self) -> Path:
         """Where the runner keeps what the baseline says, beside the baseline's own logs."""
         return self.baseline.folder / "logs" / "run_all"

@@ -1,4 +1,4 @@
-"""Hands the global random streams back as they were: the baseline's data split and weights hang on them."""
+"""Generators of the stage's own, and the global random streams handed back as they were: the baseline's data split and weights hang on them."""
 from __future__ import annotations
 
 import contextlib
@@ -24,3 +24,9 @@ def untouched_random_streams():
         torch.set_rng_state(torch_state)
         if cuda_states is not None:
             torch.cuda.set_rng_state_all(cuda_states)
+
+
+def generator_for(seed: int, *place: int) -> torch.Generator:
+    """A generator that depends on nothing but the seed and the place (such as the epoch) it is for, so that a resumed run draws what it would have drawn."""
+    state = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) // 2)  # torch takes 63 bits

@@ -14,6 +14,7 @@ from dcase_denoise_plugin.machine_run import ARMS, MachineRun
 METRICS = {"AUC": "AUC", "AUC (source)": "AUC src", "AUC (target)": "AUC tgt", "pAUC": "pAUC"}
 OVERALL = "harmonic mean"
 DIFFERENCE = "difference"
+WIDTH = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Comparison:
 
     Attributes
     ----------
-    values : (machine type, arm, metric) → one value a seed. Arms are those run, and "difference" (denoised less plain, seed by seed) if
+    values : (machine type, arm, metric) → one value for each of `seeds`. Arms are those run, and "difference" (denoised less plain, seed by seed) if
         both are. The machine type `OVERALL` with the metric "" holds the official score: the harmonic mean of all metrics of all machine types.
     """
 
@@ -31,6 +32,7 @@ class Comparison:
     arms: tuple[str, ...]
     metrics: tuple[str, ...]
     values: dict[tuple[str, str, str], list[float]]
+    seeds: tuple[int, ...]
 
     @classmethod
     def read(cls, runs: Iterable[MachineRun], score: str) -> Comparison:
@@ -55,12 +57,17 @@ class Comparison:
                 before, after = values[machine, arm, metric], values[machine, "denoised", metric]
                 values[machine, DIFFERENCE, metric] = [denoised - plain for plain, denoised in zip(before, after)]
             arms += (DIFFERENCE,)
-        return cls(score, machines, arms, metrics, values)
+        return cls(score, machines, arms, metrics, values, seeds)
 
     def table(self, title: str) -> str:
-        """The comparison as text, within 100 columns for the data sets there are."""
+        """The comparison as text, within 100 columns: arms side by side, or below each other where that is too wide."""
         if not self.machines:
             return f"{title}, {self.score}: no machine type has finished both arms with every seed."
+        heading = f"{title}, {self.score}: percent, {self._seeds()}"
+        wide = self._side_by_side()
+        return "\n".join([heading, *(wide if max(map(len, wide)) <= WIDTH else self._below_each_other())])
+
+    def _side_by_side(self) -> list[str]:
         short = [METRICS[metric] for metric in self.metrics]
         rows = [["machine", *(name for _ in self.arms for name in short)]]
         rows += [[machine, *(self._cell(machine, arm, metric) for arm in self.arms for metric in self.metrics)] for machine in self.machines]
@@ -68,8 +75,16 @@ class Comparison:
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = [self._line(row, widths) for row in rows]
         groups = [" ".join(" " * width for width in widths[1 + i * len(short):1 + (i + 1) * len(short)]) for i in range(len(self.arms))]
-        heading = " " * widths[0] + "".join(f"  {arm:<{len(group)}}" for arm, group in zip(self.arms, groups))
-        return "\n".join([f"{title}, {self.score}: percent, {self._seeds()}", heading.rstrip(), *lines])
+        arms = " " * widths[0] + "".join(f"  {arm:<{len(group)}}" for arm, group in zip(self.arms, groups))
+        return [arms.rstrip(), *lines]
+
+    def _below_each_other(self) -> list[str]:
+        rows = [["machine", "arm", *(METRICS[metric] for metric in self.metrics)]]
+        rows += [[machine if arm == self.arms[0] else "", arm, *(self._cell(machine, arm, metric) for metric in self.metrics)]
+                 for machine in self.machines for arm in self.arms]
+        rows += [[OVERALL if arm == self.arms[0] else "", arm, self._cell(OVERALL, arm, "")] for arm in self.arms]
+        widths = [max(len(row[column]) for row in rows if column < len(row)) for column in range(len(rows[0]))]
+        return ["  ".join(f"{cell:{'<' if column < 2 else '>'}{width}}" for column, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
 
     def rows(self) -> list[list]:
         """Rows for a CSV: score, machine, arm, metric, mean, standard deviation (empty for one seed), number of seeds."""

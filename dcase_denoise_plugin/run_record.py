@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,20 @@ def write_record(run: MachineRun, step: str, start_ns: int) -> None:
     RunError
         If the step left nothing, or a denoised step has no valid receipt.
     """
-    content = {"files": _digests(run, step), "stage_digest": check_receipt(run, step, start_ns) if run.arm == "denoised" else None, "wanted": wanted(run, step)}
+    content = {"files": _digests(run, step), "stage_digest": check_receipt(run, step, start_ns) if run.arm == "denoised" else None,
+               "wanted": wanted(run, step), "seconds": round((time.time_ns() - start_ns) / 1e9, 3)}
     path = run.record(step)
     aside = path.with_name(f".{path.name}.partial")
     aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     aside.replace(path)
+
+
+def seconds_of(run: MachineRun, step: str) -> float | None:
+    """How long a finished step took; None if nobody noted it."""
+    try:
+        return float(json.loads(run.record(step).read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def wanted(run: MachineRun, step: str) -> dict[str, Any]:

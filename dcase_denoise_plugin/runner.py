@@ -18,18 +18,23 @@ from dcase_denoise_plugin.config import PRESET_VARIABLE
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.plain_features import check_fresh
+from dcase_denoise_plugin.progress import Progress, Snapshot
 from dcase_denoise_plugin.run_record import is_finished, write_record
 
 GRACE_S = 5.0
+LOOK_EVERY_S = 1.0
 
 
-def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = print) -> dict[MachineRun, DenoiseError]:
+def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = print,
+            watch: Callable[[Snapshot], None] | None = None) -> dict[MachineRun, DenoiseError]:
     """Brings all `runs` to their end, `jobs` at a time, and returns those that failed, with the reason.
+
+    `say` gets a line for each finished step and each failure; `watch`, every second and from a thread of its own, what is going on.
 
     Ctrl-C (KeyboardInterrupt) ends the baseline's processes and is passed on; a step cut short is not noted as finished.
     """
     runs = list(runs)
-    progress, children, environment = _Progress(len(runs) * len(STEPS), say), _Children(), child_environment(jobs)
+    progress, children, environment = Progress(runs, jobs, say), _Children(), child_environment(jobs)
 
     def attempt(run: MachineRun) -> DenoiseError | None:
         try:
@@ -39,10 +44,10 @@ def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = 
             error = failure
         except OSError as failure:
             error = RunError(f"{run}: expected to write its log and records, got {failure}. Free space or choose another folder.")
-        progress.say(f"{run} FAILED: {error}")
+        progress.fails(run, error)
         return error
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with _watched(progress, watch), ThreadPoolExecutor(jobs) as pool:
         waiting = {run: pool.submit(attempt, run) for run in runs}
         try:
             return {run: future.result() for run, future in waiting.items() if future.result()}
@@ -75,18 +80,39 @@ def child_environment(jobs: int = 1, environment: Mapping[str, str] = os.environ
     return child
 
 
-def _run_steps(run: MachineRun, children: _Children, environment: Mapping[str, str], progress: _Progress) -> None:
+@contextlib.contextmanager
+def _watched(progress: Progress, watch: Callable[[Snapshot], None] | None):
+    """Shows `watch` a snapshot every second, and a last one at the end."""
+    ended = threading.Event()
+
+    def look():
+        while not ended.wait(LOOK_EVERY_S):
+            watch(progress.snapshot())
+        watch(progress.snapshot())
+
+    watcher = threading.Thread(target=look, daemon=True)
+    if watch:
+        watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if watch:
+            watcher.join()
+
+
+def _run_steps(run: MachineRun, children: _Children, environment: Mapping[str, str], progress: Progress) -> None:
     with _own_log(run) as log:
         for step in STEPS:
             if is_finished(run, step):
-                progress.step(f"{run} {step}: finished before")
+                progress.was_finished(run, step)
                 continue
             if step == "train":
                 log.truncate(0)
                 progress.say(f"{run} starts; its log is {run.log}")
-            start = time.monotonic()
+            progress.starts(run, step, log.seek(0, os.SEEK_END))
             _run_step(run, step, log, children, environment)
-            progress.step(f"{run} {step}: {time.monotonic() - start:.0f} s")
+            progress.ends(run, step)
 
 
 def _run_step(run, step, log, children, environment):
@@ -116,22 +142,6 @@ def _own_log(run: MachineRun):
         except BlockingIOError:
             raise RunError(f"{run}: expected to be the only one at it, got another process that writes {run.log}. Wait for it or end it.") from None
         yield log
-
-
-class _Progress:
-    """One line for each finished step, from any thread."""
-
-    def __init__(self, steps: int, say: Callable[[str], None]):
-        self.steps, self.done, self._say, self._lock = steps, 0, say, threading.Lock()
-
-    def say(self, text: str) -> None:
-        with self._lock:
-            self._say(text)
-
-    def step(self, text: str) -> None:
-        with self._lock:
-            self.done += 1
-            self._say(f"[{self.done}/{self.steps}] {text}")
 
 
 class _Children:

@@ -17,6 +17,8 @@ from dcase_denoise_plugin.errors import ConfigError
 LOWEST_POWER = sys.float_info.epsilon
 # One image spans at most this many frames per pixel; 1.6 covers a 12 s clip (376 frames) with 256 pixels, as published. Longer clips become tiles.
 FRAMES_PER_PIXEL = 1.6
+# An image of native size spans at most this many frames, 4 s at the baseline's settings, so that a training step costs the same for clips of any length.
+NATIVE_FRAMES = 128
 
 
 class Spectrogram:
@@ -110,7 +112,7 @@ class ImageFormat:
 
     Attributes
     ----------
-    size : side of the image; 0 keeps the native size, padded to a multiple of `multiple`.
+    size : side of the image; 0 keeps the native size (rows x tile_frames), padded to a multiple of `multiple`.
     multiple : the U-Net takes sides that are multiples of this.
     tile_frames : frames that one image spans, the same in training and afterwards, so that the U-Net sees one time scale.
     """
@@ -122,7 +124,7 @@ class ImageFormat:
     @classmethod
     def for_clips(cls, image_size: int, depth: int, clip_frames: int) -> ImageFormat:
         """The format for training clips of `clip_frames` frames: a whole clip an image, as published, as long as it is not squeezed too much."""
-        return cls(image_size, 2**depth, min(clip_frames, round(FRAMES_PER_PIXEL * image_size)) if image_size else clip_frames)
+        return cls(image_size, 2**depth, min(clip_frames, round(FRAMES_PER_PIXEL * image_size) if image_size else NATIVE_FRAMES))
 
     def image(self, picture: torch.Tensor) -> torch.Tensor:
         """(batch, rows, tile_frames) -> (batch, 1, size, size), or padded to native size."""

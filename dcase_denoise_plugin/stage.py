@@ -16,6 +16,7 @@ from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
 from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.methods import build_method
+from dcase_denoise_plugin.noise import own_noise
 from dcase_denoise_plugin.random_streams import untouched_random_streams
 from dcase_denoise_plugin.training import train_denoiser
 
@@ -116,6 +117,8 @@ class Stage:
         rests_on = [self.config.weights_digest(), self.machine.training_digest()]
         if self.config.noise_source == "other_machines":
             rests_on.append(manifest(self.machine.other_files))
+        if self.config.noise_folder:
+            rests_on.append(manifest(own_noise(self.config)))
         return f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}_{_digest(rests_on)[:16]}"
 
     def _train(self, train_command: str | None) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable, NamedTuple, Sequence
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine_run import SCORES, STEPS, MachineRun
@@ -15,27 +15,47 @@ from dcase_denoise_plugin.report.at_the_end import write_report_of
 from dcase_denoise_plugin.results import Comparison, write_rows
 from dcase_denoise_plugin.run_record import is_finished, read_receipt
 from dcase_denoise_plugin.runner import child_environment
+from dcase_denoise_plugin.submission import gather
 
 
-def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print) -> None:
-    """Reports `runs`, all of them finished.
+class Summary(NamedTuple):
+    """What was reported: a comparison a score, the machine types whose truth the baseline does not know, and what lies where."""
+
+    comparisons: list[Comparison]
+    without_truth: list[str]
+    places: list[tuple[str, Path]]
+
+
+def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print) -> Summary:
+    """Reports `runs`, all of them finished: AUCs of the machine types whose truth is known, and of evaluation data what the challenge takes.
 
     Raises
     ------
     RunError
         If the baseline's summary tool fails, or a result cannot be read.
     """
-    plan = runs[0].plan
-    if all(run.roc(score).is_file() for run in runs for score in SCORES):
-        baseline_summary(runs)
-        comparisons = [Comparison.read(runs, score) for score in SCORES]
+    plan, comparisons = runs[0].plan, []
+    # Rows of folders that an earlier call summarised would stay.
+    shutil.rmtree(plan.summary_folder, ignore_errors=True)
+    without_truth = [machine for machine in dict.fromkeys(run.machine for run in runs) if not all(run.has_truth() for run in runs if run.machine == machine)]
+    judged = [run for run in runs if run.machine not in without_truth]
+    if judged:
+        baseline_summary(judged)
+        comparisons = [Comparison.read(judged, score) for score in SCORES]
         write_rows(plan.summary_folder / f"{plan.dataset}_comparison.csv", comparisons)
         for comparison in comparisons:
             say("\n" + comparison.table(title))
-    else:
-        say(f"\n{title}: the baseline knows no ground truth here, so there are anomaly scores and no AUC.")
-    written = write_report_of(runs, title, say)
-    say("\n" + "\n".join(f"{what:<22}{where}" for what, where in [*places(runs), *written]))
+    if without_truth:
+        say(f"\n{title}: the baseline knows no ground truth of {', '.join(without_truth)}, so there are anomaly scores and no AUC.")
+    found = places(runs)
+    if plan.mode == "eval":
+        folder, lacking = gather(runs)
+        found.append(("for the evaluator", folder))
+        if lacking:
+            say(f"\n{folder} lacks {', '.join(lacking)}; the challenge and its evaluator want every machine type of {plan.dataset}.")
+    found += write_report_of(runs, title, say)
+    say("\n" + "\n".join(f"{what:<22}{where}" for what, where in found))
+    return Summary(comparisons, without_truth, found)
 
 
 def with_earlier_runs(finished: Sequence[MachineRun], both_arms: Sequence[MachineRun]) -> list[MachineRun]:
@@ -55,8 +75,6 @@ def baseline_summary(runs: Sequence[MachineRun]) -> None:
         If it fails, or leaves a system without a total score.
     """
     plan = runs[0].plan
-    # Rows of folders that an earlier call summarised would stay.
-    shutil.rmtree(plan.summary_folder, ignore_errors=True)
     systems = _one_folder_a_seed(runs)
     # Relative to the checkout, as in the baseline's scripts: the tool makes other paths from these.
     target, *sources = (os.path.relpath(folder, plan.baseline.folder) for folder in (plan.summary_folder, *systems))
@@ -81,7 +99,7 @@ def _one_folder_a_seed(runs: Sequence[MachineRun]) -> list[Path]:
     folders = []
     for run in runs:
         for score in SCORES:
-            folder = inputs / (run.folder(score).name + (f"_seed{run.seed}" if several else ""))
+            folder = inputs / run.system(score, several)
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(run.roc(score), folder)
             folders.append(folder)

@@ -12,14 +12,16 @@ import filelock
 import torch
 import torch.nn.functional as F
 
+from dcase_denoise_plugin.adaptation import known_of
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors, save_aside
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import CheckpointError, TrainingError
 from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import noise_source
-from dcase_denoise_plugin.pairs import Pairs, generator_for
+from dcase_denoise_plugin.noise import RECORDED, noise_source, source_name
+from dcase_denoise_plugin.pairs import Pairs
+from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.unet import UNet
@@ -60,7 +62,7 @@ class Training:
         _, sample_rate_hz = read_wav(machine.train_files[0])
         clips = Clips(machine.train_files, Spectrogram(machine.features, sample_rate_hz, config.domain, self.device))
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
-        self.scaling = clips.scaling()
+        self.scaling, self.equaliser = known_of(machine, clips)
         self.pairs = Pairs(clips, noise_source(machine, config, clips, generator_for(machine.seed, NOISE)), self.scaling, self.images, config)
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
@@ -127,6 +129,8 @@ class Training:
             training_digest=self.machine.training_digest(),
             tile_frames=self.images.tile_frames,
             scaling=self.scaling,
+            equaliser=self.equaliser,
+            noise_recorded=source_name(self.machine, self.config) in RECORDED,
             weights=self.network.state_dict(),
         )
 

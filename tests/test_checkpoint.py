@@ -7,6 +7,7 @@ from small_machine import SMALL, small_machine
 
 from dcase_denoise_plugin.checkpoint import Checkpoint, digest_of, load_tensors, save_aside
 from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import CheckpointError
 from dcase_denoise_plugin.spectrogram import Scaling
 from dcase_denoise_plugin.unet import UNet
@@ -15,7 +16,7 @@ from dcase_denoise_plugin.unet import UNet
 def checkpoint_for(machine, config=SMALL):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(), 26,
-                      Scaling(torch.zeros(16, 1), 9.5), network.state_dict())
+                      Scaling(torch.zeros(16, 1), 9.5), Equaliser.nothing(16), True, network.state_dict())
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_changed_weights_are_noticed(machine, path):
 @pytest.mark.parametrize("content", [{"weights": {}}, [1, 2], torch.zeros(3)])
 def test_a_foreign_file_is_refused(path, content):
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 1', got something else in"):
+    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 2', got something else in"):
         Checkpoint.load(path)
 
 
@@ -126,9 +127,9 @@ def test_a_denoiser_serves_any_strength(machine, path):
     checkpoint_for(machine).require(machine, dataclasses.replace(SMALL, strength=0.5), path)
 
 
-def test_a_denoiser_named_by_key_may_come_from_another_schedule_but_not_another_network(machine, path):
+def test_a_denoiser_named_by_key_may_come_from_another_machine_and_schedule_but_not_another_network(machine, path):
     named = dataclasses.replace(SMALL, checkpoint=str(path), epochs=50)
-    checkpoint_for(machine).require(dataclasses.replace(machine, seed=99), named, path)
+    checkpoint_for(machine).require(dataclasses.replace(machine, seed=99, machine_type="valve"), named, path)
     with pytest.raises(CheckpointError, match="expected denoise_image_size 32, got 16"):
         checkpoint_for(machine).require(machine, dataclasses.replace(named, image_size=32), path)
 

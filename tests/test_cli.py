@@ -1,4 +1,10 @@
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import fake_baseline
 import pytest
@@ -105,6 +111,147 @@ def test_a_full_disk_is_one_line(root, monkeypatch):
     monkeypatch.setattr("dcase_denoise_plugin.summary.summarise", full)
     result = call("run", "-d", "baseline", "--baseline", root, "--machine", "fan")
     assert result.exit_code == 2 and result.output.splitlines()[-1].startswith("dcase-denoise: files: expected") and "No space left" in result.output
+
+
+def outcome_of(*words):
+    """The call, and the JSON that is all of its stdout."""
+    result = call("run", "--json", *words)
+    return result, json.loads(result.stdout)
+
+
+def documented(heading):
+    """Keys in the table of docs/json.md after a line that holds `heading`."""
+    text = (Path(__file__).parent.parent / "docs/json.md").read_text()
+    table = text[text.index(heading):].split("\n\n")[1:]
+    rows = next(block for block in table if block.startswith("|")).splitlines()[2:]
+    return {key for row in rows for key in re.findall("`(\\w+)`", row.split("|")[1])}
+
+
+def test_json_is_all_of_stdout_and_its_keys_are_those_of_the_documentation(root):
+    result, outcome = outcome_of("-d", "compare", "--baseline", root, "--seed", 1, "--seed", 2, "--jobs", 2)
+    assert outcome["status"] == "finished" and outcome["exit_code"] == 0 == result.exit_code and "development data, MSE" in result.stderr
+    assert outcome["machines"] == ["fan", "ToyCar"] and outcome["without_clips"] == ["valve"] and outcome["mode"] == "dev"
+    assert outcome.keys() == documented("One JSON object") and outcome["runs"][0].keys() == documented("An entry of `runs`")
+    assert outcome["results"][0].keys() == documented("An entry of `results`")
+    assert [(run["machine"], run["seed"], run["arm"]) for run in outcome["runs"]][:3] == [("fan", 1, "plain"), ("fan", 1, "denoised"), ("fan", 2, "plain")]
+    assert all(seconds > 0 for run in outcome["runs"] for seconds in run["seconds"].values())
+
+
+def test_json_holds_the_figures_of_the_tables_seed_by_seed(root):
+    _, outcome = outcome_of("-d", "compare", "--baseline", root, "--seed", 1, "--seed", 2)
+    (figure,) = [row for row in outcome["results"] if (row["score"], row["machine"], row["arm"], row["metric"]) == ("MSE", "fan", "denoised", "AUC (source)")]
+    assert figure["by_seed"] == {"1": pytest.approx(61), "2": pytest.approx(62)} and figure["mean"] == pytest.approx(61.5)
+    overall = [(row["arm"], row["metric"]) for row in outcome["results"] if row["machine"] is None and row["score"] == "MSE"]
+    assert overall == [(arm, "harmonic mean") for arm in ("plain", "denoised", "difference")]
+
+
+def test_json_of_a_failure_names_the_run_and_its_reason(root):
+    (root / "orders.json").write_text(json.dumps({"DCASE2025T2fan": {"complaint": "no space left"}}))
+    result, outcome = outcome_of("-d", "baseline", "--baseline", root)
+    assert (outcome["status"], outcome["exit_code"], result.exit_code) == ("failed", 1, 1)
+    (failed,) = [run for run in outcome["runs"] if run["status"] == "failed"]
+    assert failed["machine"] == "fan" and failed["error"].endswith("no space left") and failed["seconds"] is None and outcome["results"]
+
+
+@pytest.mark.parametrize("words, error", [
+    (("-d",), "baseline: expected a checkout"), (("-d", "--baseline", "checkout", "--machine", "fann"), "--machine: expected one of fan, ToyCar, valve"),
+    (("--baseline", "checkout"), "Say -d"), (("-d", "-q", "-v"), "--quiet and --verbose exclude each other")])
+def test_json_of_an_error_holds_its_line_and_every_key(root, words, error):
+    result, outcome = outcome_of(*words)
+    assert (outcome["status"], outcome["exit_code"], result.exit_code) == ("error", 2, 2) and outcome["error"].startswith(error)
+    assert outcome.keys() == documented("One JSON object")
+
+
+def test_json_of_an_interrupted_call_says_so(root, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+    monkeypatch.setattr("dcase_denoise_plugin.runner.run_all", interrupted)
+    result, outcome = outcome_of("-d", "--baseline", root)
+    assert (outcome["status"], outcome["exit_code"], result.exit_code) == ("interrupted", 130, 130)
+    assert outcome["machines"] == ["fan", "ToyCar"] and outcome["runs"] == []
+
+
+def test_a_bug_is_no_success(root, monkeypatch):
+    monkeypatch.setattr("dcase_denoise_plugin.runner.run_all", lambda *arguments: 1 / 0)
+    result = CliRunner().invoke(main, ["run", "--json", "-d", "--baseline", str(root)])
+    assert isinstance(result.exception, ZeroDivisionError) and json.loads(result.stdout)["exit_code"] == 1
+
+
+def test_quiet_ends_with_the_tables_and_says_nothing_on_the_way(root):
+    output = call("run", "-q", "-d", "baseline", "--baseline", root).output
+    assert output.startswith("\nDCASE2025T2 development data, MSE") and "train:" not in output and "no clips" not in output
+
+
+def test_quiet_names_a_failure_with_its_reason(root):
+    (root / "orders.json").write_text(json.dumps({"DCASE2025T2fan": {"complaint": "no space left"}}))
+    result = call("run", "-q", "-d", "baseline", "--baseline", root, "--machine", "fan")
+    assert result.exit_code == 1 and result.stdout == "" and "fan seed 13711 plain FAILED: fan seed 13711 plain train: expected" in result.stderr
+
+
+def test_verbose_says_what_the_baseline_says(root):
+    (root / "orders.json").write_text(json.dumps({"DCASE2025T2fan": {"epochs_s": 1.5}}))
+    output = call("run", "-v", "-d", "baseline", "--baseline", root, "--machine", "fan", "--set", "epochs=3").output
+    assert "fan seed 13711 plain | ====> Epoch: 1 Average loss" in output
+
+
+def test_on_a_terminal_there_are_bars_and_the_same_lines_and_tables(root):
+    (root / "orders.json").write_text(json.dumps({"DCASE2025T2fan": {"epochs_s": 3}}))
+    screen, terminal = pty.openpty()
+    words = ["run", "-d", "compare", "--baseline", root, "--machine", "fan", "--jobs", "2", "--set", "epochs=3"]
+    command = [sys.executable, "-m", "dcase_denoise_plugin.cli", *words]
+    process = subprocess.Popen(command, stdout=terminal, stderr=terminal, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"})
+    os.close(terminal)
+    shown = b""
+    # Linux ends a terminal that nobody writes to any more with an error.
+    try:
+        while piece := os.read(screen, 4096):
+            shown += piece
+    except OSError:
+        pass
+    os.close(screen)
+    text = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert process.wait() == 0 and "all steps" in text and re.search(r"fan seed 13711 denoised .*autoencoder epoch [123]/3", text)
+    assert "[6/6] fan seed 13711" in text and text.index("[6/6]") < text.index("development data, MAHALA")
+
+
+@pytest.fixture
+def checked(root):
+    """Results of the plain baseline, and the words that check them against a reference made from them."""
+    call("run", "-d", "baseline", "--baseline", root)
+    words = "check", root / "results", "--reference", root / "reference.json"
+    assert call(*words, "--write-reference").output == f"wrote 12 figures to {root / 'reference.json'}\n"
+    return root, words
+
+
+def test_check_of_the_same_results_is_good(checked):
+    result = call(*checked[1])
+    assert result.exit_code == 0 and result.output == "12 compared, 0 fell, 0 missing, 0 rose, 0 new\n"
+
+
+def test_check_names_what_fell_and_what_is_missing(checked):
+    root, words = checked
+    fan, car = (root / f"results/dev_data/baseline_MSE/result_DCASE2025T2{machine}_test_seed13711_id(0_)_roc.csv" for machine in ("fan", "ToyCar"))
+    fan.write_text(fan.read_text().replace("0.51", "0.45"))
+    car.unlink()
+    result = call(*words)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[0] == f"fell: AUC (source) in baseline_MSE/{fan.name}: 0.5100 → 0.4500, -0.0600 (tolerance 0.01)"
+    assert result.output.count("missing: ") == 3 and result.output.endswith("9 compared, 1 fell, 3 missing, 0 rose, 0 new\n")
+    assert "fell:" not in call(*words, "--tolerance", "0.1").output
+
+
+@pytest.mark.parametrize("words, line", [
+    (("check", "checkout", "--reference", "none.json"), "dcase-denoise: RESULTS: expected"), (("check", "none", "--reference", "n"), "dcase-denoise: RESULTS")])
+def test_check_of_nothing_is_one_line_and_exit_code_2(root, words, line):
+    result = call(*words)
+    assert result.exit_code == 2 and result.output.startswith(line) and result.output.count("\n") == 1
+
+
+def test_check_without_a_reference_file_is_one_line_and_exit_code_2(checked):
+    root, words = checked
+    (root / "reference.json").unlink()
+    result = call(*words)
+    assert result.exit_code == 2 and result.output.startswith("dcase-denoise: --reference: expected") and result.output.count("\n") == 1
 
 
 def test_doctor_says_what_it_finds(root):

@@ -22,7 +22,7 @@ def test_spectra_are_the_same_whether_kept_or_read_again(tmp_path):
 def test_statistics_are_those_of_all_clips_together(tmp_path, domain):
     clips = clips_of(small_machine(tmp_path), domain)
     level_db = torch.stack([clips.spectrogram.level_db(clips[index]) for index in range(len(clips))])
-    scaling = clips.scaling()
+    scaling, _ = clips.statistics()
     mean_db = level_db.mean((0, 2))[:, None]
     torch.testing.assert_close(scaling.mean_db, mean_db)
     assert scaling.std_db == pytest.approx((level_db - mean_db).square().mean().sqrt().item(), rel=1e-4)
@@ -32,7 +32,7 @@ def test_clips_without_any_variation_can_be_scaled(tmp_path):
     spectrogram = Spectrogram(FEATURES, RATE_HZ, "mel")
     clips = Clips([write(tmp_path / f"{index}.wav", hum(0)) for index in range(2)], spectrogram)
     clips._kept = [torch.full_like(clips[0], 0.5)] * 2
-    assert torch.isfinite(clips.scaling().scaled(spectrogram.level_db(clips[0]))).all()
+    assert torch.isfinite(clips.statistics()[0].scaled(spectrogram.level_db(clips[0]))).all()
 
 
 @pytest.mark.parametrize("memory_bytes", [0, 2**30])
@@ -40,7 +40,7 @@ def test_a_clip_of_another_rate_is_refused_by_name(tmp_path, memory_bytes):
     small_machine(tmp_path)
     write(tmp_path / "fan" / "train" / "clip_1.wav", hum(1, 8000, 8000), 8000)
     with pytest.raises(AudioError, match=r"clip: expected 4000 Hz as in .*clip_0\.wav, got 8000 Hz in .*clip_1\.wav\. Resample or remove the file\."):
-        clips_of(small_machine_as_it_is(tmp_path), memory_bytes=memory_bytes).scaling()
+        clips_of(small_machine_as_it_is(tmp_path), memory_bytes=memory_bytes).statistics()
 
 
 @pytest.mark.parametrize("memory_bytes", [0, 2**30])
@@ -48,7 +48,7 @@ def test_a_clip_of_another_length_is_refused_by_name(tmp_path, memory_bytes):
     small_machine(tmp_path)
     write(tmp_path / "fan" / "train" / "clip_2.wav", hum(2, 4001))
     with pytest.raises(AudioError, match=r"clip: expected 4000 samples as in .*clip_0\.wav, got 4001 in .*clip_2\.wav\. Cut, pad or remove the file\."):
-        clips_of(small_machine_as_it_is(tmp_path), memory_bytes=memory_bytes).scaling()
+        clips_of(small_machine_as_it_is(tmp_path), memory_bytes=memory_bytes).statistics()
 
 
 def small_machine_as_it_is(folder):

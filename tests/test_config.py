@@ -33,6 +33,12 @@ def test_an_empty_snr_range_is_refused():
         DenoiseConfig(snr_db_min=5.0, snr_db_max=-5.0)
 
 
+@pytest.mark.parametrize("keys", [{"noise_source": "folder"}, {"noise_source": "floor", "noise_folder": "noise"}])
+def test_a_noise_folder_goes_with_the_source_that_reads_it(keys):
+    with pytest.raises(ConfigError, match="denoise_noise_folder: expected a folder with denoise_noise_source folder or auto, and only then, got .* Set both"):
+        DenoiseConfig(**keys)
+
+
 def test_an_unknown_key_is_refused_naming_the_nearest():
     with pytest.raises(ConfigError, match="denoise_strenght: expected a known denoise key, got an unknown one .* Did you mean denoise_strength?"):
         configuration.from_keys({"denoise_strenght": 1}, "baseline.yaml")

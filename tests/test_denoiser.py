@@ -9,6 +9,7 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
 from dcase_denoise_plugin.threads import thread_limit
@@ -16,14 +17,15 @@ from dcase_denoise_plugin.training import train_denoiser
 from dcase_denoise_plugin.unet import UNet
 
 
-def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26):
+def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, equaliser=None, noise_recorded=True, **keys):
     """A denoiser with an untrained U-Net, or one that takes away a constant (in units of std_db)."""
-    config = dataclasses.replace(SMALL, domain=domain, image_size=image_size, strength=strength)
+    config = dataclasses.replace(SMALL, domain=domain, image_size=image_size, strength=strength, **keys)
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     if takes_away is not None:
         torch.nn.init.constant_(network.last.bias, takes_away)
     scaling = Scaling(torch.full((Spectrogram(FEATURES, RATE_HZ, domain).rows, 1), -40.0), std_db)
-    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, network.state_dict()), "cpu")
+    equaliser = equaliser or Equaliser.nothing(len(scaling.mean_db))
+    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, equaliser, noise_recorded, network.state_dict()), "cpu")
 
 
 def log_mel_of(wav):
@@ -67,6 +69,31 @@ def test_a_clip_is_turned_down_by_what_is_taken_away_within_the_mask_range(domai
 def test_log_mel_of_any_length_keeps_its_shape_and_loses_what_is_taken_away(frames):
     log_mel = np.random.default_rng(0).normal(-40, 10, (16, frames)).astype(np.float32)
     np.testing.assert_allclose(denoiser_that(0.7).log_mel(log_mel), log_mel - 7, atol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_mean_spectrum_denoiser_moves_the_mean_and_keeps_its_share_of_the_fluctuation(share):
+    log_mel = np.random.default_rng(0).normal(-40, 10, (16, 60)).astype(np.float32)
+    denoised = denoiser_that(0.7, output="mean_spectrum", fluctuation=share).log_mel(log_mel)
+    mean = log_mel.mean(1, keepdims=True)
+    np.testing.assert_allclose(denoised, mean - 7 + share * (log_mel - mean), atol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_equaliser_takes_its_share_from_every_frame(share):
+    log_mel = np.random.default_rng(0).normal(-40, 10, (16, 60)).astype(np.float32)
+    all_of_it = Equaliser(torch.full((16, 1), -50.0), torch.eye(16))
+    checkpoint = denoiser_that(equaliser=all_of_it).checkpoint
+    denoised = Denoiser(checkpoint, "cpu", config=dataclasses.replace(checkpoint.config, equaliser=share)).log_mel(log_mel)
+    np.testing.assert_allclose(denoised, log_mel - share * (log_mel.mean(1, keepdims=True) + 50), atol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_of_guessed_noise_only_its_share_is_taken_away_and_recorded_noise_goes_whole(share):
+    log_mel = np.random.default_rng(0).normal(-40, 10, (16, 60)).astype(np.float32)
+    guessed, recorded = (denoiser_that(0.7, noise_recorded=known, guessed_noise_share=share).log_mel(log_mel) for known in (False, True))
+    np.testing.assert_allclose(guessed, log_mel - share * 7, atol=1e-4)
+    np.testing.assert_allclose(recorded, log_mel - 7, atol=1e-4)
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])

@@ -8,7 +8,7 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, wr
 from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import Coloured, Floor, Reel, gain_at_snr, noise_source
+from dcase_denoise_plugin.noise import Coloured, Floor, Reel, gain_at_snr, noise_source, source_name
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 SPECTROGRAM = Spectrogram(FEATURES, RATE_HZ, "mel")
@@ -18,8 +18,8 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def source_of(machine, name="auto"):
-    return noise_source(machine, dataclasses.replace(SMALL, noise_source=name), Clips(machine.train_files, SPECTROGRAM), generator())
+def source_of(machine, name="auto", **keys):
+    return noise_source(machine, dataclasses.replace(SMALL, noise_source=name, **keys), Clips(machine.train_files, SPECTROGRAM), generator())
 
 
 def level_db(spec):
@@ -71,6 +71,24 @@ def test_a_source_without_clips_is_refused(tmp_path, name, where):
     expected = f"denoise_noise_source {name}: expected at least 1 noise clip for machine fan, got 0 in {where}.* choose denoise_noise_source: floor"
     with pytest.raises(DataError, match=expected):
         source_of(small_machine(tmp_path, noise_clips=0), name)
+
+
+def test_a_folder_of_ones_own_noise_goes_before_the_supplemental_clips(tmp_path):
+    write(tmp_path / "own" / "fan_heater.wav", hiss(9))
+    machine = small_machine(tmp_path)
+    own, named = (source_of(machine, name, noise_folder=str(tmp_path / "own")) for name in ("auto", "folder"))
+    assert torch.equal(own.spec, spectrum(hiss(9), SPECTROGRAM)) and torch.equal(named.spec, own.spec)
+
+
+@pytest.mark.parametrize(("noise_clips", "keys", "name"), [
+    (2, {}, "supplemental"), (0, {}, "floor"), (0, {"noise_folder": "mine"}, "folder"), (2, {"noise_source": "coloured"}, "coloured")])
+def test_auto_comes_to_the_best_source_there_is(tmp_path, noise_clips, keys, name):
+    assert source_name(small_machine(tmp_path, noise_clips=noise_clips), dataclasses.replace(SMALL, **keys)) == name
+
+
+def test_an_empty_noise_folder_is_refused(tmp_path):
+    with pytest.raises(DataError, match="denoise_noise_source folder: expected at least 1 noise clip for machine fan, got 0 in denoise_noise_folder nowhere"):
+        source_of(small_machine(tmp_path), noise_folder="nowhere")
 
 
 def test_a_noise_clip_of_another_rate_is_refused_by_name(tmp_path):

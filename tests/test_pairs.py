@@ -6,7 +6,8 @@ from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
 
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.noise import energy, noise_source
-from dcase_denoise_plugin.pairs import Pairs, generator_for, schedule
+from dcase_denoise_plugin.pairs import Pairs, schedule
+from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
 
 
@@ -15,7 +16,7 @@ def pairs_of(folder, **keys):
     machine = small_machine(folder)
     clips = Clips(machine.train_files, Spectrogram(FEATURES, RATE_HZ, config.domain))
     images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
-    return Pairs(clips, noise_source(machine, config, clips, generator_for(0)), clips.scaling(), images, config)
+    return Pairs(clips, noise_source(machine, config, clips, generator_for(0)), clips.statistics()[0], images, config)
 
 
 def test_of_ten_pairs_a_clip_seven_are_noisy():
@@ -88,3 +89,42 @@ def test_an_epoch_depends_on_seed_and_number_alone(tmp_path):
 def test_generators_of_different_places_differ():
     draws = {torch.rand(1, generator=generator_for(*place)).item() for place in [(0,), (1,), (0, 0), (0, 1), (0, 0, 0), (13711,), (2**40,)]}
     assert len(draws) == 7
+
+
+def test_a_pair_to_the_original_has_noise_on_its_first_side_only(tmp_path):
+    pairs = pairs_of(tmp_path, image_size=32, pairing="to_original")
+    clean = torch.stack([pairs.clips[index] for index in range(4)])
+    first, second = pairs.specs([0, 1, 2, 3], torch.tensor([True] * 4), generator_for(0))
+    assert torch.equal(second, clean) and energy(first - clean).min() > 0
+
+
+def test_pairs_of_different_clips_have_another_clip_on_their_second_side_and_original_pairs_do_not(tmp_path):
+    pairs = pairs_of(tmp_path, image_size=32, pairing="different_clips", snr_db_min=60.0, snr_db_max=60.0)
+    clean = torch.stack([pairs.clips[0]] * 40)
+    noisy = torch.arange(40) < 30
+    first, second = pairs.specs([0] * 40, noisy, generator_for(0))
+    others = energy(second - clean) > 0.01 * energy(clean)
+    assert torch.equal(second[30:], clean[30:]) and 15 <= others.sum() < 30 and torch.allclose(first, clean, atol=0.1)
+
+
+@pytest.mark.parametrize("pairing", ["two_draws", "to_original"])
+def test_level_matching_brings_the_first_side_to_the_clips_level_and_keeps_the_two_sides_apart_by_as_much(tmp_path, pairing):
+    plain, matched = (pairs_of(tmp_path, image_size=32, pairing=pairing, level_match=match, snr_db_min=-3.0, snr_db_max=3.0) for match in (False, True))
+    clean = torch.stack([plain.clips[index] for index in range(4)])
+    (first, second), (first_matched, second_matched) = (pairs.specs([0, 1, 2, 3], torch.tensor([True] * 4), generator_for(0)) for pairs in (plain, matched))
+    torch.testing.assert_close(energy(first_matched), energy(clean))
+    torch.testing.assert_close(energy(second_matched) / energy(first_matched), energy(second) / energy(first))
+
+
+def test_both_sides_get_the_same_change_of_level_and_response(tmp_path):
+    pairs = pairs_of(tmp_path, image_size=0, pairing="two_draws", noisy_pair_share=0.0, level_jitter_db=5.0, response_jitter_db=3.0)
+    assert all(torch.equal(first, second) for first, second in pairs.epoch(generator_for(0)))
+
+
+def test_the_change_has_the_range_and_the_spread_that_were_asked_for(tmp_path):
+    level = pairs_of(tmp_path, level_jitter_db=5.0).change_db(500, generator_for(0))
+    assert level.shape == (500, 1, 1) or torch.equal(level, level[:, :1].expand_as(level))
+    assert level.min() == pytest.approx(-5, abs=0.1) and level.max() == pytest.approx(5, abs=0.1)
+    response = pairs_of(tmp_path, response_jitter_db=3.0).change_db(500, generator_for(0))
+    assert response.shape == (500, 16, 1) and response[:, 0].std() == pytest.approx(3, rel=0.15)
+    assert not pairs_of(tmp_path).change_db(500, generator_for(0)).any()

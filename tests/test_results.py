@@ -72,6 +72,26 @@ def test_the_table_of_the_widest_data_set_fits_100_columns(runs_with):
     assert max(map(len, comparison.table("DCASE2025T2 evaluation data").splitlines())) <= 100
 
 
+def seven_machines(spread, arms=ARMS["compare"]):
+    """AUCs of seven machine types and three seeds whose standard deviation is `spread`."""
+    return {(machine, seed, arm): (0.5 + spread * (seed - 1) * (1 if arm == "plain" else -1), 0.5, 0.5 + spread * (seed - 1))
+            for machine in ("ToyCar", "ToyTrain", "bearing", "fan", "gearbox", "slider", "CoffeeGrinder") for seed in range(3) for arm in arms}
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.2, 0.49])
+def test_seven_machines_and_three_seeds_fit_100_columns_whatever_the_figures(runs_with, spread):
+    comparison = Comparison.read(runs_with(seven_machines(spread)), "MSE")
+    lines = comparison.table("DCASE2025T2 development data").splitlines()
+    assert max(map(len, lines)) <= 100 and all(any(line.startswith(machine) for line in lines) for machine in comparison.machines)
+
+
+def test_arms_stand_below_each_other_where_side_by_side_is_too_wide(runs_with):
+    lines = Comparison.read(runs_with(seven_machines(0.49)), "MSE").table("TITLE").splitlines()
+    assert lines[1].split() == ["machine", "arm", "AUC", "src", "AUC", "tgt", "pAUC"] and len(lines) == 2 + 3 * 8
+    assert [line[:25].split() for line in lines[2:5]] == [["ToyCar", "plain"], ["denoised"], ["difference"]]
+    assert lines[-3].startswith("harmonic mean  plain")
+
+
 def test_data_sets_without_domains_have_one_auc(tmp_path, runs_with):
     (run,) = runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5)})
     run.roc("MSE").write_text("section,AUC,pAUC\n00,0.7,0.6\nharmonic mean,0.7,0.6\n")

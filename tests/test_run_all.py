@@ -74,6 +74,11 @@ def test_a_pin_that_changes_installs_again_into_the_environment_that_is_there(co
     assert [call.split()[2] for call in copy.calls] == ["venv", "pip", "dcase_denoise_plugin.cli", "pip", "dcase_denoise_plugin.cli"]
 
 
+def test_the_set_up_leaves_stdout_to_the_program(copy):
+    result = copy.run("-d", "--json")
+    assert result.stdout == f"PYTHONPATH={copy.project}\n" and "installs the pinned packages" in result.stderr
+
+
 def test_test_installs_the_test_packages_too_and_hands_its_words_to_pytest(copy):
     copy.run("--test", "-k", "demo")
     assert copy.calls[1].endswith(f"--editable {copy.project}[test]")

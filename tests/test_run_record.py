@@ -8,7 +8,7 @@ import fake_baseline
 import pytest
 
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.run_record import is_finished, write_record
+from dcase_denoise_plugin.run_record import is_finished, seconds_of, write_record
 
 
 def finish(run, step="train"):
@@ -130,3 +130,13 @@ def test_a_test_through_another_denoiser_than_the_training_is_refused(denoised):
     denoised.receipt("MSE").write_text(json.dumps({**receipt, "stage_digest": "e" * 64}))
     with pytest.raises(RunError, match="expected the denoiser of the training run"):
         write_record(denoised, "MSE", 0)
+
+
+def test_the_record_says_how_long_the_step_took(run):
+    assert 0 < seconds_of(run, "train") < 60 and seconds_of(run, "MSE") is None
+
+
+@pytest.mark.parametrize("record", ["{", "{}", "[]", '{"seconds": null}'])
+def test_a_record_that_does_not_say_how_long_says_nothing(run, record):
+    run.record("train").write_text(record)
+    assert seconds_of(run, "train") is None

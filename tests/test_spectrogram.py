@@ -80,7 +80,8 @@ def test_scaling_keeps_how_much_louder_one_clip_is_than_another():
     torch.testing.assert_close(scaling.scaled(quiet + 20) - scaling.scaled(quiet), torch.full((16, 20), 2.0))
 
 
-@pytest.mark.parametrize(("image_size", "clip_frames", "tile_frames"), [(256, 313, 313), (256, 376, 376), (256, 1000, 410), (128, 313, 205), (0, 1000, 1000)])
+@pytest.mark.parametrize(("image_size", "clip_frames", "tile_frames"), [
+    (256, 313, 313), (256, 376, 376), (256, 1000, 410), (128, 313, 205), (0, 1000, 128), (0, 90, 90)])
 def test_a_clip_is_one_image_until_it_is_squeezed_too_much(image_size, clip_frames, tile_frames):
     assert ImageFormat.for_clips(image_size, 4, clip_frames).tile_frames == tile_frames
 

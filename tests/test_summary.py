@@ -65,9 +65,34 @@ def test_tables_come_first_and_the_place_of_every_file_last(finished, tmp_path):
 
 def test_without_ground_truth_there_is_no_table_but_the_scores_are_found(finished, tmp_path):
     said = []
+    summary = summarise(finished(mode="eval"), "TITLE", said.append)
+    assert "no ground truth of fan" in said[0] and str(tmp_path / "results/eval_data/baseline_denoise_MSE") in said[-1]
+    assert "summary and table" not in said[-1] and summary.comparisons == [] and summary.without_truth == ["fan"]
+
+
+def test_evaluation_data_end_with_what_the_evaluator_takes_and_what_that_lacks(finished, tmp_path):
+    said = []
     summarise(finished(mode="eval"), "TITLE", said.append)
-    assert "no ground truth" in said[0] and str(tmp_path / "results/eval_data/baseline_denoise_MSE") in said[1]
-    assert "summary and table" not in said[1]
+    assert said[1].endswith("submission/DCASE2025T2 lacks valve; the challenge and its evaluator want every machine type of DCASE2025T2.")
+    assert f"for the evaluator     {tmp_path}/results/eval_data/baseline_compare/submission/DCASE2025T2" in said[-1]
+
+
+def test_development_data_are_no_submission(finished, tmp_path):
+    assert not any("evaluator" in what for what, _ in summarise(finished(), "TITLE", lambda line: None).places)
+
+
+def test_machines_whose_labels_are_there_have_a_table_and_the_others_are_named(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyPet"), mode="eval")
+    labelled = tmp_path / "data/dcase2025t2/eval_data/raw/fan/test_rename"
+    labelled.mkdir()
+    plan, said = fake_baseline.plan_of(baseline, mode="eval"), []
+    runs = [fake_baseline.run_of(plan, machine, arm=arm) for machine in ("fan", "ToyPet") for arm in ARMS["compare"]]
+    assert run_all(runs, 2, lambda line: None) == {}
+    summary = summarise(runs, "TITLE", said.append)
+    assert [comparison.machines for comparison in summary.comparisons] == [("fan",), ("fan",)] and "no ground truth of ToyPet," in said[2]
+    # Labels that are gone leave AUCs that nobody can vouch for.
+    labelled.rmdir()
+    assert summarise(runs, "TITLE", said.append).comparisons == [] and "summary and table" not in said[-1]
 
 
 def test_a_summary_tool_that_fails_is_reported_with_its_log(finished, tmp_path):

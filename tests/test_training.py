@@ -59,6 +59,11 @@ def test_the_file_holds_what_it_was_trained_for(machine, path):
     assert [file.name for file in path.parent.iterdir() if not file.name.endswith(".lock")] == ["denoiser.pt"]
 
 
+@pytest.mark.parametrize(("noise_clips", "recorded"), [(2, True), (0, False)])
+def test_the_file_tells_whether_the_noise_was_recorded(tmp_path, path, noise_clips, recorded):
+    assert trained(small_machine(tmp_path, noise_clips=noise_clips), path).noise_recorded is recorded
+
+
 def test_a_machine_may_have_epochs_of_its_own(machine, path):
     lines = []
     trained(machine, path, lines, machine_epochs="fan=3,valve=9")

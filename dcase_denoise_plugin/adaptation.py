@@ -1,0 +1,38 @@
+"""What a denoiser must know of a machine's clips besides its weights, and how one that was trained elsewhere gets to know it."""
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.clips import Clips
+from dcase_denoise_plugin.equaliser import Equaliser
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.random_streams import generator_for
+from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
+
+EQUALISER = 3  # place in the seed's tree of generators, beside those of the training
+
+
+def known_of(machine: Machine, clips: Clips) -> tuple[Scaling, Equaliser]:
+    """The scaling and the domain equaliser of a machine, from its training clips alone."""
+    scaling, spectra_db = clips.statistics()
+    return scaling, Equaliser.fit(spectra_db, torch.tensor(machine.in_target), generator_for(machine.seed, EQUALISER))
+
+
+def adapted(checkpoint: Checkpoint, machine: Machine, device: torch.device | str = "cpu") -> Checkpoint:
+    """The denoiser with the scaling and the equaliser of `machine`; unchanged if it was trained on these very clips.
+
+    So the network meets every machine centred on that machine's own training clips, and no machine is equalised by the domains of another.
+
+    Raises
+    ------
+    AudioError
+        If a training clip cannot be read, or has another sample rate than the clips the denoiser was trained on.
+    """
+    if checkpoint.training_digest == machine.training_digest():
+        return checkpoint
+    spectrogram = Spectrogram(checkpoint.features, checkpoint.sample_rate_hz, checkpoint.config.domain, device)
+    scaling, equaliser = known_of(machine, Clips(machine.train_files, spectrogram, memory_bytes=0))
+    return dataclasses.replace(checkpoint, scaling=scaling, equaliser=equaliser)

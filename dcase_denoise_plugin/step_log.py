@@ -1,0 +1,67 @@
+"""What a step of the baseline is at, read from the log that its process writes."""
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+# The plugin's own line after an epoch of the denoiser; it wins over the next one, which it also fits.
+DENOISER_EPOCH = re.compile(r"denoiser .+: epoch (\d+)/(\d+)")
+# What the baselines print within and after an epoch: "Train Epoch: 3 [0/18540 (0%)]", "====> Epoch: 3 Average loss", "epoch 3/20 loss".
+AUTOENCODER_EPOCH = re.compile(r"^\W*(?:train )?epoch:? (\d+)\b", re.IGNORECASE)
+PIECE_BYTES = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """What is being done: a name, and for a training the epoch it is in (or just finished) out of how many; both 0 if there are none to count."""
+
+    name: str
+    epoch: int = 0
+    epochs: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name} epoch {self.epoch}/{self.epochs}" if self.epochs else self.name
+
+
+FEATURES, DENOISER, AUTOENCODER = "features", "denoiser", "autoencoder"
+
+
+class StepLog:
+    """Follows the log of one step.
+
+    Parameters
+    ----------
+    path : the log.
+    start : its size in bytes when the step began.
+    step : "train", "MSE" or "MAHALA".
+    epochs : how many the autoencoder trains for; 0 if nobody knows.
+    """
+
+    def __init__(self, path: Path, start: int, step: str, epochs: int):
+        self._path, self._position, self._step, self._epochs = path, start, step, epochs
+        self._unfinished = b""
+        self.stage = Stage(FEATURES if step == "train" else f"testing ({step})")
+
+    def read(self) -> list[str]:
+        """The lines that came since the last call; `stage` is then what they tell."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._position)
+                new = file.read(PIECE_BYTES)
+        except OSError:
+            return []
+        self._position += len(new)
+        *whole, self._unfinished = (self._unfinished + new).split(b"\n")
+        # A progress bar redraws its line; the last drawing counts.
+        lines = [line.decode(errors="replace").rstrip("\r").rpartition("\r")[2].rstrip() for line in whole]
+        for line in lines if self._step == "train" else ():
+            self._follow(line)
+        return [line for line in lines if line]
+
+    def _follow(self, line: str) -> None:
+        if found := DENOISER_EPOCH.search(line):
+            epoch, epochs = map(int, found.groups())
+            self.stage = Stage(DENOISER, epoch, epochs) if epoch < epochs else Stage(FEATURES)
+        elif found := AUTOENCODER_EPOCH.search(line):
+            self.stage = Stage(AUTOENCODER, min(int(found[1]), self._epochs), self._epochs)

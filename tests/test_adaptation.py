@@ -1,0 +1,58 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from small_machine import FEATURES, RATE_HZ, SMALL, hum, small_machine, write
+
+from dcase_denoise_plugin.adaptation import adapted
+from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.methods import build_method
+from dcase_denoise_plugin.training import train_denoiser
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return small_machine(tmp_path / "here")
+
+
+@pytest.fixture
+def path(tmp_path, machine):
+    path = tmp_path / "denoiser.pt"
+    train_denoiser(machine, SMALL, path, torch.device("cpu"), say=lambda line: None)
+    return path
+
+
+def machine_elsewhere(folder, gain=0.25, rate_hz=RATE_HZ):
+    """Another machine, quieter, with two domains."""
+    for index in range(6):
+        domain = "source" if index < 4 else "target"
+        write(folder / "valve" / "train" / f"section_00_{domain}_train_normal_{index}.wav", gain * hum(index, rate_hz, rate_hz), rate_hz)
+    return Machine.from_folder(folder / "valve", "MADEUP", FEATURES, seed=7)
+
+
+def test_a_denoiser_of_the_machines_own_clips_stays_as_it_is(machine, path):
+    assert adapted(Checkpoint.load(path), machine).digest == Checkpoint.load(path).digest
+
+
+def test_a_denoiser_from_elsewhere_keeps_its_weights_and_takes_the_level_and_domains_of_the_machine_it_serves(tmp_path, path):
+    trained = Checkpoint.load(path)
+    here = adapted(trained, machine_elsewhere(tmp_path))
+    assert all(torch.equal(here.weights[name], trained.weights[name]) for name in trained.weights)
+    assert (trained.scaling.mean_db - here.scaling.mean_db).mean() == pytest.approx(12, abs=1)
+    assert here.equaliser.found and not trained.equaliser.found
+    assert here.digest != trained.digest
+
+
+def test_a_denoiser_named_by_key_serves_another_machine(tmp_path, path):
+    machine = machine_elsewhere(tmp_path)
+    method = build_method(machine, dataclasses.replace(SMALL, checkpoint=str(path)), path)
+    log_mel = np.random.default_rng(0).normal(-60, 5, (16, 40)).astype(np.float32)
+    assert np.isfinite(method(log_mel, RATE_HZ)).all() and method.digest == adapted(Checkpoint.load(path), machine).digest
+
+
+def test_clips_of_another_rate_are_refused(tmp_path, path):
+    with pytest.raises(AudioError, match=f"expected {RATE_HZ} Hz"):
+        adapted(Checkpoint.load(path), machine_elsewhere(tmp_path, rate_hz=8000))
