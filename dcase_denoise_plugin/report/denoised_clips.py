@@ -8,7 +8,7 @@ import numpy as np
 
 from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.errors import DenoiseError
+from dcase_denoise_plugin.errors import ConfigError, DenoiseError
 from dcase_denoise_plugin.report import listening
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.score_files import SectionScores
@@ -48,8 +48,10 @@ class MachineSound:
             if receipt:
                 try:
                     return cls(machine, seed, _function(checkout, machine, seed, receipt), "", checkout)
-                except (DenoiseError, OSError, KeyError, TypeError, ValueError) as error:
+                except (DenoiseError, OSError) as error:
                     reason = str(error)
+                except (KeyError, TypeError, ValueError) as error:
+                    reason = f"the denoiser of seed {seed} cannot be used by this version of the plugin: {error!r}"
         return cls(machine, None, None, reason, checkout)
 
     def measure(self, section: SectionScores) -> list[str]:
@@ -112,7 +114,8 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
     if config.method == "identity":
         return lambda wav, sample_rate_hz: wav
     if config.domain != "waveform":
-        raise ValueError(f"the method {config.method} works on log-mel spectrograms, which cannot be listened to")
+        raise ConfigError(f"denoise_domain: expected waveform for a method to listen to, got {config.domain} with {config.method} in the receipt. "
+                          "What works on log-mel spectrograms alone cannot be heard.")
     method = build_method(Machine.from_folder(checkout.recordings(machine), checkout.folder.dataset, checkout.features(machine), seed), config)
     return lambda wav, sample_rate_hz: wav - config.strength * (wav - method(wav, sample_rate_hz))
 
