@@ -59,6 +59,13 @@ def test_a_missing_machine_type_is_left_out_of_the_official_score(results, compa
     assert rows["all machines", "official score"].first == rows["gearbox", "harmonic mean"].first
 
 
+def test_an_official_score_of_some_machine_types_names_them(results, tmp_path):
+    for seed in (1, 2, 3):
+        remove(results / DENOISED, seed=seed)
+    html = write_report(Arm("plain", {"MSE": results / PLAIN}), Arm("denoised", {"MSE": results / DENOISED}), tmp_path / "report.html", "")[0].read_text()
+    assert "official score, %, of gearbox only" in html
+
+
 def test_machine_types_without_a_common_seed_have_no_official_score(results, compared):
     remove(results / DENOISED, seed=1)
     remove(results / DENOISED, seed=2)
@@ -152,7 +159,7 @@ def test_a_missing_score_is_said_and_the_other_stands(tmp_path):
     page, *_ = write_report(Arm("plain", {score: results / f"baseline_{score}" for score in ("MSE", "MAHALA")}),
                             Arm("denoised", {"MSE": results / DENOISED}), tmp_path / "report.html", "")
     html = page.read_text()
-    assert "no results of denoised under this score." in html and "DCASE2025T2 development data" in html
+    assert "official score, %</small>" in html and "no results of denoised under this score." in html and "DCASE2025T2 development data" in html
     assert "No official score" in html and 'id="table-mse"' in html
 
 

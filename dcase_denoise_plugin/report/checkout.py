@@ -40,9 +40,8 @@ class Checkout:
         """The folder with a machine type's splits."""
         if self.data:
             return self.data / machine
-        settings = next((record["wanted"].get("settings", {}) for record in self.records(machine) if isinstance(record.get("wanted"), dict)), {})
         mode = self.folder.path.absolute().parent.name
-        return self.root / str(settings.get("dataset_directory", "data")) / self.folder.dataset.lower() / mode / "raw" / machine
+        return self.root / str(self.settings(machine).get("dataset_directory", "data")) / self.folder.dataset.lower() / mode / "raw" / machine
 
     def clip(self, machine: str, name: str) -> Path | None:
         """The recording behind a clip's name in the CSVs."""
@@ -57,20 +56,20 @@ class Checkout:
         """What the denoising stage noted of a test, or {} for a run without one."""
         return self._noted("denoise_receipt", machine, seed)
 
-    def record(self, machine: str, seed: int) -> dict[str, Any]:
-        """What the runner noted of a test, or {} if something else ran it."""
-        return self._noted("run", machine, seed)
+    def wanted(self, machine: str, seed: int) -> dict[str, Any]:
+        """What the runner noted that a test rests on, or {} if something else ran it."""
+        wanted = self._noted("run", machine, seed).get("wanted")
+        return wanted if isinstance(wanted, dict) else {}
 
-    def records(self, machine: str) -> list[dict[str, Any]]:
-        return [self.record(own, seed) for own, seed in self.folder.runs if own == machine]
+    def settings(self, machine: str) -> dict[str, Any]:
+        """The baseline's settings in the first run of `machine` that noted them, or {}."""
+        noted = (self.wanted(own, seed).get("settings") for own, seed in self.folder.runs if own == machine)
+        return next((settings for settings in noted if settings and isinstance(settings, dict)), {})
 
     def features(self, machine: str) -> FeatureSettings:
         """The baseline's STFT and mel settings in the runs of `machine`, as far as they were noted."""
-        for record in self.records(machine):
-            settings = record.get("wanted", {}).get("settings", {})
-            if settings:
-                return FeatureSettings(**{field.name: settings.get(field.name, field.default) for field in dataclasses.fields(FeatureSettings)})
-        return FeatureSettings()
+        settings = self.settings(machine)
+        return FeatureSettings(**{field.name: settings.get(field.name, field.default) for field in dataclasses.fields(FeatureSettings)})
 
     def log(self, machine: str, seed: int) -> Path | None:
         """The autoencoder's losses, epoch by epoch."""

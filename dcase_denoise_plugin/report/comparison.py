@@ -96,6 +96,11 @@ class ScoreComparison:
         return next((row for row in self.rows if row.figure == OFFICIAL_SCORE and row.seeds), None)
 
     @property
+    def compared_machines(self) -> list[str]:
+        """Those that `official` rests on."""
+        return list(dict.fromkeys(row.machine for row in self.rows if row.seeds and row.machine != ALL_MACHINES))
+
+    @property
     def machines(self) -> list[str]:
         return sorted({machine for folder in self.folders if folder for machine, _ in folder.runs})
 

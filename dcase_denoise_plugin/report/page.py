@@ -118,10 +118,9 @@ def _title(checkouts: Mapping[int, list[Checkout]]) -> str:
 def _max_fpr(checkouts: Mapping[int, list[Checkout]]) -> float:
     """As the runs noted it, else the baseline's default."""
     for checkout in (checkout for both in checkouts.values() for checkout in both):
-        for machine, seed in checkout.folder.runs:
-            settings = checkout.record(machine, seed).get("wanted", {}).get("settings", {})
-            if "max_fpr" in settings:
-                return float(settings["max_fpr"])
+        for machine, _ in checkout.folder.runs:
+            if "max_fpr" in checkout.settings(machine):
+                return float(checkout.settings(machine)["max_fpr"])
     return 0.1
 
 
@@ -207,9 +206,10 @@ class _Report:
         return Table("ranks", f"Clips whose rank changed most, by {self.comparisons[0].score}", columns, rows)
 
     def _score(self, comparison: ScoreComparison) -> dict[str, Any]:
-        official = comparison.official
+        official, compared = comparison.official, comparison.compared_machines
         reach = tables.strip_reach([official], cut_seeds=False) if official else 1
         return {"name": comparison.score, "slug": comparison.score.lower(), "official": official, "remarks": comparison.remarks,
+                "only": [] if compared == self.machines else compared,
                 "means": official and [written(statistics.mean(official.shown(arm))) for arm in ("first", "second")],
                 "difference": official and tables.mean_and_deviation(official.differences, signed=True, tone=official.tone),
                 "intervals": official and [tables.bounds(official.over_seeds), tables.bounds(official.clips)],

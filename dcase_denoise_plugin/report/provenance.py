@@ -13,7 +13,6 @@ from dcase_denoise_plugin.report.tables import Cell, Column, Table, label
 
 NOT_NOTED = "not noted"
 REPORT_LIBRARIES = ("torch", "numpy", "scipy", "librosa", "soundfile", "matplotlib", "Jinja2")
-OURS = ("run_", "denoise_receipt_")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +49,7 @@ def gather(arms: Iterable[tuple[str, list[Checkout]]]) -> Provenance:
         for checkout in checkouts:
             for machine, seed in checkout.folder.runs:
                 receipts.append((name, machine, seed, checkout.receipt(machine, seed)))
-                records.append((name, machine, seed, _wanted(checkout.record(machine, seed))))
+                records.append((name, machine, seed, checkout.wanted(machine, seed)))
     stages = [receipt for *_, receipt in receipts if receipt]
     fingerprints = {tuple(sorted(_mapping(stage.get("baseline")).get("fingerprints", {}).items())) for stage in stages}
     facts = [("Baseline", _all(_mapping(stage.get("baseline")).get("family") for stage in stages)),
@@ -64,10 +63,6 @@ def gather(arms: Iterable[tuple[str, list[Checkout]]]) -> Provenance:
              ("Runs written", _span(stage.get("written") for stage in stages))]
     return Provenance(tuple(facts), _changed(stages), tuple(sorted({setting for stage in stages for setting in stage.get("per_machine_settings", ())})),
                       _denoisers(receipts), tuple(_commands(name, records, receipts) for name, _ in arms), tuple(_warnings(receipts, records)))
-
-
-def _wanted(record: dict) -> dict[str, Any]:
-    return _mapping(record.get("wanted"))
 
 
 def _mapping(value: Any) -> dict:

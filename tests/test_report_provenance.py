@@ -1,0 +1,81 @@
+"""Where the figures come from, and what makes two arms hard to compare."""
+import json
+
+import made_results
+import pytest
+
+from dcase_denoise_plugin.report.checkout import Checkout
+from dcase_denoise_plugin.report.losses import autoencoder_losses, denoiser_losses
+from dcase_denoise_plugin.report.provenance import gather
+from dcase_denoise_plugin.report.score_files import ScoreFolder
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return made_results.write_whole_checkout(tmp_path_factory.mktemp("checkout"), seeds=(1, 2))
+
+
+@pytest.fixture
+def results(tmp_path):
+    """CSVs, records and receipts of one score, to be changed by a test."""
+    results = made_results.write(tmp_path, ("fan",), (1, 2), ("MSE",))
+    for arm in made_results.ARMS:
+        for seed in (1, 2):
+            note(results, arm, seed, "run", {"wanted": {"settings": {"epochs": 8, "export_dir": arm}, "clips": "c" * 64, "baseline_code": "b" * 64,
+                                                        "command": ["train.py", "--test_only", f"--seed={seed}"]}})
+    return results
+
+
+def note(results, arm, seed, kind, content):
+    (results / f"{arm}_MSE" / f"{kind}_DCASE2025T2fan_seed{seed}_id(0_).json").write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def warnings(results):
+    arms = [(arm, [Checkout(ScoreFolder.read(results / f"{arm}_MSE", "MSE"))]) for arm in made_results.ARMS]
+    return gather(arms).warnings
+
+
+def test_runs_on_the_same_ground_have_no_warning(results):
+    assert warnings(results) == ()
+
+
+@pytest.mark.parametrize("other, complaint", [
+    ({"settings": {"epochs": 9}}, "not all runs rest on the same settings: baseline fan seed 1, baseline fan seed 2, baseline_denoise fan seed 1; "
+                                  "baseline_denoise fan seed 2."),
+    ({"baseline_code": "a" * 64}, "not all runs rest on the same code of the baseline"), ({"clips": "d" * 64}, "not all runs of fan rest on the same clips")])
+def test_a_run_on_other_ground_is_named(results, other, complaint):
+    note(results, "baseline_denoise", 2, "run", {"wanted": other})
+    assert complaint in " ".join(warnings(results))
+
+
+def test_an_arm_without_records_is_said(results):
+    for seed in (1, 2):
+        note(results, "baseline", seed, "run", "[]")
+    assert "one arm has no records of the runner" in warnings(results)[0]
+
+
+def test_what_the_hook_warned_of_is_passed_on(results):
+    note(results, "baseline_denoise", 1, "denoise_receipt", {"baseline": {"warning": "an unknown release"}})
+    assert "an unknown release" in warnings(results)
+
+
+@pytest.mark.parametrize("content", ["", "3", '{"wanted": 3, "config": 3}', '{"wanted": {"settings": 3, "versions": 3, "command": 3}}'])
+def test_broken_notes_are_as_good_as_none(results, content):
+    for kind in ("run", "denoise_receipt"):
+        note(results, "baseline_denoise", 1, kind, content)
+    warnings(results)
+    assert Checkout(ScoreFolder.read(results / "baseline_denoise_MSE", "MSE")).features("fan").n_fft == 1024
+
+
+def test_losses_come_from_the_logs_of_the_very_machine_type_and_seed(whole):
+    checkout = Checkout(ScoreFolder.read(whole / "baseline_denoise_MSE", "MSE"))
+    (kind, line, losses), (other, _, _) = autoencoder_losses(checkout.log("fan", 2))
+    assert (kind, line, other) == ("training", "-", "validation") and losses[0] == 502 and len(losses) == 8
+    assert denoiser_losses(checkout.run_logs("fan", 2), "fan") == pytest.approx([1, 1 / 2, 1 / 3], abs=1e-4)
+    assert checkout.log("fa", 2) is None and checkout.log("fan", 22) is None and denoiser_losses([], "fan") == []
+
+
+@pytest.mark.parametrize("content", ["", "loss,val_loss\n", "loss,val_loss\nhigh,low\n"])
+def test_a_log_without_losses_has_no_curve(tmp_path, content):
+    (tmp_path / "log.csv").write_text(content)
+    assert autoencoder_losses(tmp_path / "log.csv") == [] and autoencoder_losses(None) == []
