@@ -75,9 +75,12 @@ class Checkpoint:
             config = DenoiseConfig(**from_keys(content["config"], str(path)))
         except ConfigError as error:
             raise CheckpointError(f"denoiser: expected keys this version knows, got: {error} Train it again.") from None
-        return cls(config, FeatureSettings(**content["features"]), content["sample_rate_hz"], content["dataset"], content["machine_type"],
-                   content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]),
-                   Equaliser(content["source_mean_db"], content["projection"], tuple(content["found"])), content["noise_recorded"], content["weights"])
+        try:
+            return cls(config, FeatureSettings(**content["features"]), content["sample_rate_hz"], content["dataset"], content["machine_type"],
+                       content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]),
+                       Equaliser(content["source_mean_db"], content["projection"], tuple(content["found"])), content["noise_recorded"], content["weights"])
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(f"denoiser: expected what this version writes, got {error!r} in {path}. Train it again.") from None
 
     def require(self, machine: Machine, config: DenoiseConfig, path: Path) -> None:
         """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may come from another machine and schedule.

@@ -103,6 +103,14 @@ def test_a_file_with_keys_of_another_version_is_refused(machine, path):
         Checkpoint.load(path)
 
 
+@pytest.mark.parametrize("lacking", ["noise_recorded", "found", "weights"])
+def test_a_file_that_lacks_a_part_is_refused_by_the_parts_name(machine, path, lacking):
+    content = {name: value for name, value in checkpoint_for(machine)._content().items() if name != lacking}
+    save_aside({**content, "digest": digest_of(content)}, path)
+    with pytest.raises(CheckpointError, match=f"denoiser: expected what this version writes, got KeyError.'{lacking}'.* in .*denoiser.pt. Train it again"):
+        Checkpoint.load(path)
+
+
 @pytest.mark.parametrize(("change", "message"), [
     ({"machine_type": "valve"}, "expected machine type 'valve', got 'fan'"),
     ({"dataset": "OTHER"}, "expected dataset 'OTHER', got 'MADEUP'"),
