@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from dcase_denoise_plugin.audio import check_file, check_wav
+from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
 from dcase_denoise_plugin.machine import Machine, manifest
@@ -109,9 +110,10 @@ class Stage:
 
     def receipt(self) -> dict[str, Any]:
         """What the stage did, for the JSON beside the baseline's CSVs."""
+        epochs_kept = Checkpoint.load(self.checkpoint).epochs_kept if self.config.method == "unet" else None
         return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
                 "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
-                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None}
+                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": epochs_kept}
 
     def _name(self) -> str:
         rests_on = [self.config.weights_digest(), self.machine.training_digest()]
