@@ -1,8 +1,8 @@
 """Does the stopping rule stop where it should? Detection against epochs of one training, and the epoch that ``denoise_stopping: balance`` keeps.
 
-``python -m benchmarks.stopping RAW/fan RAW/ToyCar --picture docs/stopping.png`` takes folders of machine types (``train``, ``test``, ``supplemental``) and trains
-each one's denoiser once, for as many epochs as asked for; the stage is judged with the weights after some of them by the linear detector and, with ``--steps``, by
-an autoencoder. Test clips are read for the curve alone, never by the rule.
+``python -m benchmarks.stopping RAW/fan RAW/ToyCar --picture docs/stopping.png`` takes folders of machine types (``train``, ``test``, ``supplemental``) and
+trains each one's denoiser once, for as many epochs as asked for; the stage is judged with the weights after some of them by the linear detector and, with
+``--steps``, by an autoencoder. Test clips are read for the curve alone, never by the rule.
 """
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from benchmarks.detectors import autoencoder_scores, harmonic_mean, linear_scores, log_mels
+from benchmarks.options import stage_config, stage_options
 from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors
-from dcase_denoise_plugin.config import DenoiseConfig, from_keys, resolve
+from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.training import train_denoiser
@@ -75,8 +76,7 @@ def snapshots(folder: Path, config: DenoiseConfig, seed: int) -> tuple[Checkpoin
 
 @click.command()
 @click.argument("machines", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--preset", default="recommended", show_default=True, help="What the denoiser is trained with.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Changes a denoise key of the preset.")
+@stage_options
 @click.option("--epochs", default="0,1,2,5,10,20,40", show_default=True, help="Where to judge; the last one is how long to train.")
 @click.option("--seed", default=13711, show_default=True)
 @click.option("--steps", default=0, show_default=True, help="Judge by an autoencoder of so many training steps, not by the linear detector.")
@@ -85,15 +85,15 @@ def snapshots(folder: Path, config: DenoiseConfig, seed: int) -> tuple[Checkpoin
 def main(machines, preset, settings, epochs, seed, steps, picture, names):
     """Print, and draw, detection and balance against the epochs of the training, and which epoch the rule keeps."""
     epochs = [int(epoch) for epoch in epochs.split(",")]
-    keys = {"denoise_stopping": "balance", "denoise_epochs": str(max(epochs)), **dict(setting.split("=", 1) for setting in settings)}
-    config = resolve({"preset": preset, **from_keys(keys, "--set")}, {})
+    config = stage_config(preset, settings, stopping="balance", epochs=max(epochs))
     sweeps = {}
     for folder, name in zip(machines, names or [folder.name for folder in machines]):
         found = sweeps[name] = sweep(folder, config, epochs, seed, steps)
         click.echo(f"{name}: plain {found.plain:.1f}  rule keeps epoch {found.kept}")
         for epoch, value in found.values.items():
             survival, removal = found.balances[epoch - 1] if epoch else (1.0, 0.0)
-            click.echo(f"  epoch {epoch:3d}  hmean {value:5.1f}  detail kept {survival:.3f}  noise removed {removal:.3f}  balance {survival + removal - 1:+.3f}")
+            click.echo(f"  epoch {epoch:3d}  hmean {value:5.1f}  detail kept {survival:.3f}  noise removed {removal:.3f}  "
+                       f"balance {survival + removal - 1:+.3f}")
     if picture:
         draw(sweeps, picture)
 

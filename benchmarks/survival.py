@@ -1,16 +1,17 @@
 """Do anomalies survive? Known anomalies are added to known clean machine sound in known noise, and followed through the denoiser.
 
-``python -m benchmarks.survival RAW/fan REFERENCE/fan/test`` takes a machine type's folder and the clean signals of (some of) its test clips; a clip's noise is what
-it has more than its reference. ``--made-up fan`` makes a machine instead. Every kind and level of anomaly a is looked at with clean sound c and noise n:
+``python -m benchmarks.survival RAW/fan REFERENCE/fan/test`` takes a machine type's folder and the clean signals of (some of) its test clips; a clip's noise
+is what it has more than its reference. ``--made-up fan`` makes a machine instead. Every kind and level of anomaly a is looked at with clean sound c and noise
+n:
 
-*Through the gain.* What the denoiser does to c + a + n is a gain for every band and frame. The same gain, put on a alone, on n alone and on c alone, says how much of
-each goes. It is the usual decomposition (Vincent 2006). A stage that hands over one spectrum for the whole clip lowers everything, the machine included, which no
-detector sees; so anomaly and noise are read relative to the machine.
+*Through the gain.* What the denoiser does to c + a + n is a gain for every band and frame. The same gain, put on a alone, on n alone and on c alone, says how
+much of each goes. It is the usual decomposition (Vincent 2006). A stage that hands over one spectrum for the whole clip lowers everything, the machine
+included, which no detector sees; so anomaly and noise are read relative to the machine.
 
-*In what is handed over.* With L for the log-mel spectrum and D for what the stage makes of it, the anomaly's effect D(c + a + n) - D(c + n) is projected on what the
-clean sounds differ by, L(c + a) - L(c): 1 means that the anomaly shows as if there were no noise. That is done for the mean spectrum and for the fluctuation around
-it, and compared to what the plain baseline gets, L(c + a + n) - L(c + n): their squared ratio is the energy kept. The noise's effect is D(c + n) - D(c), by how much
-it varies from clip to clip (what it does to all clips alike is normal to a detector), against that of L(c + n) - L(c).
+*In what is handed over.* With L for the log-mel spectrum and D for what the stage makes of it, the anomaly's effect D(c + a + n) - D(c + n) is projected on
+what the clean sounds differ by, L(c + a) - L(c): 1 means that the anomaly shows as if there were no noise. That is done for the mean spectrum and for the
+fluctuation around it, and compared to what the plain baseline gets, L(c + a + n) - L(c + n): their squared ratio is the energy kept. The noise's effect is
+D(c + n) - D(c), by how much it varies from clip to clip (what it does to all clips alike is normal to a detector), against that of L(c + n) - L(c).
 """
 from __future__ import annotations
 
@@ -26,8 +27,9 @@ import numpy as np
 import torch
 
 from benchmarks.anomalies import KINDS, anomaly
+from benchmarks.options import stage_config, stage_options
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.config import DenoiseConfig, from_keys, resolve
+from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.demo.machines import MACHINES, REFERENCE_FOLDER, make_machines
 from dcase_denoise_plugin.denoiser import MASK_DB, Denoiser
 from dcase_denoise_plugin.machine import Machine
@@ -170,21 +172,21 @@ def trained(folder: Path, config: DenoiseConfig, seed: int) -> Denoiser:
 @click.argument("raw", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("reference", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--made-up", type=click.Choice(tuple(MACHINES)), help="A made-up machine instead of RAW and REFERENCE.")
-@click.option("--preset", default="recommended", show_default=True, help="What the denoiser is trained with.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Changes a denoise key of the preset.")
+@stage_options
 @click.option("--clips", default=16, show_default=True, help="Most clips to look at.")
 @click.option("--seed", default=13711, show_default=True)
 def main(raw, reference, made_up, preset, settings, clips, seed):
     """Train a denoiser and print what becomes of known anomalies."""
     if not made_up and reference is None:
         raise click.UsageError("expected RAW and REFERENCE, or --made-up.")
-    config = resolve({"preset": preset, **from_keys(dict(setting.split("=", 1) for setting in settings), "--set")}, {})
+    config = stage_config(preset, settings)
     with machine_folders(raw, reference, made_up) as (folder, references):
         denoiser = trained(folder, config, seed)
         sounds = known_sounds(folder / "test", references, clips)
     click.echo(f"{made_up or raw.name}, {preset}: {len(sounds)} normal clips, clip level {denoiser.checkpoint.quantile or 'mean'}, epochs kept "
                f"{denoiser.checkpoint.epochs_kept}")
-    click.echo(" anomaly    dB | gain on machine anomaly   noise dB        | mean spectrum: plain denoised   kept  noise dB        | fluctuation: plain denoised")
+    click.echo(" anomaly    dB | gain on machine anomaly   noise dB        | mean spectrum: plain denoised   kept  noise dB        | "
+               "fluctuation: plain denoised")
     for kind in KINDS:
         for level_db in LEVELS_DB:
             found = survival(denoiser, sounds, kind, level_db, np.random.default_rng(seed))

@@ -1,10 +1,10 @@
 """Which epoch's weights are kept, by a rule that needs no number of any machine: where known detail survives best against the known noise that goes.
 
-A network that denoises too long takes the machine's own detail along with the noise. Both can be watched on training clips alone: a tenth of the clips and of the
-noise is held out of the pairs, and after every epoch the network is asked what it lets through of a change that is known, once of detail put into a held-out
-clip, once of held-out noise added to it. The share of a change that comes through is its projection on what was put in. Survival of detail plus removal of noise,
-less one, is 0 for a network that takes nothing, 0 for one that takes everything, and 1 for a perfect one; the epoch with the highest balance is kept, and none at
-all (a network that takes nothing) while no epoch's balance is above 0. Source: the balance is Youden's index (Youden 1950).
+A network that denoises too long takes the machine's own detail along with the noise. Both can be watched on training clips alone: a tenth of the clips and of
+the noise is held out of the pairs, and after every epoch the network is asked what it lets through of a change that is known, once of detail put into a
+held-out clip, once of held-out noise added to it. The share of a change that comes through is its projection on what was put in. Survival of detail plus
+removal of noise, less one, is 0 for a network that takes nothing, 0 for one that takes everything, and 1 for a perfect one; the epoch with the highest
+balance is kept, and none at all (a network that takes nothing) while no epoch's balance is above 0. Source: the balance is Youden's index (Youden 1950).
 """
 from __future__ import annotations
 

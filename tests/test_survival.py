@@ -84,3 +84,10 @@ def test_the_noise_of_a_clip_is_what_it_has_more_than_its_reference(tmp_path):
     write(tmp_path / "reference" / "section_00_source_test_anomaly_0.wav", hum(7))
     sounds = known_sounds(tmp_path / "test", tmp_path / "reference", 2)
     assert len(sounds) == 2 and np.allclose(sounds[1][0], hum(2)) and np.allclose(sounds[1][1], hiss(2), atol=1e-6)
+
+
+def test_a_steady_tone_keeps_nine_tenths_of_its_energy_behind_the_recommended_preset(tmp_path):
+    (folder,) = make_machines(tmp_path, source_train=14, target_train=2, test=3, noise=8, clip_s=2.0, machine_types=("fan",))
+    denoiser = trained(folder, resolve({"preset": "recommended", "epochs": 2}, {}), seed=1)
+    sounds = known_sounds(folder / "test", tmp_path / REFERENCE_FOLDER / "fan" / "test", 6)
+    assert all(survival(denoiser, sounds, "tone", level_db, rng()).spectrum.kept >= 0.9 for level_db in (-10.0, 0.0))
