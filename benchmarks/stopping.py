@@ -1,4 +1,4 @@
-"""Does the stopping rule stop where it should? Detection against epochs of one training, and the epoch that ``denoise_stopping: balance`` keeps.
+"""Does a stopping rule stop where it should? Detection against the epochs of one training, and the epoch that each rule of ``denoise_stopping`` keeps.
 
 ``python -m benchmarks.stopping RAW/fan RAW/ToyCar --picture docs/stopping.png`` takes folders of machine types (``train``, ``test``, ``supplemental``) and
 trains each one's denoiser once, for as many epochs as asked for; the stage is judged with the weights after some of them by the linear detector and, with
@@ -20,7 +20,10 @@ from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.stopping import RULES, epoch_by
 from dcase_denoise_plugin.training import train_denoiser
+
+MARKS = {"balance": "o", "guard": "s"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,28 +35,29 @@ class Sweep:
     plain : harmonic mean of the AUCs without the stage, percent.
     values : the same with the weights after so many epochs.
     balances : (survival of detail, removal of noise) after every epoch.
-    kept : the epoch that the rule keeps.
+    kept : the epoch that each rule keeps.
     """
 
     plain: float
     values: dict[int, float]
     balances: tuple[tuple[float, float], ...]
-    kept: int
+    kept: dict[str, int]
 
 
 def sweep(folder: Path, config: DenoiseConfig, epochs: list[int], seed: int, steps: int) -> Sweep:
-    """Trains a denoiser for the machine in `folder` and judges it at `epochs`, at the one that the rule keeps and with an untrained network."""
+    """Trains a denoiser for the machine in `folder` and judges it at `epochs`, and at those that the rules keep."""
     checkpoint, weights = snapshots(folder, config, seed)
     (train, _), (test, names) = (log_mels(folder / split) for split in ("train", "test"))
 
     def judged(*clips):
         return harmonic_mean(autoencoder_scores(*clips, seed, steps) if steps else linear_scores(*clips), names)
 
+    kept = {rule: epoch_by(rule, checkpoint.balances) for rule in RULES}
     values = {}
-    for epoch in sorted({*epochs, checkpoint.epochs_kept}):
+    for epoch in sorted({*epochs, *kept.values()}):
         denoiser = Denoiser(dataclasses.replace(checkpoint, weights=weights[epoch]), "cpu", 1.0)
         values[epoch] = judged(*(torch.from_numpy(np.stack([denoiser.log_mel(clip) for clip in clips.numpy()])) for clips in (train, test)))
-    return Sweep(judged(train, test), values, checkpoint.balances, checkpoint.epochs_kept)
+    return Sweep(judged(train, test), values, checkpoint.balances, kept)
 
 
 def snapshots(folder: Path, config: DenoiseConfig, seed: int) -> tuple[Checkpoint, dict[int, dict[str, torch.Tensor]]]:
@@ -83,13 +87,13 @@ def snapshots(folder: Path, config: DenoiseConfig, seed: int) -> tuple[Checkpoin
 @click.option("--picture", type=click.Path(path_type=Path), help="Where to draw the curves, PNG.")
 @click.option("--name", "names", multiple=True, help="What to call each machine, in their order [default: the folder's name].")
 def main(machines, preset, settings, epochs, seed, steps, picture, names):
-    """Print, and draw, detection and balance against the epochs of the training, and which epoch the rule keeps."""
+    """Print, and draw, detection and balance against the epochs of the training, and which epoch each rule keeps."""
     epochs = [int(epoch) for epoch in epochs.split(",")]
     config = stage_config(preset, settings, stopping="balance", epochs=max(epochs))
     sweeps = {}
     for folder, name in zip(machines, names or [folder.name for folder in machines]):
         found = sweeps[name] = sweep(folder, config, epochs, seed, steps)
-        click.echo(f"{name}: plain {found.plain:.1f}  rule keeps epoch {found.kept}")
+        click.echo(f"{name}: plain {found.plain:.1f}  " + "  ".join(f"{rule} keeps epoch {epoch}" for rule, epoch in found.kept.items()))
         for epoch, value in found.values.items():
             survival, removal = found.balances[epoch - 1] if epoch else (1.0, 0.0)
             click.echo(f"  epoch {epoch:3d}  hmean {value:5.1f}  detail kept {survival:.3f}  noise removed {removal:.3f}  "
@@ -99,23 +103,26 @@ def main(machines, preset, settings, epochs, seed, steps, picture, names):
 
 
 def draw(sweeps: dict[str, Sweep], picture: Path) -> None:
-    """Detection above, balance below, one line a machine type; the epoch that the rule keeps is circled."""
+    """Detection above, balance below, one line a machine type; what the rules keep is marked."""
     from matplotlib.figure import Figure
 
-    figure = Figure((7, 4.6), layout="constrained")
+    figure = Figure((7, 4.8), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     for name, found in sweeps.items():
-        (line,) = above.plot(list(found.values), [value - found.plain for value in found.values.values()], marker=".", label=name)
-        balance = [0.0, *(survival + removal - 1 for survival, removal in found.balances)]
-        below.plot(balance, color=line.get_color())
-        for axes, value in ((above, found.values[found.kept] - found.plain), (below, balance[found.kept])):
-            axes.plot(found.kept, value, "o", markersize=11, markerfacecolor="none", color=line.get_color())
+        gains = {epoch: value - found.plain for epoch, value in found.values.items()}
+        balances = [0.0, *(survival + removal - 1 for survival, removal in found.balances)]
+        (line,) = above.plot(list(gains), list(gains.values()), marker=".", label=name)
+        below.plot(balances, color=line.get_color())
+        for rule, epoch in found.kept.items():
+            for axes, value in ((above, gains[epoch]), (below, balances[epoch])):
+                axes.plot(epoch, value, MARKS[rule], markersize=11, markerfacecolor="none", color=line.get_color())
     for axes in (above, below):
         axes.axhline(0, color="grey", linewidth=0.8)
     above.set(ylabel="harmonic mean of AUCs,\npoints over untouched clips")
-    above.legend(frameon=False)
-    below.set(xlabel="epochs (circle: what the rule keeps, from training clips and noise recordings alone)", ylabel="balance", xscale="symlog")
-    below.set_xticks([0, 1, 2, 5, 10, 20, 40], ["0", "1", "2", "5", "10", "20", "40"])
+    above.legend(frameon=False, fontsize="small")
+    ticks = [0, 1, 2, 5, 10, 20, 40]
+    below.set(xlabel="epochs (circle: kept by balance, square: kept by guard, from training clips and noise alone)", ylabel="balance", xscale="symlog")
+    below.set_xticks(ticks, ticks)
     figure.savefig(picture, dpi=110)
 
 

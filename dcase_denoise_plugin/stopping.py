@@ -1,15 +1,20 @@
-"""Which epoch's weights are kept, by a rule that needs no number of any machine: where known detail survives best against the known noise that goes.
+"""Which epoch's weights are kept, by a rule that needs no number of any machine: how well known detail survives against how much known noise goes.
 
 A network that denoises too long takes the machine's own detail along with the noise. Both can be watched on training clips alone: a tenth of the clips and of
 the noise is held out of the pairs, and after every epoch the network is asked what it lets through of a change that is known, once of detail put into a
-held-out clip, once of held-out noise added to it. The share of a change that comes through is its projection on what was put in. Survival of detail plus
-removal of noise, less one, is 0 for a network that takes nothing, 0 for one that takes everything, and 1 for a perfect one; the epoch with the highest
-balance is kept, and none at all (a network that takes nothing) while no epoch's balance is above 0. Source: the balance is Youden's index (Youden 1950).
+held-out clip, once of held-out noise added to it. The share of a change that comes through is its projection on what was put in. A network that takes nothing
+(survival of detail 1, removal of noise 0) is the yardstick, and what is kept while no epoch is better.
+
+*balance*: survival plus removal, less one, which is 0 for a network that takes nothing, 0 for one that takes everything, and 1 for a perfect one.
+Source: Youden's index, Youden 1950.
+
+*guard*: the noise that goes, among the epochs at which nine tenths of the detail's energy survive. The number is what we ask of the stage itself
+(`benchmarks.survival`), on every machine.
 """
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Sequence
 
 import torch
 
@@ -27,6 +32,8 @@ DETAIL_DB = 6.0
 # A line and a band span this share of the rows: two mel bands and sixteen of 128; clicks last two frames and come four to an image.
 LINE, BAND = 1 / 64, 1 / 8
 CLICK_FRAMES, CLICKS = 2, 4
+# Survival is a share of amplitude; nine tenths of the energy.
+GUARDED = 0.9**0.5
 
 
 def hold_out(clips: Clips, noise: NoiseSource) -> tuple[tuple[Clips, NoiseSource], tuple[Clips, NoiseSource]]:
@@ -71,21 +78,19 @@ class Probe:
 
 
 class BestEpoch:
-    """The weights of the epoch with the best balance so far; of none while no balance is above that of a network that takes nothing."""
+    """The weights of the best epoch so far, by the rule that ``denoise_stopping`` names; of none while none is better than a network that takes nothing."""
 
-    def __init__(self, probe: Probe, network: UNet):
-        self.probe = probe
+    def __init__(self, rule: str, probe: Probe, network: UNet):
+        self.rule, self.probe = rule, probe
         self.epoch, self.weights = 0, copy.deepcopy(network.state_dict())
         self.balances: list[tuple[float, float]] = []  # (survival, removal) after each epoch
 
     def look(self, network: UNet) -> str:
         """Measures the network after one more epoch, keeps its weights if they are the best, and says what was found."""
-        best = self._balance(self.epoch)
-        self.balances.append(self.probe.balance(network))
-        epoch = len(self.balances)
-        if self._balance(epoch) > best:
-            self.epoch, self.weights = epoch, copy.deepcopy(network.state_dict())
-        survival, removal = self.balances[-1]
+        survival, removal = self.probe.balance(network)
+        self.balances.append((survival, removal))
+        if epoch_by(self.rule, self.balances) == len(self.balances):
+            self.epoch, self.weights = len(self.balances), copy.deepcopy(network.state_dict())
         return f"detail kept {survival:.3f}, noise removed {removal:.3f}, best epoch {self.epoch}"
 
     def state(self) -> dict[str, Any]:
@@ -95,8 +100,24 @@ class BestEpoch:
     def restore(self, state: dict[str, Any]) -> None:
         self.epoch, self.weights, self.balances = state["epoch"], state["weights"], state["balances"]
 
-    def _balance(self, epoch):
-        return sum(self.balances[epoch - 1]) - 1 if epoch else 0.0
+
+def balance(survival: float, removal: float) -> float:
+    """Above 0 where more of the noise goes than of the detail."""
+    return survival + removal - 1
+
+
+def guard(survival: float, removal: float) -> float:
+    """Above 0 where noise goes and the detail survives."""
+    return removal if survival >= GUARDED else 0.0
+
+
+RULES = {"balance": balance, "guard": guard}
+
+
+def epoch_by(rule: str, balances: Sequence[tuple[float, float]]) -> int:
+    """The first of the best epochs, counted from 1, by (survival, removal) after each; 0 while none is better than a network that takes nothing."""
+    values = [0.0, *(RULES[rule](*found) for found in balances)]
+    return values.index(max(values))
 
 
 def details(clips: int, rows: int, frames: int, generator: torch.Generator) -> list[torch.Tensor]:

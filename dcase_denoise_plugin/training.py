@@ -68,9 +68,10 @@ class Training:
         self.scaling, self.equaliser = known_of(machine, clips, self.quantile)
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
         self.best_epoch = None
-        if config.stopping == "balance":
+        if config.stopping != "none":
             (clips, noise), held_out = hold_out(clips, noise)
-            self.best_epoch = BestEpoch(Probe(*held_out, self.scaling, self.images, config, generator_for(machine.seed, HELD_OUT)), self.network)
+            probe = Probe(*held_out, self.scaling, self.images, config, generator_for(machine.seed, HELD_OUT))
+            self.best_epoch = BestEpoch(config.stopping, probe, self.network)
         self.pairs = Pairs(clips, noise, self.scaling, self.images, config)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
         self.epochs = config.epochs_of(machine.machine_type)

@@ -8,7 +8,7 @@ from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.noise import noise_source
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling, Spectrogram
-from dcase_denoise_plugin.stopping import BestEpoch, Probe, details, hold_out
+from dcase_denoise_plugin.stopping import RULES, BestEpoch, Probe, details, epoch_by, hold_out
 from dcase_denoise_plugin.training import train_denoiser
 
 CPU = torch.device("cpu")
@@ -112,19 +112,27 @@ class Balances:
         return next(self.found)
 
 
-def test_the_weights_of_the_best_epoch_are_kept_and_none_while_nothing_is_gained():
+@pytest.mark.parametrize(("rule", "found"), [("balance", [(0.7, 0.2), (0.8, 0.3), (0.8, 0.29)]), ("guard", [(0.94, 0.5), (0.95, 0.2), (0.96, 0.1)])])
+def test_the_weights_of_the_best_epoch_are_kept_and_none_while_nothing_is_gained(rule, found):
     network = Network(torch.zeros_like)
-    best = BestEpoch(Balances((0.7, 0.2), (0.8, 0.3), (0.8, 0.29)), network)
+    best = BestEpoch(rule, Balances(*found), network)
     kept = []
     for epoch in (1, 2, 3):
         torch.nn.init.constant_(network.mark, epoch)
         best.look(network)
         kept.append((best.epoch, best.weights["mark"].item()))
-    assert kept == [(0, 0.0), (2, 2.0), (2, 2.0)] and best.balances == [(0.7, 0.2), (0.8, 0.3), (0.8, 0.29)]
+    assert kept == [(0, 0.0), (2, 2.0), (2, 2.0)] and best.balances == found
 
 
 def test_the_line_of_an_epoch_tells_what_was_found():
-    assert BestEpoch(Balances((0.8, 0.3)), Network(torch.zeros_like)).look(Network(torch.zeros_like)) == "detail kept 0.800, noise removed 0.300, best epoch 1"
+    best = BestEpoch("balance", Balances((0.8, 0.3)), Network(torch.zeros_like))
+    assert best.look(Network(torch.zeros_like)) == "detail kept 0.800, noise removed 0.300, best epoch 1"
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("balance", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.4)])
+def test_no_rule_keeps_a_network_that_takes_everything_or_more_of_the_detail_than_of_the_noise(rule, balance):
+    assert epoch_by(rule, [balance]) == 0
 
 
 def test_training_hands_over_the_epoch_with_the_best_balance_and_says_so(tmp_path):
