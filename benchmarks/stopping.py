@@ -119,9 +119,9 @@ def draw(sweeps: dict[str, Sweep], picture: Path) -> None:
     for axes in (above, below):
         axes.axhline(0, color="grey", linewidth=0.8)
     above.set(ylabel="harmonic mean of AUCs,\npoints over untouched clips")
-    above.legend(frameon=False, fontsize="small")
-    ticks = [0, 1, 2, 5, 10, 20, 40]
-    below.set(xlabel="epochs (circle: kept by balance, square: kept by guard, from training clips and noise alone)", ylabel="balance", xscale="symlog")
+    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    ticks = sorted(set().union(*(found.values for found in sweeps.values())))
+    below.set(xlabel="epochs (circle: kept by balance, square: kept by guard)", ylabel="balance", xscale="symlog", xlim=(-0.2, 1.1 * ticks[-1]))
     below.set_xticks(ticks, ticks)
     figure.savefig(picture, dpi=110)
 
