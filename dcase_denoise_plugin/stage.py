@@ -46,6 +46,7 @@ class Stage:
             if config.method == "unet" and not self.checkpoint.is_file():
                 self._train(train_command)
             self._method = build_method(machine, config, self.checkpoint, device)
+            self._epochs_kept = Checkpoint.load(self.checkpoint).epochs_kept if config.method == "unet" else None
 
     @property
     def digest(self) -> str:
@@ -110,10 +111,9 @@ class Stage:
 
     def receipt(self) -> dict[str, Any]:
         """What the stage did, for the JSON beside the baseline's CSVs."""
-        epochs_kept = Checkpoint.load(self.checkpoint).epochs_kept if self.config.method == "unet" else None
         return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
                 "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
-                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": epochs_kept}
+                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept}
 
     def _name(self) -> str:
         rests_on = [self.config.weights_digest(), self.machine.training_digest()]
