@@ -24,10 +24,11 @@ BOTTLENECK = 8
 WIDTH, LAYERS, BATCH, LEARNING_RATE = 128, 4, 256, 1e-3
 
 
-def log_mels(folder: Path, features: FeatureSettings = FeatureSettings()) -> tuple[torch.Tensor, list[str]]:
-    """Log-mel spectrograms of a folder's clips as the baseline computes them, (clips, n_mels, frames) float32 dB, and the clips' names."""
-    files = sorted(folder.glob("*.wav"))
-    return torch.stack([_log_mel(file, features) for file in files]), [file.name for file in files]
+def log_mels(folder: Path, pattern: str = "*.wav", features: FeatureSettings = FeatureSettings()) -> tuple[torch.Tensor, list[str]]:
+    """Log-mel spectrograms of a folder's clips as the baseline computes them, (clips, n_mels, frames) float32 dB, and their names; maybe none."""
+    files = sorted(folder.glob(pattern))
+    levels = [_log_mel(file, features) for file in files]
+    return torch.stack(levels) if levels else torch.empty(0, features.n_mels, 0), [file.name for file in files]
 
 
 def linear_scores(train_db: torch.Tensor, test_db: torch.Tensor) -> np.ndarray:
