@@ -6,14 +6,16 @@ from benchmarks.si_sdr import ideal, main, row
 from dcase_denoise_plugin.demo.machines import make_machines
 from dcase_denoise_plugin.report.denoised_clips import si_sdr_db
 
+METHODS = ["unet, preset waveform", "the same without the U-Net", "unet, preset recommended, mel gains", "wiener", "spectral_gate", "noisereduce",
+           "ideal ratio mask"]
+
 
 def test_the_table_has_every_method_and_the_upper_bound_is_above_the_noisy_clip(tmp_path):
     (folder,) = make_machines(tmp_path, source_train=3, target_train=2, test=1, noise=2, clip_s=2.0, machine_types=("fan",))
-    arguments = [str(folder), str(tmp_path / "reference" / "fan" / "test"), "--seed", "1", "--seed", "2", "--set", "denoise_epochs=1", "--keep", str(tmp_path / "kept")]
-    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    arguments = [folder, tmp_path / "reference" / "fan" / "test", "--seed", 1, "--seed", 2, "--set", "denoise_epochs=1", "--keep", tmp_path / "kept"]
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
     lines = [line for line in result.stdout.splitlines() if line.startswith("| ")][1:]
-    assert [line.split("|")[1].strip().split(" (")[0] for line in lines] == [
-        "unet, preset waveform", "the same without the U-Net", "unet, preset recommended, mel gains", "wiener", "spectral_gate", "noisereduce", "ideal ratio mask"]
+    assert [line.split("|")[1].strip().split(" (")[0] for line in lines] == METHODS
     assert len(list((tmp_path / "kept").glob("fan_*.pt"))) == 4
     assert float(lines[-1].split("|")[4].split("±")[0]) > 5
 
