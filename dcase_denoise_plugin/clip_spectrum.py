@@ -44,6 +44,11 @@ def steady_machine_residual_db(level_db: torch.Tensor, spectrum_db: torch.Tensor
     return 2 * (around_db - spectrum_db).clamp_min(0)  # a share of power as a gain of amplitude: 20 log10
 
 
+def heard_in_pauses(quantile: float | None) -> bool:
+    """Whether a machine that stands out at this quantile may be taken for steady. One that knocks, or stands out nowhere, may not: most of it would go."""
+    return quantile is not None and quantile < 0.5
+
+
 def standing_out_quantile(clips_db: Iterable[torch.Tensor], noise_db: Iterable[torch.Tensor]) -> float | None:
     """The quantile over time at which the machine stands out most surely above the noise, or None where none does so better than the mean.
 

@@ -8,7 +8,7 @@ import torch
 
 from dcase_denoise_plugin.audio import check_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clip_spectrum import clip_spectrum, steady_machine_residual_db
+from dcase_denoise_plugin.clip_spectrum import clip_spectrum, heard_in_pauses, steady_machine_residual_db
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.spectrogram import Spectrogram
@@ -110,9 +110,10 @@ class Denoiser:
         tiles = images.tiles(self.scaling.scaled(level_db))  # (tiles, rows, tile_frames)
         residual = images.picture(self.network(images.image(tiles)), len(level_db))  # (tiles, rows, tile_frames)
         residual_db = self.scaling.difference_db(images.join(residual, level_db.shape[-1]))
-        if self.config.output == "frames":
+        quantile = self.checkpoint.quantile
+        if self.config.output == "frames" or self.config.output == "steady_machine" and not heard_in_pauses(quantile):
             return residual_db
-        spectrum_db = clip_spectrum(level_db - residual_db, self.checkpoint.quantile)
+        spectrum_db = clip_spectrum(level_db - residual_db, quantile)
         if self.config.output == "steady_machine":
             residual_db = steady_machine_residual_db(level_db, spectrum_db)
         else:

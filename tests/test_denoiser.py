@@ -75,6 +75,13 @@ def test_a_steady_machine_comes_out_of_bursts_of_noise(tmp_path):
     assert denoised @ tone / (tone @ tone) > 0.4  # the tone itself is lost only where a burst covers it
 
 
+@pytest.mark.parametrize("quantile", [None, 0.5, 0.9])
+def test_a_machine_that_is_not_heard_in_pauses_is_not_taken_for_steady(quantile):
+    wav = hum(0)
+    frames, steady = (denoiser_that(0.6, "waveform", output=output, quantile=quantile)(wav, RATE_HZ) for output in ("frames", "steady_machine"))
+    assert np.array_equal(frames, steady) and not np.array_equal(frames, wav)
+
+
 @pytest.mark.parametrize("frames", [3, 26, 32, 500])
 def test_log_mel_of_any_length_keeps_its_shape_and_loses_what_is_taken_away(frames):
     log_mel = np.random.default_rng(0).normal(-40, 10, (16, frames)).astype(np.float32)
