@@ -101,22 +101,21 @@ class Denoiser:
 
     def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
         """What is to be taken away at full strength: (rows, frames) dB -> (rows, frames) dB, at native resolution."""
-        equalised_db = self.config.equaliser * self.equaliser.shift_db(clip_spectrum(level_db, self.checkpoint.quantile))
-        share = 1.0 if self.checkpoint.noise_recorded else self.config.guessed_noise_share
-        return share * self._noise_db(level_db) + equalised_db if share else equalised_db.expand_as(level_db)
+        residual_db, quantile = self._noise_db(level_db), self.checkpoint.quantile
+        spectrum_db = clip_spectrum(level_db - residual_db, quantile)
+        if self.config.output == "steady_machine" and heard_in_pauses(quantile):
+            residual_db = steady_machine_residual_db(level_db, spectrum_db)
+        elif self.config.output == "clip_spectrum":
+            fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
+            residual_db = level_db - spectrum_db - self.config.fluctuation * fluctuation_db
+        return residual_db + self.config.equaliser * self.equaliser.shift_db(clip_spectrum(level_db, quantile))
 
     def _noise_db(self, level_db):
+        """What the U-Net takes for noise; of a guess, the share that is wanted."""
+        share = 1.0 if self.checkpoint.noise_recorded else self.config.guessed_noise_share
+        if share == 0:
+            return torch.zeros_like(level_db)
         images = self.checkpoint.images
         tiles = images.tiles(self.scaling.scaled(level_db))  # (tiles, rows, tile_frames)
         residual = images.picture(self.network(images.image(tiles)), len(level_db))  # (tiles, rows, tile_frames)
-        residual_db = self.scaling.difference_db(images.join(residual, level_db.shape[-1]))
-        quantile = self.checkpoint.quantile
-        if self.config.output == "frames" or self.config.output == "steady_machine" and not heard_in_pauses(quantile):
-            return residual_db
-        spectrum_db = clip_spectrum(level_db - residual_db, quantile)
-        if self.config.output == "steady_machine":
-            residual_db = steady_machine_residual_db(level_db, spectrum_db)
-        else:
-            fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
-            residual_db = level_db - spectrum_db - self.config.fluctuation * fluctuation_db
-        return residual_db
+        return share * self.scaling.difference_db(images.join(residual, level_db.shape[-1]))
