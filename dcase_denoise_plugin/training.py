@@ -19,6 +19,7 @@ from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import CheckpointError, TrainingError
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.machine_clips import MachineClips
 from dcase_denoise_plugin.noise import RECORDED, noise_source, source_name
 from dcase_denoise_plugin.pairs import Pairs
 from dcase_denoise_plugin.random_streams import generator_for
@@ -72,7 +73,7 @@ class Training:
             (clips, noise), held_out = hold_out(clips, noise)
             probe = Probe(*held_out, self.scaling, self.images, config, generator_for(machine.seed, HELD_OUT))
             self.best_epoch = BestEpoch(config.stopping, probe, self.network)
-        self.pairs = Pairs(clips, noise, self.scaling, self.images, config)
+        self.pairs = Pairs(clips, noise, self.scaling, self.images, config, MachineClips.of(machine, clips.spectrogram))
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
         self.epochs = config.epochs_of(machine.machine_type)
         self.resume_path = path.with_name(f"{path.name}.resume")
