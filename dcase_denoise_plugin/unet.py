@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dcase_denoise_plugin.batch_norm import BatchNorm2d
+
 WIDEST = 8
 
 
@@ -59,7 +61,7 @@ def block(before: int, after: int, norm: str) -> nn.Sequential:
 
 def normalisation(norm: str, channels: int) -> nn.Module:
     if norm == "batch":
-        return nn.BatchNorm2d(channels)
+        return BatchNorm2d(channels)
     if norm == "instance":
         return nn.InstanceNorm2d(channels, affine=True)
     if norm == "group":
@@ -72,8 +74,8 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, (nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm)):
+    elif isinstance(module, (BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm)):
         nn.init.ones_(module.weight)
         nn.init.zeros_(module.bias)
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, BatchNorm2d):
             module.reset_running_stats()
