@@ -162,8 +162,9 @@ def gain_at_snr(clip: torch.Tensor, noise: torch.Tensor, snr_db: torch.Tensor) -
 
 def energy(spec: torch.Tensor) -> torch.Tensor:
     """Energy of the waveforms behind one-sided spectra, up to a constant: (batch, bins, frames) -> (batch,)."""
-    per_bin = (spec * spec.conj()).real.sum(-1)
-    return 2 * per_bin.sum(-1) - per_bin[:, 0] - per_bin[:, -1]
+    values = torch.view_as_real(spec.mT).flatten(1)
+    edges = spec[:, :: spec.shape[1] - 1]  # the first and the last bin stand for themselves alone, the others for their mirror images too
+    return 2 * torch.linalg.vecdot(values, values) - (edges.real.square() + edges.imag.square()).sum((1, 2))
 
 
 def read_noise(file: Path, spectrogram: Spectrogram) -> torch.Tensor:
