@@ -5,12 +5,11 @@ The processes are started by ``torchrun``, on one node or many; each takes its s
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import Any, Iterator
 
 import torch
-from torch import nn
 import torch.distributed as dist
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dcase_denoise_plugin.errors import DenoiseError, TrainingError
@@ -47,7 +46,7 @@ def parallel(network: nn.Module) -> nn.Module:
 
 
 @contextlib.contextmanager
-def joined(device: torch.device) -> Iterator[None]:
+def joined() -> Iterator[None]:
     """Joins the processes that torchrun started with this one, if any. The first that fails says why, the others end without a word.
 
     Raises
@@ -55,11 +54,11 @@ def joined(device: torch.device) -> Iterator[None]:
     TrainingError
         If another process has gone.
     """
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    if not dist.is_torchelastic_launched():
         yield
         return
     store, index, count = next(dist.rendezvous("env://"))
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=index, world_size=count)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", store=store, rank=index, world_size=count)
     try:
         yield
     except DenoiseError:
