@@ -10,9 +10,9 @@ import pytest
 import torch
 from small_machine import SMALL, hum, small_machine, write
 
-from dcase_denoise_plugin import steps
+from dcase_denoise_plugin import steps, training
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.errors import AudioError, CheckpointError, DataError, TrainingError
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, DataError, TrainingError
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.training import learning_rate_factor, train_denoiser
 
@@ -178,6 +178,12 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_the_epochs_befor
     with pytest.raises(TrainingError, match="training loss of fan: expected a finite number, got nan in epoch 1. Lower denoise_learning_rate."):
         trained(machine, path)
     assert not path.exists() and not path.with_name("denoiser.pt.resume").exists()
+
+
+def test_more_processes_than_pairs_in_a_batch_are_refused(machine, path, monkeypatch):
+    monkeypatch.setattr(training, "processes", lambda: 5)
+    with pytest.raises(ConfigError, match="denoise_batch_size: expected at least one pair for each of 5 processes, got 4. Start fewer processes or raise it."):
+        trained(machine, path)
 
 
 def test_clips_that_differ_in_length_stop_the_training(machine, path):
