@@ -141,13 +141,13 @@ class OurLoop:
             epoch += 1
 
 
-def rate(steps: Iterator[int], count: int, device: torch.device) -> float:
+def rate(steps: Iterator[int], count: int, device: torch.device, clock: Callable[[], float]) -> float:
     """Pairs a second over `count` steps."""
-    started = time.perf_counter()
+    started = clock()
     pairs = sum(next(steps) for _ in range(count))
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return pairs / (time.perf_counter() - started)
+    return pairs / (clock() - started)
 
 
 def final_loss(loop: PlainLoop | OurLoop) -> float:
@@ -172,16 +172,16 @@ def flops_of_step(training: Training) -> int:
     return counter.get_total_flops()
 
 
-def ceiling(device: torch.device, dtype: torch.dtype) -> float:
+def ceiling(device: torch.device, dtype: torch.dtype, clock: Callable[[], float]) -> float:
     """Floating-point operations a second of large matrix products here: the best of five."""
     left, right = (torch.randn(MATMUL // (1 if device.type == "cuda" else 4), MATMUL, device=device, dtype=dtype) for _ in range(2))
     best = 0.0
     for _ in range(6):
-        started = time.perf_counter()
+        started = clock()
         left @ right.mT
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        best = max(best, 2 * left.shape[0] * right.shape[0] * MATMUL / (time.perf_counter() - started))
+        best = max(best, 2 * left.shape[0] * right.shape[0] * MATMUL / (clock() - started))
     return best
 
 
@@ -211,6 +211,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=25, help="steps of a turn [%(default)s]")
     parser.add_argument("--turns", type=int, default=5, help="[%(default)s]")
     parser.add_argument("--workers", type=int, default=0, help="worker processes of the plain loop's DataLoader [%(default)s]")
+    parser.add_argument("--cpu-time", action="store_true", help="seconds of CPU time, for a machine that others use too; with one thread")
     parser.add_argument("--seeds", type=int, default=0, help="whole trainings of each contender, to compare the losses they end at [%(default)s]")
     call = parser.parse_args()
     config = resolve({"preset": call.preset, **from_keys(dict(pair.split("=", 1) for pair in call.set), "--set")})
@@ -226,18 +227,20 @@ def main() -> None:
 
 
 def compare_speeds(loops: dict[str, PlainLoop | OurLoop], call: argparse.Namespace) -> None:
+    clock = time.process_time if call.cpu_time else time.perf_counter
     steps = {name: loop.steps() for name, loop in loops.items()}
     for of_name in steps.values():
-        rate(of_name, 5, call.device)
+        rate(of_name, 5, call.device, clock)
     rates = {name: [] for name in steps}
     for _ in range(call.turns):
         for name, of_name in steps.items():
-            rates[name].append(rate(of_name, call.steps, call.device))
+            rates[name].append(rate(of_name, call.steps, call.device, clock))
     training = loops["plugin"].training
     mixed = training.config.mixed_precision and call.device.type == "cuda"
-    used, best = flops_of_step(training) / training.config.batch_size, ceiling(call.device, torch.bfloat16 if mixed else torch.float32)
+    used, best = flops_of_step(training) / training.config.batch_size, ceiling(call.device, torch.bfloat16 if mixed else torch.float32, clock)
     where = torch.cuda.get_device_name(call.device) if call.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    print(f"{where}; preset {call.preset} {' '.join(call.set)}; {len(training.machine.train_files)} clips; {call.turns} turns of {call.steps} steps")
+    print(f"{where}; preset {call.preset} {' '.join(call.set)}; {len(training.machine.train_files)} clips; {call.turns} turns of {call.steps} steps"
+          f"{'; CPU time' if call.cpu_time else ''}")
     print(f"{'':14} {'clips/s':>8} {'from':>8} {'to':>8} {'GFLOP/s':>8} {'of matmul':>9} {'plugin is':>9}")
     for name, of_name in rates.items():
         median, ratio = statistics.median(of_name), statistics.median(ours / other for ours, other in zip(rates["plugin"], of_name))
