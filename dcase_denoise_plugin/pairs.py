@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.machine_clips import MachineClips
 from dcase_denoise_plugin.noise import CHANCES, NoiseSource, energy, gain_at_snr
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
@@ -24,6 +25,7 @@ class Draws:
     clips, others : (pairs,) indices of the clip, and of the other clip where ``denoise_pairing`` is different_clips.
     starts, other_starts : (pairs,) frames at which they are cut.
     noisy : (pairs,) bool, whether the pair gets noise.
+    alone : (pairs, 1 + CHANCES) uniform in [0, 1), whether a recording of the machine alone takes the clip's place, and which.
     noise : (pairs, 2, CHANCES) uniform in [0, 1), which noise each side gets.
     snr : (pairs, 2) uniform in [0, 1), where in the SNR range each side lies.
     level : (pairs, 1, 1) uniform in [-1, 1), the change of level.
@@ -35,6 +37,7 @@ class Draws:
     starts: torch.Tensor
     other_starts: torch.Tensor
     noisy: torch.Tensor
+    alone: torch.Tensor
     noise: torch.Tensor
     snr: torch.Tensor
     level: torch.Tensor
@@ -45,8 +48,9 @@ class Draws:
         """Draws for pairs of these `clips`, out of `of_clips`, each cut at one of `starts` frames."""
         pairs = len(clips)
         return cls(clips, torch.randint(of_clips, (pairs,), generator=generator), torch.randint(starts, (pairs,), generator=generator),
-                   torch.randint(starts, (pairs,), generator=generator), noisy, torch.rand(pairs, 2, CHANCES, generator=generator),
-                   torch.rand(pairs, 2, generator=generator), 2 * torch.rand(pairs, 1, 1, generator=generator) - 1,
+                   torch.randint(starts, (pairs,), generator=generator), noisy, torch.rand(pairs, 1 + CHANCES, generator=generator),
+                   torch.rand(pairs, 2, CHANCES, generator=generator), torch.rand(pairs, 2, generator=generator),
+                   2 * torch.rand(pairs, 1, 1, generator=generator) - 1,
                    torch.randn(pairs, 1, RESPONSE_KNOTS, generator=generator))
 
     def __len__(self) -> int:
@@ -67,10 +71,12 @@ class Pairs:
 
     Noise is added to the complex STFT, where adding is exact, and both sides are turned into scaled images afterwards.
     An original -> original pair has the clip itself on both sides and teaches the network to leave a recording as it is.
+    Where there are recordings of the machine alone, some noisy pairs go from the machine under noise to the machine alone.
     """
 
-    def __init__(self, clips: Clips, noise: NoiseSource, scaling: Scaling, images: ImageFormat, config: DenoiseConfig):
-        self.clips, self.noise, self.scaling, self.images, self.config = clips, noise, scaling, images, config
+    def __init__(self, clips: Clips, noise: NoiseSource, scaling: Scaling, images: ImageFormat, config: DenoiseConfig,
+                 machine_clips: MachineClips | None = None):
+        self.clips, self.noise, self.scaling, self.images, self.config, self.machine_clips = clips, noise, scaling, images, config, machine_clips
 
     def __len__(self) -> int:
         """Pairs in an epoch."""
@@ -92,8 +98,11 @@ class Pairs:
 
     def specs(self, drawn: Draws) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The clips and both sides of their pairs: three times (batch, bins, tile_frames) complex64."""
-        clean = self.clips.cut(drawn.clips, drawn.starts, self.images.tile_frames)
-        return clean, self._with_noise(clean, drawn, 0), self._other_side(clean, drawn)
+        clean, other = self.clips.cut(drawn.clips, drawn.starts, self.images.tile_frames), drawn
+        if self.machine_clips:
+            clean, replaced = self.machine_clips.put_in(clean, drawn.noisy, drawn.alone)
+            other = dataclasses.replace(drawn, noisy=drawn.noisy & ~replaced)
+        return clean, self._with_noise(clean, drawn, 0), self._other_side(clean, other)
 
     def change_db(self, drawn: Draws) -> torch.Tensor:
         """What both sides of each pair are raised by, (batch, rows, 1) dB: levels and colours that the few clips do not have."""

@@ -19,6 +19,7 @@ from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.machine_clips import MachineClips
 from dcase_denoise_plugin.noise import RECORDED, noise_source, source_name
 from dcase_denoise_plugin.pairs import Pairs
 from dcase_denoise_plugin.random_streams import generator_for
@@ -69,7 +70,7 @@ class Training:
         noise = noise_source(machine, config, clips, generator_for(machine.seed, NOISE))
         self.quantile = quantile_of(machine, config, clips, noise)
         self.scaling, self.equaliser = known_of(machine, clips, self.quantile)
-        self.pairs = Pairs(clips, noise, self.scaling, self.images, config)
+        self.pairs = Pairs(clips, noise, self.scaling, self.images, config, MachineClips.of(machine, clips.spectrogram))
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
         self.steps = Steps(self.network, self.pairs, config, self.device, self.say)
         self.epochs = config.epochs_of(machine.machine_type)
