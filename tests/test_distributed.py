@@ -28,7 +28,7 @@ from dcase_denoise_plugin.errors import DenoiseError
 
 train = training.Training._train
 def train_and_die(self, epoch):
-    if {dies} and rank() == 1 and epoch == 1 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+    if {dies} and rank() == 1 and epoch == 2 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
         os.kill(os.getpid(), signal.SIGKILL)
     return train(self, epoch)
 training.Training._train = train_and_die
@@ -48,7 +48,7 @@ def trained(folder, name, processes, dies=False, **keys):
     path, program = folder / f"{name}.pt", folder / f"{name}.py"
     program.write_text(textwrap.dedent(PROGRAM).format(project=str(PROJECT), tests=str(PROJECT / "tests"), dies=dies, machine=str(folder / "fan"), keys=keys,
                                                        path=str(path)))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "--max-restarts", str(int(dies))]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "--max-restarts", "3" if dies else "0"]
     return subprocess.run([*launcher, str(program)], capture_output=True, text=True, timeout=300), path
 
 
@@ -71,7 +71,8 @@ def test_a_training_one_of_whose_processes_is_killed_goes_on_from_the_last_epoch
     small_machine(tmp_path)
     (killed, resumed), (_, whole) = (trained(tmp_path, name, 2, dies, epochs=3) for name, dies in (("killed", True), ("whole", False)))
     assert killed.returncode == 0, killed.stderr[-3000:]
-    assert re.findall(r"epoch (\d)/3", killed.stdout) == ["1", "2", "3"]
+    epochs = re.findall(r"epoch (\d)/3", killed.stdout)
+    assert epochs.count("1") == 1 and epochs[-1] == "3"  # whether the second epoch was written before the end is a matter of luck
     assert Checkpoint.load(resumed).digest == Checkpoint.load(whole).digest
 
 
