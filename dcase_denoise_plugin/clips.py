@@ -31,21 +31,31 @@ class Clips:
         self.samples = len(read_wav(files[0])[0])
         first = self._read(0)
         self.frames = first.shape[-1]
-        fits = first.nbytes * len(files) <= memory_bytes
-        self._kept = [first, *(self._read(index) for index in range(1, len(files)))] if fits else None
+        self._kept = None
+        if first.nbytes * len(files) <= memory_bytes:
+            self._kept = first.new_empty(len(files), self.frames, first.shape[0])  # one tensor, so that a batch is cut out of it in one go
+            for index, kept in enumerate(self._kept):
+                kept.copy_((self._read(index) if index else first).mT)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> torch.Tensor:
         """Spectrum of one clip, (bins, frames) complex64, bins adjacent in memory."""
-        return self._kept[index] if self._kept else self._read(index)
+        return self._read(index) if self._kept is None else self._kept[index].mT
+
+    def cut(self, clips: torch.Tensor, starts: torch.Tensor, frames: int) -> torch.Tensor:
+        """`frames` frames of each of these clips from `starts` on: indices (batch,), (batch,) -> (batch, bins, frames) complex64, bins adjacent in memory."""
+        if self._kept is None:
+            return torch.stack([self._read(clip).mT[start:start + frames] for clip, start in zip(clips.tolist(), starts.tolist())]).mT
+        places = (clips * self.frames + starts)[:, None] + torch.arange(frames, device=clips.device)
+        return self._kept.flatten(0, 1)[places].mT
 
     def part(self, chosen: Sequence[int]) -> Clips:
-        """These clips alone, in this order, sharing memory with all of them."""
+        """These clips alone, in this order."""
         part = copy.copy(self)
         part.files = [self.files[index] for index in chosen]
-        part._kept = [self._kept[index] for index in chosen] if self._kept else None
+        part._kept = None if self._kept is None else self._kept[chosen]
         return part
 
     def levels_db(self) -> Iterator[torch.Tensor]:

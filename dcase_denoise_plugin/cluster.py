@@ -1,4 +1,4 @@
-"""Runs handed to a cluster through submitit: each run is a job, a preempted one goes on from its last finished step. Imported only where a cluster is asked for."""
+"""Runs handed to a cluster through submitit: each is a job, a preempted one goes on from its last finished step. Imported only where a cluster is asked for."""
 from __future__ import annotations
 
 from pathlib import Path

@@ -21,24 +21,24 @@ class MachineClips:
 
     def __init__(self, reel: Reel):
         self.reel = reel
+        self.energy_per_frame = energy(reel.spec[None]) / reel.spec.shape[-1]
 
     @classmethod
     def of(cls, machine: Machine, spectrogram: Spectrogram) -> MachineClips | None:
         """Those of `machine`, None if it has none. Raises AudioError if one cannot be read or has another sample rate than the training clips."""
         return cls(Reel.from_files(machine.machine_files, spectrogram, what="machine clip")) if machine.machine_files else None
 
-    def put_in(self, clips: torch.Tensor, noisy: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def put_in(self, clips: torch.Tensor, noisy: torch.Tensor, chances: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Replaces a share of those `clips` that are to get noise, (batch, bins, frames) complex64, by the machine alone at the level of the clip.
 
-        The recordings are raised by their mean level, not stretch by stretch, so that a machine that pauses still does.
+        The recordings are raised by their mean level, not stretch by stretch, so that a machine that pauses still does. `chances` are (batch, 1 + CHANCES)
+        uniform in [0, 1).
 
         Returns
         -------
         The clips, and which of them were replaced, (batch,) bool.
         """
-        frames = clips.shape[-1]
-        replaced = noisy & (torch.rand(len(clips), generator=generator) < SHARE)
-        alone = self.reel.draw(range(len(clips)), frames, generator)
-        usual_energy = energy(self.reel.spec[None]) * frames / self.reel.spec.shape[-1]
-        gain = (energy(clips) / usual_energy).sqrt()[:, None, None]
-        return torch.where(replaced.to(clips.device)[:, None, None], alone * gain, clips), replaced
+        replaced = noisy & (chances[:, 0] < SHARE)
+        alone = self.reel.draw(torch.arange(len(clips)), clips.shape[-1], chances[:, 1:])
+        gain = (energy(clips) / (self.energy_per_frame * clips.shape[-1])).sqrt()[:, None, None]
+        return torch.where(replaced[:, None, None], alone * gain, clips), replaced

@@ -26,9 +26,23 @@ FLOOR_BINS = 31
 STEEPEST_DB_PER_OCTAVE = 6.0
 
 
+# Random numbers that a draw takes: the place on the reel, and the colour.
+CHANCES = 2
+
+
 class NoiseSource(Protocol):
-    def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
-        """Noise for each of the clips with these indices, at any level: (len(clips), bins, frames) complex64."""
+    def draw(self, clips: torch.Tensor, frames: int, chances: torch.Tensor) -> torch.Tensor:
+        """Noise for each of the clips with these indices, at any level.
+
+        Parameters
+        ----------
+        clips : (batch,) indices.
+        chances : (batch, CHANCES) uniform in [0, 1): all that is random about the draw.
+
+        Returns
+        -------
+        (batch, bins, frames) complex64.
+        """
 
     def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
         """A source for each part of the clips, whose draws are of no other's recordings; a part's clips are counted from 0."""
@@ -64,11 +78,11 @@ class Reel:
         total = self.spec.shape[-1]
         return (self.spec[:, start:start + frames] for start in [*range(0, total - frames, frames), max(total - frames, 0)])
 
-    def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
+    def draw(self, clips: torch.Tensor, frames: int, chances: torch.Tensor) -> torch.Tensor:
         total = self.spec.shape[-1]
-        starts = torch.randint(total, (len(clips),), generator=generator)
-        places = (starts[:, None] + torch.arange(frames)) % total  # the reel has no end: its first frame follows its last
-        return self.spec.mT[places.to(self.spec.device)].mT
+        starts = (chances[:, 0] * total).long()
+        places = (starts[:, None] + torch.arange(frames, device=starts.device)) % total  # the reel has no end: its first frame follows its last
+        return self.spec.mT[places].mT
 
     def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
         shares = torch.tensor([len(part) for part in parts]).cumsum(0) / sum(map(len, parts))
@@ -93,8 +107,8 @@ class Floor:
             raise DataError(f"denoise_noise_source floor: expected clips with a noise floor, got digital silence for a tenth of the time in {silent[0]}. "
                             "Choose denoise_noise_source: coloured.")
 
-    def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
-        return self.white.draw(clips, frames, generator) * self.shapes[clips][..., None]
+    def draw(self, clips: torch.Tensor, frames: int, chances: torch.Tensor) -> torch.Tensor:
+        return self.white.draw(clips, frames, chances) * self.shapes[clips][..., None]
 
     def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
         sources = []
@@ -111,11 +125,11 @@ class Coloured:
     def __init__(self, white: Reel):
         self.white = white
 
-    def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
-        noise = self.white.draw(clips, frames, generator)
-        slopes_db = STEEPEST_DB_PER_OCTAVE * torch.rand(len(clips), generator=generator)
-        octaves = torch.arange(noise.shape[1]).clamp_min(1).log2()
-        return noise * (10 ** (-slopes_db[:, None] * octaves / 20)).to(noise.device)[..., None]
+    def draw(self, clips: torch.Tensor, frames: int, chances: torch.Tensor) -> torch.Tensor:
+        noise = self.white.draw(clips, frames, chances)
+        slopes_db = STEEPEST_DB_PER_OCTAVE * chances[:, 1:]
+        octaves = torch.arange(noise.shape[1], device=noise.device).clamp_min(1).log2()
+        return noise * (10 ** (-slopes_db * octaves / 20))[..., None]
 
     def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
         return [Coloured(white) for white in self.white.split(*parts)]
@@ -168,8 +182,9 @@ def gain_at_snr(clip: torch.Tensor, noise: torch.Tensor, snr_db: torch.Tensor) -
 
 def energy(spec: torch.Tensor) -> torch.Tensor:
     """Energy of the waveforms behind one-sided spectra, up to a constant: (batch, bins, frames) -> (batch,)."""
-    per_bin = (spec.real.square() + spec.imag.square()).sum(-1)
-    return 2 * per_bin.sum(-1) - per_bin[:, 0] - per_bin[:, -1]
+    values = torch.view_as_real(spec.mT).flatten(1)
+    edges = spec[:, :: spec.shape[1] - 1]  # the first and the last bin stand for themselves alone, the others for their mirror images too
+    return 2 * torch.linalg.vecdot(values, values) - (edges.real.square() + edges.imag.square()).sum((1, 2))
 
 
 def read_noise(file: Path, spectrogram: Spectrogram, what: str = "noise clip") -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 
 from dcase_denoise_plugin import config
 from dcase_denoise_plugin.baseline_folder import Baseline, read_mapping
@@ -42,11 +42,7 @@ def read_overrides(yaml_file: Path | None, assignments: Iterable[str], baseline:
         If the file is no mapping, an assignment has no ``=``, a key is unknown to baseline and plugin alike, or it is the runner's own.
     """
     asked = {str(key).lstrip("-"): value for key, value in read_mapping(yaml_file, ConfigError).items()} if yaml_file else {}
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals or not key.strip("- "):
-            raise ConfigError(f"--set: expected key=value, got {assignment!r}. Write it as --set epochs=2.")
-        asked[key.strip("- ")] = _parsed(text)
+    asked.update({key: _parsed(text) for key, text in split(assignments)})
     for key in asked.keys() & RUNNERS_OWN.keys():
         raise ConfigError(f"{key}: expected a setting that is the same for all runs, got one that the runner sets in --set or --yaml. {RUNNERS_OWN[key]}")
     denoise = config.from_keys({key: value for key, value in asked.items() if key.startswith(config.PREFIX)}, "--set or --yaml")
@@ -54,6 +50,15 @@ def read_overrides(yaml_file: Path | None, assignments: Iterable[str], baseline:
     for key in ours:
         baseline.option(key)
     return Overrides(ours, {name: _from_here(name, value) for name, value in denoise.items()})
+
+
+def split(assignments: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each --set key=value as (key, value). Raises ConfigError if there is no ``=``."""
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip("- "):
+            raise ConfigError(f"--set: expected key=value, got {assignment!r}. Write it as --set epochs=2.")
+        yield key.strip("- "), text
 
 
 def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str,

@@ -1,7 +1,7 @@
 """The recipe: of every ten pairs a clip, seven noisy -> noisy (same clip, two independent noise draws) and three original -> original."""
 from __future__ import annotations
 
-from typing import Iterator
+import dataclasses
 
 import torch
 import torch.nn.functional as F
@@ -9,15 +9,65 @@ import torch.nn.functional as F
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.machine_clips import MachineClips
-from dcase_denoise_plugin.noise import NoiseSource, energy, gain_at_snr
+from dcase_denoise_plugin.noise import CHANCES, NoiseSource, energy, gain_at_snr
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
 # The random frequency response bends at this many points along the rows: about one an octave third of a mel spectrogram.
 RESPONSE_KNOTS = 24
 
 
+@dataclasses.dataclass(frozen=True)
+class Draws:
+    """Everything random about a number of pairs, pair by pair: any part of them, on any device and in any process, becomes the same pairs.
+
+    Attributes
+    ----------
+    clips, others : (pairs,) indices of the clip, and of the other clip where ``denoise_pairing`` is different_clips.
+    starts, other_starts : (pairs,) frames at which they are cut.
+    noisy : (pairs,) bool, whether the pair gets noise.
+    alone : (pairs, 1 + CHANCES) uniform in [0, 1), whether a recording of the machine alone takes the clip's place, and which.
+    noise : (pairs, 2, CHANCES) uniform in [0, 1), which noise each side gets.
+    snr : (pairs, 2) uniform in [0, 1), where in the SNR range each side lies.
+    level : (pairs, 1, 1) uniform in [-1, 1), the change of level.
+    response : (pairs, 1, RESPONSE_KNOTS) standard normal, the change of the frequency response.
+    """
+
+    clips: torch.Tensor
+    others: torch.Tensor
+    starts: torch.Tensor
+    other_starts: torch.Tensor
+    noisy: torch.Tensor
+    alone: torch.Tensor
+    noise: torch.Tensor
+    snr: torch.Tensor
+    level: torch.Tensor
+    response: torch.Tensor
+
+    @classmethod
+    def of(cls, clips: torch.Tensor, noisy: torch.Tensor, of_clips: int, starts: int, generator: torch.Generator) -> Draws:
+        """Draws for pairs of these `clips`, out of `of_clips`, each cut at one of `starts` frames."""
+        pairs = len(clips)
+        return cls(clips, torch.randint(of_clips, (pairs,), generator=generator), torch.randint(starts, (pairs,), generator=generator),
+                   torch.randint(starts, (pairs,), generator=generator), noisy, torch.rand(pairs, 1 + CHANCES, generator=generator),
+                   torch.rand(pairs, 2, CHANCES, generator=generator), torch.rand(pairs, 2, generator=generator),
+                   2 * torch.rand(pairs, 1, 1, generator=generator) - 1,
+                   torch.randn(pairs, 1, RESPONSE_KNOTS, generator=generator))
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, part: slice) -> Draws:
+        return self._each(lambda drawn: drawn[part])
+
+    def to(self, device: torch.device) -> Draws:
+        return self._each(lambda drawn: drawn.to(device))
+
+    def _each(self, function) -> Draws:
+        return Draws(*(function(getattr(self, field.name)) for field in dataclasses.fields(self)))
+
+
 class Pairs:
-    """Training pairs, made while they are used; nothing is stored.
+    """Training pairs, made while they are used, on the clips' device; nothing is stored.
 
     Noise is added to the complex STFT, where adding is exact, and both sides are turned into scaled images afterwards.
     An original -> original pair has the clip itself on both sides and teaches the network to leave a recording as it is.
@@ -32,58 +82,54 @@ class Pairs:
         """Pairs in an epoch."""
         return len(self.clips) * self.config.pairs_per_clip
 
-    def epoch(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Batches of (input, target) images, each (batch, 1, height, width)."""
+    def draws(self, generator: torch.Generator) -> Draws:
+        """Those of an epoch, drawn on the CPU and brought to the clips' device at once, so that no batch waits for the CPU."""
         order, noisy = schedule(len(self.clips), self.config.pairs_per_clip, self.config.noisy_pair_share, generator)
-        for clips, is_noisy in zip(order.split(self.config.batch_size), noisy.split(self.config.batch_size)):
-            first, second = self.specs(clips.tolist(), is_noisy, generator)
-            change_db = self.change_db(len(clips), generator)
-            yield self._image(first, change_db), self._image(second, change_db)
+        starts = self.clips.frames - self.images.tile_frames + 1
+        return Draws.of(order, noisy, len(self.clips), starts, generator).to(self.scaling.mean_db.device)
 
-    def specs(self, clips: list[int], noisy: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both sides of the pairs of these clips: twice (batch, bins, tile_frames) complex64; `noisy` (batch,) bool says which pairs get noise."""
-        frames = self.images.tile_frames
-        starts = torch.randint(self.clips.frames - frames + 1, (len(clips),), generator=generator).tolist()
-        clean = torch.stack([self.clips[clip].mT[start:start + frames] for clip, start in zip(clips, starts)]).mT
-        other_side_noisy = noisy
-        if self.machine_clips:
-            clean, replaced = self.machine_clips.put_in(clean, noisy, generator)
-            other_side_noisy = noisy & ~replaced
-        first, second = self._with_noise(clean, clips, noisy, generator), self._other_side(clean, clips, other_side_noisy, generator)
+    def batch(self, drawn: Draws) -> tuple[torch.Tensor, torch.Tensor]:
+        """(input, target) images of these pairs, each (batch, 1, height, width)."""
+        clean, first, second = self.specs(drawn)
+        change_db = self.change_db(drawn)
         if self.config.level_match:
-            gain = (energy(clean) / energy(first).clamp_min(1e-20)).sqrt()[:, None, None]
-            first, second = first * gain, second * gain
-        return first, second
+            change_db = change_db + match_db(clean, first)
+        return self._image(first, change_db), self._image(second, change_db)
 
-    def change_db(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """What both sides of each of `count` pairs are raised by, (count, rows, 1) dB: levels and colours that the few clips do not have."""
-        if not (self.config.level_jitter_db or self.config.response_jitter_db):
-            return torch.zeros(count, 1, 1, device=self.scaling.mean_db.device)
-        level = self.config.level_jitter_db * (2 * torch.rand(count, 1, 1, generator=generator) - 1)
-        knots = self.config.response_jitter_db * torch.randn(count, 1, RESPONSE_KNOTS, generator=generator)
-        response = F.interpolate(knots, self.clips.spectrogram.rows, mode="linear", align_corners=True)
-        return (level + response).mT.to(self.scaling.mean_db.device)
+    def specs(self, drawn: Draws) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The clips and both sides of their pairs: three times (batch, bins, tile_frames) complex64."""
+        clean, other = self.clips.cut(drawn.clips, drawn.starts, self.images.tile_frames), drawn
+        if self.machine_clips:
+            clean, replaced = self.machine_clips.put_in(clean, drawn.noisy, drawn.alone)
+            other = dataclasses.replace(drawn, noisy=drawn.noisy & ~replaced)
+        return clean, self._with_noise(clean, drawn, 0), self._other_side(clean, other)
+
+    def change_db(self, drawn: Draws) -> torch.Tensor:
+        """What both sides of each pair are raised by, (batch, rows, 1) dB: levels and colours that the few clips do not have."""
+        response = F.interpolate(drawn.response, self.clips.spectrogram.rows, mode="linear", align_corners=True)
+        return (self.config.level_jitter_db * drawn.level + self.config.response_jitter_db * response).mT
 
     def _image(self, spec, change_db):
         return self.images.image(self.scaling.scaled(self.clips.spectrogram.level_db(spec) + change_db))
 
-    def _other_side(self, clean, clips, noisy, generator):
+    def _other_side(self, clean, drawn):
         if self.config.pairing == "to_original":
             return clean
         if self.config.pairing == "different_clips":
-            others = torch.randint(len(self.clips), (len(clips),), generator=generator).tolist()
-            frames = clean.shape[-1]
-            starts = torch.randint(self.clips.frames - frames + 1, (len(clips),), generator=generator).tolist()
-            strangers = torch.stack([self.clips[clip].mT[start:start + frames] for clip, start in zip(others, starts)]).mT
-            clean = torch.where(noisy.to(clean.device)[:, None, None], strangers, clean)
-        return self._with_noise(clean, clips, noisy, generator)
+            strangers = self.clips.cut(drawn.others, drawn.other_starts, clean.shape[-1])
+            clean = torch.where(drawn.noisy[:, None, None], strangers, clean)
+        return self._with_noise(clean, drawn, 1)
 
-    def _with_noise(self, clean, clips, noisy, generator):
-        noise = self.noise.draw(clips, clean.shape[-1], generator)
+    def _with_noise(self, clean, drawn, side):
+        noise = self.noise.draw(drawn.clips, clean.shape[-1], drawn.noise[:, side])
         low, high = self.config.snr_db_min, self.config.snr_db_max
-        snr_db = low + (high - low) * torch.rand(len(clips), generator=generator)
-        gain = gain_at_snr(clean, noise, snr_db.to(clean.device)) * noisy.to(clean.device)
+        gain = gain_at_snr(clean, noise, low + (high - low) * drawn.snr[:, side]) * drawn.noisy
         return torch.addcmul(clean, noise, gain[:, None, None].to(noise.dtype))
+
+
+def match_db(clean: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+    """What brings the first side to the clip's level, and the second along with it, (batch, 1, 1) dB; added to levels, it saves a pass over the spectra."""
+    return 10 * (energy(clean).clamp_min(1e-20) / energy(first).clamp_min(1e-20)).log10()[:, None, None]
 
 
 def schedule(clips: int, pairs_per_clip: int, noisy_share: float, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

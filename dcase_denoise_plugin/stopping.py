@@ -20,7 +20,7 @@ import torch
 
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
-from dcase_denoise_plugin.noise import NoiseSource, energy, gain_at_snr
+from dcase_denoise_plugin.noise import CHANCES, NoiseSource, energy, gain_at_snr
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 from dcase_denoise_plugin.unet import UNet
 
@@ -49,10 +49,11 @@ class Probe:
 
     def __init__(self, clips: Clips, noise: NoiseSource, scaling: Scaling, images: ImageFormat, config: DenoiseConfig, generator: torch.Generator):
         self.images, self.batch_size = images, config.batch_size
-        frames, chosen = images.tile_frames, list(range(len(clips)))
-        starts = torch.randint(clips.frames - frames + 1, (len(clips),), generator=generator).tolist()
-        clean = torch.stack([clips[clip][:, start:start + frames] for clip, start in zip(chosen, starts)])
-        added = noise.draw(chosen, frames, generator)
+        frames, chosen = images.tile_frames, torch.arange(len(clips))
+        starts = torch.randint(clips.frames - frames + 1, (len(clips),), generator=generator)
+        device = scaling.mean_db.device
+        clean = clips.cut(chosen.to(device), starts.to(device), frames)
+        added = noise.draw(chosen.to(device), frames, torch.rand(len(clips), CHANCES, generator=generator).to(device))
         snr_db = config.snr_db_min + (config.snr_db_max - config.snr_db_min) * torch.rand(len(clips), generator=generator)
         noisy = clean + added * gain_at_snr(clean, added, snr_db.to(clean.device))[:, None, None]
         if config.level_match:

@@ -6,24 +6,25 @@ import datetime
 import math
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import filelock
 import torch
-import torch.nn.functional as F
 
 from dcase_denoise_plugin.adaptation import known_of, quantile_of
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors, save_aside
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
-from dcase_denoise_plugin.errors import CheckpointError, TrainingError
+from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
+from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.machine_clips import MachineClips
 from dcase_denoise_plugin.noise import RECORDED, noise_source, source_name
 from dcase_denoise_plugin.pairs import Pairs
 from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
+from dcase_denoise_plugin.steps import Steps
 from dcase_denoise_plugin.stopping import HELD_OUT, BestEpoch, Probe, hold_out
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.unet import UNet
@@ -32,7 +33,6 @@ from dcase_denoise_plugin.unet import UNet
 WEIGHTS, NOISE, EPOCHS = 0, 1, 2
 # Share of the steps in which the learning rate rises to its peak; without it a first step of 0.01 tripled the loss.
 WARM_UP = 0.05
-SSIM_PIXELS = 7
 
 
 def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None] = print) -> None:
@@ -49,8 +49,9 @@ def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: 
     """
     path = Path(path)
     with alone_with(path), thread_limit(config.threads):
-        if path.exists():
-            Checkpoint.load(path).require(machine, config, path)
+        if from_first(path.exists()):
+            if rank() == 0:
+                Checkpoint.load(path).require(machine, config, path)
             return
         Training(machine, config, path, device, say).run()
 
@@ -60,7 +61,10 @@ class Training:
 
     def __init__(self, machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None]):
         self.machine, self.config, self.path, self.device = machine, config, path, torch.device(device)
-        self.say = lambda line: say(f"denoiser {machine.machine_type}: {line}")
+        self.say = lambda line: say(f"denoiser {machine.machine_type}: {line}") if rank() == 0 else None
+        if config.batch_size < processes():
+            raise ConfigError(f"denoise_batch_size: expected at least one pair for each of {processes()} processes, got {config.batch_size}. "
+                              "Start fewer processes or raise it.")
         _, sample_rate_hz = read_wav(machine.train_files[0])
         clips = Clips(machine.train_files, Spectrogram(machine.features, sample_rate_hz, config.domain, self.device))
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
@@ -74,7 +78,7 @@ class Training:
             probe = Probe(*held_out, self.scaling, self.images, config, generator_for(machine.seed, HELD_OUT))
             self.best_epoch = BestEpoch(config.stopping, probe, self.network)
         self.pairs = Pairs(clips, noise, self.scaling, self.images, config, MachineClips.of(machine, clips.spectrogram))
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
+        self.steps = Steps(self.network, self.pairs, config, self.device, self.say)
         self.epochs = config.epochs_of(machine.machine_type)
         self.resume_path = path.with_name(f"{path.name}.resume")
         self.identity = f"{machine.training_digest()} {config.weights_digest()}"
@@ -89,48 +93,51 @@ class Training:
                 raise TrainingError(f"training loss of {self.machine.machine_type}: expected a finite number, got {loss} in epoch {epoch + 1}. "
                                     "Lower denoise_learning_rate.")
             found = f"  {self.best_epoch.look(self.network)}" if self.best_epoch else ""
-            state = {"identity": self.identity, "epochs": epoch + 1, "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(),
-                     "best_epoch": self.best_epoch.state() if self.best_epoch else None}
-            save_aside(state, self.resume_path)
+            if rank() == 0:
+                state = {"identity": self.identity, "epochs": epoch + 1, "network": self.network.state_dict(),
+                         "optimiser": self.steps.optimiser.state_dict(), "best_epoch": self.best_epoch.state() if self.best_epoch else None}
+                save_aside(state, self.resume_path)
             now = time.monotonic()
             left = datetime.timedelta(seconds=round((now - started) / (epoch + 1 - first) * (self.epochs - epoch - 1)))
             self.say(f"epoch {epoch + 1}/{self.epochs}  loss {loss:.5f}  {len(self.pairs) / (now - epoch_started):.1f} clips/s  ETA {left}{found}")
-        self._checkpoint().save(self.path)
-        self.resume_path.unlink(missing_ok=True)
+        if rank() == 0:
+            self._checkpoint().save(self.path)
+            self.resume_path.unlink(missing_ok=True)
 
     def _train(self, epoch: int) -> float:
         """One epoch; the mean loss over its pairs."""
         self.network.train()
+        draws = self.pairs.draws(generator_for(self.machine.seed, EPOCHS, epoch))
+        batches = [draws[start:start + self.config.batch_size] for start in range(0, len(draws), self.config.batch_size)]
         total = torch.zeros((), device=self.device)
-        steps = math.ceil(len(self.pairs) / self.config.batch_size)
-        for step, (noisy, target) in enumerate(self.pairs.epoch(generator_for(self.machine.seed, EPOCHS, epoch))):
-            self.optimiser.param_groups[0]["lr"] = self.config.learning_rate * learning_rate_factor((epoch * steps + step + 1) / (steps * self.epochs))
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision and self.device.type == "cuda"):
-                residual = self.network(noisy)
-            loss = reconstruction_loss(self.config.loss, noisy - residual.float(), target)
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
-            total += loss.detach() * len(noisy)
-        return total.item() / len(self.pairs)
+        for step, batch in enumerate(batches, 1):
+            total += self.steps.take(batch, self.config.learning_rate * learning_rate_factor((epoch + step / len(batches)) / self.epochs))
+        return summed(total).item() / len(draws)
 
     def _resume(self) -> int:
         """Epochs that are finished already."""
-        if not self.resume_path.exists():
+        state = from_first(self._saved() if rank() == 0 else None)
+        if state is None:
             return 0
+        self.network.load_state_dict(state["network"])
+        self.steps.optimiser.load_state_dict(state["optimiser"])
+        if self.best_epoch:
+            self.best_epoch.restore(state["best_epoch"])
+        return state["epochs"]
+
+    def _saved(self) -> dict[str, Any] | None:
+        """What the resume file holds, None if it is of no use."""
+        if not self.resume_path.exists():
+            return None
         try:
             state = load_tensors(self.resume_path)
         except CheckpointError as error:
             self.say(f"starting over. {error}")
-            return 0
+            return None
         if not isinstance(state, dict) or state.get("identity") != self.identity:
             self.say(f"starting over, {self.resume_path} is from other clips or settings.")
-            return 0
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        if self.best_epoch:
-            self.best_epoch.restore(state["best_epoch"])
-        return state["epochs"]
+            return None
+        return state
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(
@@ -156,28 +163,10 @@ def learning_rate_factor(progress: float) -> float:
     return min(progress / WARM_UP, (1 + math.cos(math.pi * progress)) / 2)
 
 
-def reconstruction_loss(name: str, image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Loss between scaled images (batch, 1, height, width) by its ``denoise_loss`` name."""
-    if name == "mse":
-        return F.mse_loss(image, target)
-    if name == "l1":
-        return F.l1_loss(image, target)
-    return F.mse_loss(image, target) + F.l1_loss(image, target) + 1 - structural_similarity(image, target)
-
-
-def structural_similarity(image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Mean SSIM over 7x7 windows, at most 1. Source: Wang 2004, eq. 13, with a flat window; scaled images span about 6 (three deviations either way)."""
-    def mean(picture):
-        return F.avg_pool2d(picture, SSIM_PIXELS, stride=1)
-
-    c1, c2 = (0.01 * 6) ** 2, (0.03 * 6) ** 2
-    mean_x, mean_y = mean(image), mean(target)
-    var_x, var_y, cov = mean(image**2) - mean_x**2, mean(target**2) - mean_y**2, mean(image * target) - mean_x * mean_y
-    return ((2 * mean_x * mean_y + c1) * (2 * cov + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean()
-
-
 def alone_with(path: Path) -> contextlib.AbstractContextManager:
-    """Keeps other processes from training the same file; waits for one that does. Raises CheckpointError if its folder cannot be written."""
+    """Keeps other trainings from the same file; waits for one that is at it. Raises CheckpointError if its folder cannot be written."""
+    if rank():
+        return contextlib.nullcontext()  # process 0 holds it for all
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(f"{path}.lock").acquire()

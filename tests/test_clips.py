@@ -15,8 +15,16 @@ def clips_of(machine, domain="mel", **options):
 def test_spectra_are_the_same_whether_kept_or_read_again(tmp_path):
     machine = small_machine(tmp_path)
     kept, read_again = clips_of(machine), clips_of(machine, memory_bytes=0)
-    assert kept[0] is kept[0] and read_again[0] is not read_again[0]
+    assert kept[0].data_ptr() == kept[0].data_ptr() != read_again[0].data_ptr()
     assert all(torch.equal(kept[index], read_again[index]) for index in range(len(kept)))
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 2**30])
+def test_a_batch_is_cut_out_of_the_clips_at_its_places(tmp_path, memory_bytes):
+    clips = clips_of(small_machine(tmp_path), memory_bytes=memory_bytes)
+    cut = clips.cut(torch.tensor([2, 0, 2]), torch.tensor([0, 7, 22]), 10)
+    assert cut.shape == (3, 129, 10) and cut.stride(1) == 1
+    assert all(torch.equal(one, clips[clip][:, start:start + 10]) for one, clip, start in zip(cut, (2, 0, 2), (0, 7, 22)))
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
@@ -40,7 +48,7 @@ def test_each_clips_spectrum_is_taken_at_the_quantile_asked_for(tmp_path, quanti
 def test_clips_without_any_variation_can_be_scaled(tmp_path):
     spectrogram = Spectrogram(FEATURES, RATE_HZ, "mel")
     clips = Clips([write(tmp_path / f"{index}.wav", hum(0)) for index in range(2)], spectrogram)
-    clips._kept = [torch.full_like(clips[0], 0.5)] * 2
+    clips._kept.fill_(0.5)
     assert torch.isfinite(clips.statistics()[0].scaled(spectrogram.level_db(clips[0]))).all()
 
 

@@ -9,8 +9,8 @@ from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.errors import AudioError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.machine_clips import MachineClips
-from dcase_denoise_plugin.noise import energy, noise_source
-from dcase_denoise_plugin.pairs import Pairs
+from dcase_denoise_plugin.noise import CHANCES, energy, noise_source
+from dcase_denoise_plugin.pairs import Draws, Pairs
 from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
 from dcase_denoise_plugin.training import Training
@@ -33,7 +33,11 @@ def sides_of(machine, noisy, **keys):
     clips = Clips(machine.train_files, SPECTROGRAM)
     pairs = Pairs(clips, noise_source(machine, config, clips, generator_for(0)), clips.statistics()[0], ImageFormat(16, 4, 26), config,
                   MachineClips.of(machine, SPECTROGRAM))
-    return pairs.specs(CLIPS, noisy, generator_for(1))
+    return pairs.specs(Draws.of(torch.tensor(CLIPS), noisy, 4, clips.frames - 25, generator_for(1)))[1:]
+
+
+def chances_of(pairs):
+    return torch.rand(pairs, 1 + CHANCES, generator=generator_for(0))
 
 
 def is_machine_alone(spec):
@@ -63,7 +67,7 @@ def test_original_pairs_keep_the_training_clip(tmp_path):
 def test_the_machine_alone_comes_at_the_level_of_the_clip_it_replaces(tmp_path):
     spec = torch.stack([SPECTROGRAM.spec(torch.from_numpy(hum(index))) for index in range(8)])
     machine_clips = MachineClips.of(machine_with_clean_clips(tmp_path), SPECTROGRAM)
-    put_in, replaced = machine_clips.put_in(spec, torch.ones(8, dtype=torch.bool), generator_for(0))
+    put_in, replaced = machine_clips.put_in(spec, torch.ones(8, dtype=torch.bool), chances_of(8))
     assert replaced.any() and torch.equal(put_in[~replaced], spec[~replaced])
     torch.testing.assert_close(energy(put_in[replaced]), energy(spec[replaced]), rtol=0.1, atol=0)
 
@@ -74,7 +78,7 @@ def test_a_machine_that_pauses_is_not_raised_in_its_pauses(tmp_path):
     for file in machine.machine_files:
         write(file, wav.astype(np.float32))
     spec = torch.stack([SPECTROGRAM.spec(torch.from_numpy(hum(0)))] * 100)
-    put_in, replaced = MachineClips.of(machine, SPECTROGRAM).put_in(spec, torch.ones(100, dtype=torch.bool), generator_for(0))
+    put_in, replaced = MachineClips.of(machine, SPECTROGRAM).put_in(spec, torch.ones(100, dtype=torch.bool), chances_of(100))
     assert energy(put_in[replaced]).min() < 1e-3 * energy(spec[:1])
 
 

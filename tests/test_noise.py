@@ -8,7 +8,7 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, wr
 from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import Coloured, Floor, Reel, gain_at_snr, noise_source, source_name
+from dcase_denoise_plugin.noise import CHANCES, Coloured, Floor, Reel, gain_at_snr, noise_source, source_name
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 SPECTROGRAM = Spectrogram(FEATURES, RATE_HZ, "mel")
@@ -20,6 +20,10 @@ def generator(seed=0):
 
 def source_of(machine, name="auto", **keys):
     return noise_source(machine, dataclasses.replace(SMALL, noise_source=name, **keys), Clips(machine.train_files, SPECTROGRAM), generator())
+
+
+def drawn(source, clips, frames, seed=0):
+    return source.draw(torch.tensor(clips), frames, torch.rand(len(clips), CHANCES, generator=generator(seed)))
 
 
 def level_db(spec):
@@ -37,15 +41,15 @@ def test_auto_takes_the_clips_own_floor_where_there_are_none(tmp_path):
 def test_supplemental_noise_is_a_stretch_of_the_noise_clips(tmp_path):
     machine = small_machine(tmp_path)
     frames = torch.cat([spectrum(hiss(index), SPECTROGRAM) for index in range(2)], -1).mT
-    drawn = source_of(machine, "supplemental").draw([0, 1, 2], 5, generator())
-    assert drawn.shape == (3, 129, 5)
-    for noise in drawn:
+    noises = drawn(source_of(machine, "supplemental"), [0, 1, 2], 5)
+    assert noises.shape == (3, 129, 5)
+    for noise in noises:
         start = [torch.equal(frame, noise[:, 0]) for frame in frames].index(True)
         assert torch.equal(frames.roll(-start, 0)[:5].mT, noise)
 
 
 def test_noise_shorter_than_a_clip_goes_round(tmp_path):
-    short = Reel(spectrum(hiss(0), SPECTROGRAM)).draw([0], 100, generator())
+    short = drawn(Reel(spectrum(hiss(0), SPECTROGRAM)), [0], 100)
     assert torch.equal(short[..., :32], short[..., 32:64]) and short.shape[-1] == 100
 
 
@@ -103,7 +107,7 @@ def test_floor_noise_has_the_spectrum_of_the_clips_floor_without_its_tone(tmp_pa
     tone = np.sin(2 * np.pi * 500 * np.arange(40000) / RATE_HZ)
     files = [write(tmp_path / f"{index}.wav", (rumble + tone).astype(np.float32)) for index in range(2)]
     source = Floor(Clips(files, SPECTROGRAM), Reel.white(SPECTROGRAM, generator()))
-    noise_db, rumble_db = level_db(source.draw([0] * 50, 50, generator())), level_db(spectrum(rumble.astype(np.float32), SPECTROGRAM)[None])
+    noise_db, rumble_db = level_db(drawn(source, [0] * 50, 50)), level_db(spectrum(rumble.astype(np.float32), SPECTROGRAM)[None])
     falls_by_db = rumble_db[20:25].mean() - rumble_db[95:105].mean()
     assert noise_db[20:25].mean() - noise_db[95:105].mean() == pytest.approx(falls_by_db.item(), abs=3)
     assert noise_db[32] - noise_db[20] < 3  # the tone lies in bin 32
@@ -119,15 +123,15 @@ def test_a_clip_without_a_noise_floor_is_refused_by_name(tmp_path):
 def test_coloured_noise_falls_by_up_to_six_db_per_octave_and_never_the_same(tmp_path):
     noise = source_of(small_machine(tmp_path), "coloured")
     assert isinstance(noise, Coloured)
-    drawn = noise.draw([0] * 20, 200, generator())
-    slopes = [level_db(one[None])[60:68].mean() - level_db(one[None])[30:34].mean() for one in drawn]
+    noises = drawn(noise, [0] * 20, 200)
+    slopes = [level_db(one[None])[60:68].mean() - level_db(one[None])[30:34].mean() for one in noises]
     assert -7 < min(slopes) < -4 and -2 < max(slopes) < 1
 
 
 def test_draws_depend_on_the_generator_alone(tmp_path):
     source = source_of(small_machine(tmp_path), "coloured")
-    assert torch.equal(source.draw([0], 8, generator(1)), source.draw([0], 8, generator(1)))
-    assert not torch.equal(source.draw([0], 8, generator(1)), source.draw([0], 8, generator(2)))
+    assert torch.equal(drawn(source, [0], 8, 1), drawn(source, [0], 8, 1))
+    assert not torch.equal(drawn(source, [0], 8, 1), drawn(source, [0], 8, 2))
 
 
 @pytest.mark.parametrize("snr_db", [-20.0, 0.0, 7.5])

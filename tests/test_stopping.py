@@ -6,7 +6,7 @@ from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.clips import Clips
-from dcase_denoise_plugin.noise import noise_source
+from dcase_denoise_plugin.noise import CHANCES, noise_source
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling, Spectrogram
 from dcase_denoise_plugin.stopping import RULES, BestEpoch, Probe, details, epoch_by, hold_out
 from dcase_denoise_plugin.training import train_denoiser
@@ -86,7 +86,7 @@ def test_one_clip_in_ten_is_held_out_with_its_share_of_the_noise(tmp_path, sourc
     assert sorted([*trained.files, *held.files]) == sorted(clips.files) and len(trained) == 10
     assert torch.equal(held[1], clips[len(clips) - 1])
     for part, part_noise in ((trained, training_noise), (held, held_noise)):
-        assert part_noise.draw(list(range(len(part))), 30, generator()).shape == (len(part), 129, 30)
+        assert part_noise.draw(torch.arange(len(part)), 30, torch.rand(len(part), CHANCES, generator=generator())).shape == (len(part), 129, 30)
 
 
 def test_held_out_noise_is_none_that_trains(tmp_path):

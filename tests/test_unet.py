@@ -1,7 +1,8 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
-from dcase_denoise_plugin.unet import UNet
+from dcase_denoise_plugin.unet import UNet, channels_to_pixels, pixels_to_channels
 
 
 def network(width=4, depth=3, norm="batch", seed=0):
@@ -59,3 +60,10 @@ def test_each_output_pixel_sees_far_around_it():
     net(seen)[0, 0, 32, 32].backward()
     rows = seen.grad[0, 0].abs().sum(1).nonzero()
     assert rows.max() - rows.min() > 20
+
+
+def test_pixels_move_into_channels_and_back_as_pixel_shuffle_moves_them():
+    image = torch.randn(3, 1, 8, 12, generator=torch.Generator().manual_seed(0))
+    channels = pixels_to_channels(image)
+    assert torch.equal(channels, F.pixel_unshuffle(image, 2)) and torch.equal(channels_to_pixels(channels), image)
+    assert channels.is_contiguous(memory_format=torch.channels_last) and pixels_to_channels(image[:0]).shape == (0, 4, 4, 6)

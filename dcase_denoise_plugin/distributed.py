@@ -1,0 +1,86 @@
+"""One training in several processes: what they share, and who speaks. In a single process every function does nothing.
+
+The processes are started by ``torchrun``, on one node or many; each takes its share of every batch, so that together they do what one process would.
+"""
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Iterator
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from dcase_denoise_plugin.errors import DenoiseError, TrainingError
+
+
+def rank() -> int:
+    """Number of this process, from 0; process 0 writes the files and says the lines."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def processes() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def from_first(value: Any) -> Any:
+    """The `value` that process 0 has, in all of them; also where they wait for it."""
+    if processes() == 1:
+        return value
+    values = [value]
+    dist.broadcast_object_list(values)
+    return values[0]
+
+
+def summed(tensor: torch.Tensor) -> torch.Tensor:
+    """The sum over all processes."""
+    if processes() > 1:
+        dist.all_reduce(tensor)
+    return tensor
+
+
+def parallel(network: nn.Module) -> nn.Module:
+    """The network with its gradients averaged over all processes; normalisation keeps its statistics equal by itself."""
+    return network if processes() == 1 else DistributedDataParallel(network, broadcast_buffers=False)
+
+
+@contextlib.contextmanager
+def joined() -> Iterator[None]:
+    """Joins the processes that torchrun started with this one, if any. The first that fails says why, the others end without a word.
+
+    Raises
+    ------
+    TrainingError
+        If another process has gone.
+    """
+    if not dist.is_torchelastic_launched():
+        yield
+        return
+    store, index, count = next(dist.rendezvous("env://"))
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", store=store, rank=index, world_size=count)
+    try:
+        yield
+    except DenoiseError:
+        _unless_said(store)
+        raise
+    except RuntimeError as error:
+        _unless_said(store)
+        if not lost_another(error):
+            raise
+        raise TrainingError(f"process {index} of {count}: expected the other processes to go on, got {str(error).splitlines()[0].rstrip('.')}. "
+                            "The same command goes on from the last finished epoch.") from None
+    finally:
+        dist.destroy_process_group()
+
+
+def lost_another(error: RuntimeError) -> bool:
+    """Whether it came of another process that has gone; gloo raises bare RuntimeErrors with the place in its source."""
+    return isinstance(error, dist.DistError) or "gloo" in str(error)
+
+
+def _unless_said(store: dist.Store) -> None:
+    """Ends this process if another has said already what failed."""
+    with contextlib.suppress(dist.DistError, RuntimeError):  # a store that has gone cannot tell
+        if store.add("failed", 1) > 1:
+            raise SystemExit(2)

@@ -1,0 +1,70 @@
+"""Optimiser steps: pairs, network, loss and gradient of one batch on the device, without waiting for it."""
+from __future__ import annotations
+
+from typing import Callable
+
+import torch
+
+from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.distributed import parallel, processes, rank
+from dcase_denoise_plugin.errors import TrainingError
+from dcase_denoise_plugin.losses import reconstruction_loss
+from dcase_denoise_plugin.pairs import Draws, Pairs
+from dcase_denoise_plugin.unet import UNet
+
+
+class Steps:
+    """Takes steps with a network; each process works on its share of a batch.
+
+    Attributes
+    ----------
+    at_once : pairs that pass through the network together; fewer than a batch once the GPU's memory did not hold one.
+    """
+
+    def __init__(self, network: UNet, pairs: Pairs, config: DenoiseConfig, device: torch.device, say: Callable[[str], None]):
+        self.pairs, self.config, self.device, self.say = pairs, config, device, say
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
+        self.network = parallel(network)
+        self.at_once = config.batch_size
+
+    def take(self, batch: Draws, learning_rate: float) -> torch.Tensor:
+        """One step on the whole `batch`; the loss summed over this process's share of it, a scalar on the device.
+
+        Raises
+        ------
+        TrainingError
+            If the GPU's memory does not hold a single pair, or, where several processes must keep pace, this one's share.
+        """
+        self.optimiser.param_groups[0]["lr"] = learning_rate
+        share = batch[rank()::processes()]
+        while True:
+            try:
+                self.optimiser.zero_grad()
+                loss = sum(self._backward(share[start:start + self.at_once], len(batch)) for start in range(0, max(len(share), 1), self.at_once))
+                self.optimiser.step()
+                return loss
+            except torch.OutOfMemoryError as error:
+                reason = str(error).splitlines()[0].rstrip(".")
+            self._take_fewer(reason)  # out here, where the error no longer holds on to the tensors that did not fit
+
+    def _backward(self, drawn, pairs_in_batch):
+        """Adds the gradient of the mean loss over the batch, as far as it comes of these pairs; the loss summed over them."""
+        noisy, target = self.pairs.batch(drawn)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision and self.device.type == "cuda"):
+            residual = self.network(noisy)
+        if len(drawn):
+            loss = len(drawn) * reconstruction_loss(self.config.loss, noisy - residual.float(), target)
+        else:
+            loss = residual.sum()  # nothing; the other processes wait for this one's gradient all the same
+        # The gradient is averaged over the processes, where the loss is to be summed.
+        (loss * (processes() / pairs_in_batch)).backward()
+        return loss.detach()
+
+    def _take_fewer(self, reason):
+        if self.at_once == 1 or processes() > 1:
+            raise TrainingError(f"GPU memory: expected room for {self.at_once // processes()} training pairs, got {reason}. "
+                                "Free the GPU, or lower denoise_batch_size or denoise_width.") from None
+        self.at_once = (self.at_once + 1) // 2
+        torch.cuda.empty_cache()
+        self.say(f"GPU memory does not hold a batch of {self.config.batch_size}: {self.at_once} pairs at a time, gradients added up. "
+                 "Batch normalisation sees no more than those, so that the result differs a little.")

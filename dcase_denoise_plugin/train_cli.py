@@ -1,0 +1,34 @@
+"""The command `train`: one denoiser from a machine's clips, without the baseline; with torchrun, in several processes."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", metavar="MACHINE_FOLDER", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where the denoiser goes.")
+@click.option("--preset", default="recommended", show_default=True, metavar="NAME", help="A preset of the package, or a YAML file.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A denoise key, repeatable; wins over the preset.")
+@click.option("--dataset", default="DCASE2025T2", show_default=True, help="Data set, as the baseline names it.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=13711, show_default=True, help="Random seed.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 …; auto takes a GPU where there is one.")
+def train(folder, out, preset, assignments, dataset, seed, device):
+    """Train a denoiser on MACHINE_FOLDER (with train/*.wav and, if there are noise clips, supplemental/*.wav).
+
+    Killed at any point, the same command goes on from the last finished epoch. On several GPUs or nodes:
+    torchrun --nproc-per-node 4 -m dcase_denoise_plugin.cli train …
+    """
+    from dcase_denoise_plugin.config import from_keys, resolve
+    from dcase_denoise_plugin.device import ready_device
+    from dcase_denoise_plugin.distributed import joined, rank
+    from dcase_denoise_plugin.machine import Machine
+    from dcase_denoise_plugin.overrides import split
+    from dcase_denoise_plugin.training import train_denoiser
+
+    with joined():
+        config = resolve({"preset": preset, **from_keys(dict(split(assignments)), "--set")})
+        train_denoiser(Machine.from_folder(folder, dataset, seed=seed), config, out, ready_device(device), click.echo)
+        if rank() == 0:
+            click.echo(f"wrote {out}")

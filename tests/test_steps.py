@@ -1,0 +1,55 @@
+import dataclasses
+
+import pytest
+import torch
+from small_machine import SMALL, small_machine
+
+from dcase_denoise_plugin import steps
+from dcase_denoise_plugin.errors import TrainingError
+from dcase_denoise_plugin.random_streams import generator_for
+from dcase_denoise_plugin.training import Training
+
+CPU = torch.device("cpu")
+
+
+def training_of(folder, fits=None, lines=None, **keys):
+    """A training on a device whose memory holds so many pairs at once."""
+    config = dataclasses.replace(SMALL, batch_size=8, **keys)
+    training = Training(small_machine(folder), config, folder / "denoiser.pt", CPU, [].append if lines is None else lines.append)
+    network = training.steps.network
+
+    def forward(noisy):
+        if fits is not None and len(noisy) > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
+        return network(noisy)
+
+    training.steps.network = forward
+    return training
+
+
+def after_a_step(training):
+    loss = training.steps.take(training.pairs.draws(generator_for(0))[:7], 1e-3)
+    return loss, [parameter.grad.clone() for parameter in training.network.parameters()]
+
+
+def test_what_does_not_fit_is_taken_in_parts_to_the_same_gradient(tmp_path):
+    lines = []
+    small = training_of(tmp_path, fits=2, lines=lines, norm="group")
+    (loss, gradients), (whole_loss, whole_gradients) = after_a_step(small), after_a_step(training_of(tmp_path, norm="group"))
+    assert small.steps.at_once == 2 and [line.split("batch of 8: ")[1].split(",")[0] for line in lines] == ["4 pairs at a time", "2 pairs at a time"]
+    torch.testing.assert_close(loss, whole_loss)
+    for part, whole in zip(gradients, whole_gradients):
+        torch.testing.assert_close(part, whole, rtol=1e-4, atol=1e-6)
+
+
+def test_memory_that_holds_no_pair_stops_the_training_in_one_line(tmp_path):
+    expected = r"^GPU memory: expected room for 1 training pairs, got CUDA out of memory\. Tried to allocate 2\.00 GiB\. Free the GPU"
+    with pytest.raises(TrainingError, match=expected):
+        after_a_step(training_of(tmp_path, fits=0))
+
+
+def test_of_several_processes_none_can_go_slower_than_the_others(tmp_path, monkeypatch):
+    training = training_of(tmp_path, fits=2)
+    monkeypatch.setattr(steps, "processes", lambda: 2)
+    with pytest.raises(TrainingError, match="expected room for 4 training pairs"):
+        after_a_step(training)

@@ -1,0 +1,33 @@
+import numpy as np
+from click.testing import CliRunner
+from small_machine import hiss, hum, write
+
+from dcase_denoise_plugin import Denoiser
+from dcase_denoise_plugin.cli import main
+
+RATE_HZ = 16000
+TINY = [word for key in ("image_size=32", "width=2", "depth=2", "epochs=1", "pairs_per_clip=1") for word in ("--set", f"denoise_{key}")]
+
+
+def train(folder, *words):
+    for index in range(3):
+        write(folder / "fan" / "train" / f"clip_{index}.wav", hum(index, RATE_HZ, RATE_HZ), RATE_HZ)
+    write(folder / "fan" / "supplemental" / "section_00_noise_0.wav", hiss(0, RATE_HZ), RATE_HZ)
+    return CliRunner().invoke(main, ["train", str(folder / "fan"), "--out", str(folder / "denoiser.pt"), *TINY, *words])
+
+
+def test_a_folder_of_clips_becomes_a_denoiser(tmp_path):
+    result = train(tmp_path)
+    assert result.exit_code == 0 and "denoiser fan: epoch 1/1  loss" in result.output and result.output.endswith(f"wrote {tmp_path / 'denoiser.pt'}\n")
+    denoised = Denoiser.load(tmp_path / "denoiser.pt", "cpu")(hum(9, RATE_HZ, RATE_HZ), RATE_HZ)
+    assert denoised.shape == (RATE_HZ,) and np.isfinite(denoised).all()
+
+
+def test_a_setting_that_is_none_of_the_stages_is_refused_in_one_line(tmp_path):
+    result = train(tmp_path, "--set", "epochs=3")
+    assert result.exit_code == 2 and "expected a known denoise key" in result.output and result.output.count("\n") == 1
+
+
+def test_a_device_that_is_not_there_is_refused_in_one_line(tmp_path):
+    result = train(tmp_path, "--device", "cuda:99")
+    assert result.exit_code == 2 and "--device: expected" in result.output and result.output.count("\n") == 1
