@@ -54,7 +54,7 @@ class ClipReader:
         return wav, sample_rate_hz
 
     def vectors(self, path: str, to_vectors: Callable[[str], np.ndarray], n_mels: int, n_frames: int) -> np.ndarray:
-        """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip; `to_vectors` is the baseline's `file_to_vectors`, which asks `load` for the clip."""
+        """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip; `to_vectors` is the baseline's `file_to_vectors`, which calls `load`."""
         def read(batch: Sequence[str]) -> list[np.ndarray]:
             if self._stage.config.domain == "waveform":
                 self._denoise_wavs(batch)

@@ -213,5 +213,5 @@ def _wrap_file_to_vectors(original):
     return file_to_vectors
 
 
-_WRAPPERS = dict(zip(baselines.SEAMS, (_wrap_yaml_load, _wrap_get_argparse, _wrap_data, _wrap_load_pre_process,
-                                      _wrap_file_list_to_data, _wrap_file_load, _wrap_file_to_vectors)))
+_WRAPPERS = dict(zip(baselines.SEAMS, (
+    _wrap_yaml_load, _wrap_get_argparse, _wrap_data, _wrap_load_pre_process, _wrap_file_list_to_data, _wrap_file_load, _wrap_file_to_vectors)))

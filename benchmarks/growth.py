@@ -58,7 +58,7 @@ def draw(results: dict, path: Path) -> None:
 @click.option("--machines", default="1,2,4,7", show_default=True, help="Numbers of machines of 50 clips of 1 s.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draws the table there.")
 def main(plot: Path | None, **axes: str):
-    """Made-up clips; the real baseline where DCASE_BASELINE_DIR leads to one, else the stand-in. Processor time, which other work on the machine disturbs least."""
+    """Made-up clips; the real baseline where DCASE_BASELINE_DIR leads to one, else the stand-in. Processor time: other work on the machine disturbs it least."""
     results = {}
     with scratch_checkout() as root:
         click.echo(on_what(root))
@@ -68,9 +68,9 @@ def main(plot: Path | None, **axes: str):
             for size in sizes:
                 results[axis][size] = point = measured(root, axis, size)
                 click.echo(f"{size:28}" + "".join(f"  {point[part][0]:14.1f} / {point[part][1]:6.0f}" for part in PARTS))
+            columns = {part: [[point[part][index] for point in results[axis].values()] for index in (0, 1)] for part in PARTS}
             click.echo(f"{'exponent of the upper half':>28}" + "".join(
-                "  " + " / ".join(f"{exponent(sizes, [point[part][index] for point in results[axis].values()]):{width}.2f}" for index, width in ((0, 14), (1, 6)))
-                for part in PARTS))
+                f"  {exponent(sizes, seconds):14.2f} / {exponent(sizes, megabytes):6.2f}" for seconds, megabytes in columns.values()))
     if plot:
         draw(results, plot)
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a scratch checkout with the clips asked for, the baseline's data loading in a process of its own, and the line that says on what."""
+"""What benchmarks share: a scratch checkout with the clips asked for, the baseline's data loading in a process of its own, and the line that says on what."""
 from __future__ import annotations
 
 import contextlib

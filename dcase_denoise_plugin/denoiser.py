@@ -73,7 +73,7 @@ class Denoiser:
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
     def wavs(self, wavs: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-        """The same for clips of one length at once, without the look at their samples: (..., samples) in and out, float32. Raises AudioError for another rate."""
+        """The same for clips of one length at once, whose samples were checked: (..., samples) in and out, float32. Raises AudioError for another rate."""
         trained_hz = self.checkpoint.sample_rate_hz
         if sample_rate_hz != trained_hz:
             raise AudioError(f"clip: expected {trained_hz} Hz as in training, got {sample_rate_hz} Hz in the array passed in. Resample it.")

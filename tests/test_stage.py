@@ -91,6 +91,14 @@ def test_clips_of_two_lengths_are_refused_naming_both(machine, stage_of, tmp_pat
         stage.check_clip((np.tile(wav, 2), rate), str(longer))
 
 
+def test_clips_of_two_rates_are_refused_naming_both(machine, stage_of):
+    stage = stage_of(method="identity")
+    (wav, rate), path = clip_of(machine)
+    stage.check_clip((wav, rate), path)
+    with pytest.raises(AudioError, match="expected 16000 Hz as in section_00_source_train_normal_0000_spd_1.wav, got 8000 Hz in .*Resample or remove the file"):
+        stage.check_clip((wav, 8000), path)
+
+
 @pytest.mark.parametrize("body, message", [
     ("wav[:-1]", "expected float32 of shape .24000,. back, got float32 .23999,."), ("wav.astype('float64')", "got float64"),
     ("wav + float('inf')", "expected finite values back"),
