@@ -58,7 +58,7 @@ def draw(results: dict, path: Path) -> None:
 @click.option("--machines", default="1,2,4,7", show_default=True, help="Numbers of machines of 50 clips of 1 s.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draws the table there.")
 def main(plot: Path | None, **axes: str):
-    """Made-up clips; the real baseline where DCASE_BASELINE_DIR leads to one, else the stand-in. Processor time: other work on the machine disturbs it least."""
+    """Made-up clips; the real baseline where DCASE_BASELINE_DIR leads to one, else the stand-in. Processor time: other work disturbs it least."""
     results = {}
     with scratch_checkout() as root:
         click.echo(on_what(root))
