@@ -60,7 +60,7 @@ class DenoisedRun:
         with FileLock(folder / "lock"):
             cached = (folder / pickle_path.name).is_file()
             if not cached:
-                with _folder_aside(folder / "partial") as aside:
+                with _folder_aside(folder / "partial") as aside, self.reading():
                     load_pre_process(**self._moved(settings, aside))
                     self._refuse_unserved(self._served - served_before, len(loader.basenames), settings)
                     (aside / pickle_path.name).replace(folder / pickle_path.name)
@@ -70,10 +70,12 @@ class DenoisedRun:
                                              "seconds": round(stage.seconds - seconds_before, 3)}
 
     @contextlib.contextmanager
-    def reading(self, files):
-        """While the baseline's loader asks for the clips `files` in this order, those to come are read ahead."""
+    def reading(self, files=()):
+        """While the baseline's loader asks for the clips `files` in this order, those to come are read ahead; others are read when it asks."""
+        around = self._reader
         with ClipReader(self._stage, files) as self._reader:
             yield
+        self._reader = around
 
     def load_clip(self, path: str, file_load):
         """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms."""
