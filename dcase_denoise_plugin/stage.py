@@ -12,6 +12,7 @@ from typing import Any, Sequence
 import numpy as np
 import torch
 
+from dcase_denoise_plugin import freed_memory
 from dcase_denoise_plugin.audio import check_file, check_wav
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
@@ -134,6 +135,7 @@ class Stage:
             raise CheckpointError(f"denoiser of {self.machine.machine_type}: expected one trained with these settings and clips, "
                                   f"got none at {self.checkpoint}. Train it first: {train_command}")
         train_denoiser(self.machine, self.config, self.checkpoint, self.device)
+        freed_memory.give_back()
 
     def _in_batch(self, clips, sample_rate_hz, paths):
         try:
