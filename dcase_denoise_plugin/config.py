@@ -23,7 +23,7 @@ PRESET_VARIABLE = "DCASE_DENOISE_YAML"
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
 SMALLEST_IMAGE = 16  # below it the SSIM window no longer fits, and the deepest level is one pixel that batch normalisation cannot work on
 NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines", "folder")
-OUTPUTS = ("frames", "clip_spectrum")
+OUTPUTS = ("frames", "clip_spectrum", "steady_machine")
 PAIRINGS = ("two_draws", "to_original", "different_clips")
 
 
@@ -43,12 +43,13 @@ class DenoiseConfig:
     """
 
     denoise: bool = _key(False, "put the denoising stage into the baseline's data loader")
-    preset: str = _key("", "preset to start from: a name from the package (denoise, recommended, demo) or a YAML file", shapes="nothing")
+    preset: str = _key("", "preset to start from: a name from the package (denoise, recommended, waveform, demo) or a YAML file", shapes="nothing")
     method: str = _key("unet", f"denoiser: {', '.join(BUILT_IN_METHODS)}, an entry point, or your own package.module:function")
     domain: str = _key("mel", "what is denoised: the waveform (mask on the STFT, noisy phase) or the log-mel spectrogram",
                        choices=("waveform", "mel"), shapes="weights")
     strength: float = _key(1.0, "alpha in y = x - alpha * (x - f(x)); 0 hands over the clip untouched", low=0.0, high=1.0)
-    output: str = _key("frames", "what the U-Net decides: every frame, or the clip's spectrum alone", choices=OUTPUTS)
+    output: str = _key("frames", "what the U-Net decides: every frame, the clip's spectrum alone, or that spectrum as the machine's in a Wiener gain, where "
+                       "denoise_clip_level lies below 0.5, every frame elsewhere", choices=OUTPUTS)
     fluctuation: float = _key(0.5, "share that stays of a clip's fluctuation in time; for denoise_output clip_spectrum", low=0.0, high=1.0)
     equaliser: float = _key(0.0, "share of the domain equaliser: takes out of a clip's spectrum what sets the target's training clips apart",
                             low=0.0, high=1.0)
@@ -80,6 +81,9 @@ class DenoiseConfig:
     epochs: int = _key(100, "training epochs", unit="epochs", low=1, high=100000, shapes="weights")
     machine_epochs: str = _key("", "epochs of single machine types, as slider=65,fan=80; breaks the one rule for all and is marked in the report",
                                shapes="weights")
+    stopping: str = _key("none", "which epoch's weights are kept: the last one's (none), those at which known detail in held-out clips survives best "
+                         "against known noise that goes (balance), or at which most noise goes of those that keep nine tenths of the detail (guard)",
+                         choices=("none", "balance", "guard"), shapes="weights")
     learning_rate: float = _key(1e-3, "peak learning rate of Adam, cosine-annealed to zero", low=1e-8, high=1.0, shapes="weights")
     checkpoint: str = _key("", "a trained denoiser to use as it is, instead of training one for the machine", shapes="weights")
     mixed_precision: bool = _key(True, "bfloat16 autocast while training on CUDA; the CPU always trains in float32", shapes="weights")

@@ -1,6 +1,7 @@
 """Where the added noise comes from, as spectra, and its level below a clip."""
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Iterator, Protocol, Sequence
 
@@ -29,6 +30,9 @@ class NoiseSource(Protocol):
     def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
         """Noise for each of the clips with these indices, at any level: (len(clips), bins, frames) complex64."""
 
+    def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
+        """A source for each part of the clips, whose draws are of no other's recordings; a part's clips are counted from 0."""
+
 
 class Reel:
     """Noise recordings one after another; a draw is a stretch of it that starts anywhere.
@@ -42,12 +46,12 @@ class Reel:
         self.spec = spec
 
     @classmethod
-    def from_files(cls, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES) -> Reel:
-        """Reads noise clips of any length. Raises AudioError if one cannot be read or has another sample rate than the machine's clips."""
-        first = read_noise(files[0], spectrogram)
+    def from_files(cls, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES, what: str = "noise clip") -> Reel:
+        """Reads clips of any length, called `what` in an error. Raises AudioError if one cannot be read or has another sample rate than the machine's clips."""
+        first = read_noise(files[0], spectrogram, what)
         kept = max(1, min(len(files), memory_bytes // first.nbytes))
         chosen = [files[index * len(files) // kept] for index in range(kept)]
-        return cls(torch.cat([read_noise(file, spectrogram).mT for file in chosen]).mT)
+        return cls(torch.cat([read_noise(file, spectrogram, what).mT for file in chosen]).mT)
 
     @classmethod
     def white(cls, spectrogram: Spectrogram, generator: torch.Generator) -> Reel:
@@ -65,6 +69,11 @@ class Reel:
         starts = torch.randint(total, (len(clips),), generator=generator)
         places = (starts[:, None] + torch.arange(frames)) % total  # the reel has no end: its first frame follows its last
         return self.spec.mT[places.to(self.spec.device)].mT
+
+    def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
+        shares = torch.tensor([len(part) for part in parts]).cumsum(0) / sum(map(len, parts))
+        cuts = (shares * self.spec.shape[-1]).round().long().tolist()
+        return [Reel(self.spec[:, start:end]) for start, end in zip([0, *cuts], cuts)]
 
 
 class Floor:
@@ -87,6 +96,14 @@ class Floor:
     def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
         return self.white.draw(clips, frames, generator) * self.shapes[clips][..., None]
 
+    def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
+        sources = []
+        for part, white in zip(parts, self.white.split(*parts)):
+            source = copy.copy(self)
+            source.shapes, source.white = self.shapes[part], white
+            sources.append(source)
+        return sources
+
 
 class Coloured:
     """Noise that falls by 0 (white) to 6 dB per octave (brown), drawn anew each time."""
@@ -99,6 +116,9 @@ class Coloured:
         slopes_db = STEEPEST_DB_PER_OCTAVE * torch.rand(len(clips), generator=generator)
         octaves = torch.arange(noise.shape[1]).clamp_min(1).log2()
         return noise * (10 ** (-slopes_db[:, None] * octaves / 20)).to(noise.device)[..., None]
+
+    def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
+        return [Coloured(white) for white in self.white.split(*parts)]
 
 
 def noise_source(machine: Machine, config: DenoiseConfig, clips: Clips, generator: torch.Generator) -> NoiseSource:
@@ -152,10 +172,10 @@ def energy(spec: torch.Tensor) -> torch.Tensor:
     return 2 * per_bin.sum(-1) - per_bin[:, 0] - per_bin[:, -1]
 
 
-def read_noise(file: Path, spectrogram: Spectrogram) -> torch.Tensor:
-    """Spectrum of a noise clip, (bins, frames) complex64. Raises AudioError if it cannot be read or has another sample rate than the machine's clips."""
+def read_noise(file: Path, spectrogram: Spectrogram, what: str = "noise clip") -> torch.Tensor:
+    """Spectrum of a supplemental clip, (bins, frames) complex64. Raises AudioError if it cannot be read or has another sample rate than the machine's clips."""
     wav, sample_rate_hz = read_wav(file)
     if sample_rate_hz != spectrogram.sample_rate_hz:
-        raise AudioError(f"noise clip: expected {spectrogram.sample_rate_hz} Hz as in the machine's training clips, got {sample_rate_hz} Hz in {file}. "
+        raise AudioError(f"{what}: expected {spectrogram.sample_rate_hz} Hz as in the machine's training clips, got {sample_rate_hz} Hz in {file}. "
                          "Resample or remove the file.")
     return spectrum(wav, spectrogram)
