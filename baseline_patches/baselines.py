@@ -19,12 +19,13 @@ SEAMS = {
     "datasets.dcase_dcase202x_t2_loader:DCASE202XT2Loader.load_pre_process":
         ("self", "pickle_name", "target_dir", "pickle_path", "dir_name", "train", "n_mels", "frames", "n_fft",
          "hop_length", "power", "fmax", "fmin", "win_length"),
+    "datasets.dcase_dcase202x_t2_loader:file_list_to_data": ("file_list",),
     "datasets.loader_common:file_load": ("wav_name", "mono"),
     "datasets.loader_common:file_to_vectors": ("file_name", "n_mels", "n_frames", "n_fft", "hop_length", "power", "fmax", "fmin", "win_length"),
 }
 
 # Not wrapped, but what the wrappers hand over goes through them.
-WATCHED = ("common:param_to_args_list", "datasets.dcase_dcase202x_t2_loader:file_list_to_data", "networks.base_model:BaseModel.__init__")
+WATCHED = ("common:param_to_args_list", "networks.base_model:BaseModel.__init__")
 
 # Family → seam or watched function → the first 12 hex digits of the SHA-256 of its source. One row serves all tags that share it.
 FINGERPRINTS = {

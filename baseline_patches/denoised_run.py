@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
+from baseline_patches.clip_reader import ClipReader
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.errors import BaselineError, DataError
@@ -38,7 +39,8 @@ class DenoisedRun:
         self.config = configuration.DenoiseConfig(**{fields[key].name: value for key, value in vars(args).items() if key in fields})
         self.splits: dict[str, dict] = {}
         self._stage: Stage | None = None
-        self._sample_rate_hz = 0
+        self._reader: ClipReader | None = None
+        self._served = 0
         _refuse_plain_model(args)
         if baseline["warning"]:
             print(f"dcase-denoise: warning: {baseline['warning']}", file=sys.stderr)
@@ -54,34 +56,36 @@ class DenoisedRun:
         pickle_path = Path(settings["pickle_path"])
         folder = pickle_path.parent / f"denoise_{stage.feature_digest(files, feature_settings)[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
-        clips_before, seconds_before = stage.clips, stage.seconds
+        served_before, seconds_before = self._served, stage.seconds
         with FileLock(folder / "lock"):
             cached = (folder / pickle_path.name).is_file()
             if not cached:
-                with _folder_aside(folder / "partial") as aside:
+                with _folder_aside(folder / "partial") as aside, self.reading():
                     load_pre_process(**self._moved(settings, aside))
-                    self._refuse_unserved(stage.clips - clips_before, len(loader.basenames), settings)
+                    self._refuse_unserved(self._served - served_before, len(loader.basenames), settings)
                     (aside / pickle_path.name).replace(folder / pickle_path.name)
             else:
                 load_pre_process(**self._moved(settings, folder))
         self.splits[settings["dir_name"]] = {"clips": len(loader.basenames), "cached": cached, "features": str(folder),
                                              "seconds": round(stage.seconds - seconds_before, 3)}
 
-    def load_clip(self, file_load, path: str):
-        """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms."""
-        wav, self._sample_rate_hz = self._stage.check_clip(file_load(), path)
-        if self.config.domain == "waveform":
-            wav = self._stage.denoise(wav, self._sample_rate_hz, path)
-        return wav, self._sample_rate_hz
+    @contextlib.contextmanager
+    def reading(self, files=()):
+        """While the baseline's loader asks for the clips `files` in this order, those to come are read ahead; others are read when it asks."""
+        around = self._reader
+        with ClipReader(self._stage, files) as self._reader:
+            yield
+        self._reader = around
 
-    def denoise_vectors(self, vectors: np.ndarray, settings: dict) -> np.ndarray:
-        """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip, denoised as the (n_mels, frames) spectrogram they were cut from."""
-        if self.config.domain != "mel":
-            return vectors
-        n_mels, n_frames = settings["n_mels"], settings["n_frames"]
-        log_mel = np.concatenate([vectors[:, :n_mels], vectors[-1, n_mels:].reshape(n_frames - 1, n_mels)]).T
-        log_mel = self._stage.denoise(log_mel, self._sample_rate_hz, settings["file_name"])
-        return np.concatenate([log_mel[:, start:start + len(vectors)].T for start in range(n_frames)], axis=1)
+    def load_clip(self, path: str, file_load):
+        """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms."""
+        return self._reader.load(path, file_load)
+
+    def vectors(self, path: str, file_to_vectors, settings: dict) -> np.ndarray:
+        """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip behind the stage."""
+        vectors = self._reader.vectors(path, file_to_vectors, settings["n_mels"], settings["n_frames"])
+        self._served += 1
+        return vectors
 
     def write_receipt(self) -> None:
         """Leaves the receipt beside the model that a training run makes and beside the CSVs that a test run makes.

@@ -1,4 +1,5 @@
-"""The wrappers around the baseline's seams: YAML and argparse, data-loader context, feature cache, `file_load`, `file_to_vectors`.
+"""The wrappers around the baseline's seams: YAML and argparse, data-loader context, feature cache, `file_list_to_data`, `file_load`,
+`file_to_vectors`.
 
 With the flag off every wrapper passes straight through. With the flag on, anything that would make the comparison a lie stops the run with
 one line and exit code 2; it leaves as SystemExit because the baseline catches Exception around its data loading.
@@ -175,13 +176,26 @@ def _wrap_load_pre_process(original):
     return load_pre_process
 
 
+def _wrap_file_list_to_data(original):
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def file_list_to_data(*args, **kwargs):
+        """The vectors of a list of clips; the stage sees which will be asked for, and reads ahead."""
+        if _run is None:
+            return original(*args, **kwargs)
+        with _run.reading(signature.bind(*args, **kwargs).arguments["file_list"]):
+            return original(*args, **kwargs)
+    return file_list_to_data
+
+
 def _wrap_file_load(original):
     @functools.wraps(original)
     def file_load(wav_name, *args, **kwargs):
         """One clip as the baseline reads it, after the stage if that works on waveforms."""
         if _run is None:
             return original(wav_name, *args, **kwargs)
-        return _run.load_clip(functools.partial(original, wav_name, *args, **kwargs), wav_name)
+        return _run.load_clip(wav_name, lambda path: original(path, *args, **kwargs))
     return file_load
 
 
@@ -195,8 +209,9 @@ def _wrap_file_to_vectors(original):
             return original(*args, **kwargs)
         settings = signature.bind(*args, **kwargs)
         settings.apply_defaults()
-        return _run.denoise_vectors(original(*args, **kwargs), settings.arguments)
+        return _run.vectors(str(settings.arguments["file_name"]), lambda path: original(**{**settings.arguments, "file_name": path}), settings.arguments)
     return file_to_vectors
 
 
-_WRAPPERS = dict(zip(baselines.SEAMS, (_wrap_yaml_load, _wrap_get_argparse, _wrap_data, _wrap_load_pre_process, _wrap_file_load, _wrap_file_to_vectors)))
+_WRAPPERS = dict(zip(baselines.SEAMS, (
+    _wrap_yaml_load, _wrap_get_argparse, _wrap_data, _wrap_load_pre_process, _wrap_file_list_to_data, _wrap_file_load, _wrap_file_to_vectors)))

@@ -1,6 +1,7 @@
 """A trained denoiser at work: wav -> wav, or log-mel -> log-mel."""
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from dcase_denoise_plugin.unet import UNet
 MASK_DB = (-80.0, 0.0)
 # A clip is milliseconds of work: on two busy cores two threads, waiting for each other, took 20 times as long as one.
 CPU_THREADS = 1
+# More gain nothing on a CPU; a clip of 10 minutes has 168.
+IMAGES_AT_ONCE = 32
 
 
 class Denoiser:
@@ -42,14 +45,13 @@ class Denoiser:
         self.network.to(self.device).eval()
         self.scaling = checkpoint.scaling.to(self.device)
         self.equaliser = checkpoint.equaliser.to(self.device)
+        self._images_at_once = IMAGES_AT_ONCE
 
     @classmethod
     def load(cls, path: Path, device: torch.device | str | None = None, strength: float | None = None) -> Denoiser:
         """Reads a denoiser file; `device` defaults to CUDA where there is one, `strength` to the one in the file. Raises CheckpointError."""
         return cls(Checkpoint.load(path), device, strength)
 
-    @thread_limit(CPU_THREADS)
-    @torch.inference_mode()
     def __call__(self, wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         """Denoises a clip: a mask on its STFT, with the noisy phase; a mel denoiser's band gains are spread over the STFT bins.
 
@@ -67,21 +69,27 @@ class Denoiser:
             If the clip is unfit, or its rate is not the one the denoiser was trained at.
         """
         check_wav(wav, sample_rate_hz, "the array passed in")
+        return self.wavs(wav, sample_rate_hz)
+
+    @thread_limit(CPU_THREADS)
+    @torch.inference_mode()
+    def wavs(self, wavs: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+        """The same for clips of one length at once, whose samples were checked: (..., samples) in and out, float32. Raises AudioError for another rate."""
         trained_hz = self.checkpoint.sample_rate_hz
         if sample_rate_hz != trained_hz:
             raise AudioError(f"clip: expected {trained_hz} Hz as in training, got {sample_rate_hz} Hz in the array passed in. Resample it.")
-        noisy = torch.from_numpy(np.asarray(wav, dtype=np.float32)).to(self.device)
+        noisy = torch.from_numpy(np.asarray(wavs, dtype=np.float32)).to(self.device)
         spec = self.spectrogram.spec(noisy)
         gain_db = -self.residual_db(self.spectrogram.level_db(spec))
         mask = 10 ** (self.spectrogram.bin_gain_db(gain_db).clamp(*MASK_DB) / 20)
         # Subtracting what the mask removes, rather than inverting what it leaves, returns the samples untouched where it removes nothing.
-        removed = self.spectrogram.wav(spec * (1 - mask), len(noisy))
+        removed = self.spectrogram.wav(spec * (1 - mask), noisy.shape[-1])
         return (noisy - self.strength * removed).cpu().numpy()
 
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
     def log_mel(self, log_mel: np.ndarray) -> np.ndarray:
-        """Denoises the baseline's log-mel spectrogram: (n_mels, frames) dB in and out, same dtype.
+        """Denoises the baseline's log-mel spectrogram, or several of one length: (..., n_mels, frames) dB in and out, same dtype.
 
         Raises
         ------
@@ -93,14 +101,14 @@ class Denoiser:
         if self.domain != "mel":
             raise ConfigError(f"denoise_domain: expected a denoiser trained for mel, got one for {self.domain} in this denoiser. "
                               "Call it with the waveform, or train one with denoise_domain: mel.")
-        if log_mel.ndim != 2 or len(log_mel) != self.spectrogram.rows:
+        if log_mel.ndim < 2 or log_mel.shape[-2] != self.spectrogram.rows:
             raise CheckpointError(f"log-mel: expected shape ({self.spectrogram.rows}, frames), got {log_mel.shape} in the array passed in. "
                                   "Choose the denoiser trained with its n_mels.")
         residual_db = self.residual_db(torch.from_numpy(np.asarray(log_mel, dtype=np.float32)).to(self.device))
         return log_mel - (self.strength * residual_db).cpu().numpy().astype(log_mel.dtype)
 
     def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
-        """What is to be taken away at full strength: (rows, frames) dB -> (rows, frames) dB, at native resolution."""
+        """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape, dB, at native resolution."""
         residual_db, quantile = self._noise_db(level_db), self.checkpoint.quantile
         spectrum_db = clip_spectrum(level_db - residual_db, quantile)
         if self.config.output == "steady_machine" and heard_in_pauses(quantile):
@@ -115,7 +123,22 @@ class Denoiser:
         share = 1.0 if self.checkpoint.noise_recorded else self.config.guessed_noise_share
         if share == 0:
             return torch.zeros_like(level_db)
-        images = self.checkpoint.images
-        tiles = images.tiles(self.scaling.scaled(level_db))  # (tiles, rows, tile_frames)
-        residual = images.picture(self.network(images.image(tiles)), len(level_db))  # (tiles, rows, tile_frames)
-        return share * self.scaling.difference_db(images.join(residual, level_db.shape[-1]))
+        images, (rows, frames) = self.checkpoint.images, level_db.shape[-2:]
+        clips = self.scaling.scaled(level_db).reshape(-1, rows, frames)
+        tiles = torch.cat([images.tiles(clip) for clip in clips])  # (clips * tiles, rows, tile_frames)
+        residual = images.picture(self._predicted(images.image(tiles)), rows)  # (clips * tiles, rows, tile_frames)
+        joined = torch.stack([images.join(own, frames) for own in residual.chunk(len(clips))])  # (clips, rows, frames)
+        return share * self.scaling.difference_db(joined).reshape(level_db.shape)
+
+    def _predicted(self, images):
+        """The network's output for (images, 1, height, width), some at a time; fewer, from then on, if the GPU's memory does not hold them."""
+        while True:
+            at_once = self._images_at_once
+            try:
+                return torch.cat([self.network(some) for some in images.split(at_once)])
+            except torch.OutOfMemoryError:
+                if at_once == 1:
+                    raise
+                self._images_at_once = min(at_once, len(images)) // 2 or 1
+                print(f"denoiser: {self.device} has no memory for {min(at_once, len(images))} images at once; goes on with {self._images_at_once}",
+                      file=sys.stderr, flush=True)

@@ -48,10 +48,11 @@ class Method:
     Attributes
     ----------
     digest : hex; changes whenever what the method does may have changed: its weights, or the source file of its code.
+    batch : the same for arrays of one shape at once, stacked along a first axis, from any thread; None if it takes them one at a time.
     """
 
-    def __init__(self, function: Callable[[np.ndarray, int], np.ndarray], digest: str):
-        self.function, self.digest = function, digest
+    def __init__(self, function: Callable[[np.ndarray, int], np.ndarray], digest: str, batch: Callable[[np.ndarray, int], np.ndarray] | None = None):
+        self.function, self.digest, self.batch = function, digest, batch
 
     def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         return self.function(array, sample_rate_hz)
@@ -79,7 +80,9 @@ def unet(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device:
     if config.checkpoint:
         checkpoint = adapted(checkpoint, machine, device or "cpu")
     denoiser = Denoiser(checkpoint, device, strength=1.0, config=config)
-    return Method(denoiser if config.domain == "waveform" else lambda log_mel, sample_rate_hz: denoiser.log_mel(log_mel), denoiser.digest)
+    if config.domain == "waveform":
+        return Method(denoiser, denoiser.digest, denoiser.wavs)
+    return Method(log_mel := lambda array, sample_rate_hz: denoiser.log_mel(array), denoiser.digest, log_mel)
 
 
 def identity(array: np.ndarray, sample_rate_hz: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import BinaryIO, Callable, Iterable, Mapping
 
 from dcase_denoise_plugin.config import PRESET_VARIABLE
 from dcase_denoise_plugin.errors import DenoiseError, RunError
+from dcase_denoise_plugin.gpus import VARIABLE, gpu_of_each
 from dcase_denoise_plugin.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.plain_features import check_fresh
 from dcase_denoise_plugin.progress import Progress, Snapshot
@@ -34,9 +36,13 @@ def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = 
     Ctrl-C (KeyboardInterrupt) ends the baseline's processes and is passed on; a step cut short is not noted as finished.
     """
     runs = list(runs)
-    progress, children, environment = Progress(runs, jobs, say), _Children(), child_environment(jobs)
+    progress, children = Progress(runs, jobs, say), _Children()
+    places = queue.SimpleQueue()
+    for gpu in gpu_of_each(jobs, os.environ):
+        places.put(child_environment(jobs, gpu=gpu))
 
     def attempt(run: MachineRun) -> DenoiseError | None:
+        environment = places.get()  # never waits: there are as many as threads
         try:
             _run_steps(run, children, environment, progress)
             return None
@@ -44,6 +50,8 @@ def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = 
             error = failure
         except OSError as failure:
             error = RunError(f"{run}: expected to write its log and records, got {failure}. Free space or choose another folder.")
+        finally:
+            places.put(environment)
         progress.fails(run, error)
         return error
 
@@ -57,8 +65,8 @@ def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = 
             raise
 
 
-def child_environment(jobs: int = 1, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of the baseline's processes: the hook on PYTHONPATH, this Python first on PATH.
+def child_environment(jobs: int = 1, environment: Mapping[str, str] = os.environ, gpu: str | None = None) -> dict[str, str]:
+    """The environment of the baseline's processes: the hook on PYTHONPATH, this Python first on PATH, and of several GPUs only `gpu`, if one is named.
 
     One job at a time leaves the thread counts alone, so that the plain CSVs are byte for byte the user's own. Several jobs share the cores:
     with default thread counts, two trainings on two cores run 30 times slower.
@@ -77,6 +85,8 @@ def child_environment(jobs: int = 1, environment: Mapping[str, str] = os.environ
         child[PRESET_VARIABLE] = str(Path(environment[PRESET_VARIABLE]).absolute())
     if jobs > 1:
         child["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
+    if gpu is not None:
+        child[VARIABLE] = gpu
     return child
 
 

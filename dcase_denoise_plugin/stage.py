@@ -1,16 +1,18 @@
-"""The denoising stage of one machine type: gets its denoiser (training it when it is missing), denoises clip by clip, keeps account."""
+"""The denoising stage of one machine type: gets its denoiser (training it when it is missing), denoises the clips, keeps account."""
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import numpy as np
 import torch
 
+from dcase_denoise_plugin import freed_memory
 from dcase_denoise_plugin.audio import check_file, check_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
@@ -19,6 +21,7 @@ from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.noise import own_noise
 from dcase_denoise_plugin.random_streams import untouched_random_streams
+from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.training import train_denoiser
 
 CHECKPOINT_FOLDER = Path("models/checkpoint/denoiser")
@@ -40,8 +43,8 @@ class Stage:
         self.machine, self.config, self.device = machine, config, device
         self.checkpoint = Path(config.checkpoint) if config.checkpoint else folder / self._name() / "denoiser.pt"
         self.seconds = 0.0
-        self.clips = 0
-        self._samples_per_clip: dict[int, Path] = {}
+        self._account = threading.Lock()
+        self._first: tuple[str, int, int] | None = None
         with self._at_work():
             if config.method == "unet" and not self.checkpoint.is_file():
                 self._train(train_command)
@@ -62,52 +65,56 @@ class Stage:
         """Hex digest of the features of `files` under the baseline's `settings`: the name of their own cache folder."""
         return _digest([self.digest, manifest(files), {name: str(value) for name, value in settings.items()}])
 
+    @property
+    def takes_batches(self) -> bool:
+        """Whether `denoise` may be called from several threads at once, and is faster with several clips."""
+        return self._method.batch is not None
+
     def check_clip(self, loaded: tuple[np.ndarray, int] | None, path: str) -> tuple[np.ndarray, int]:
         """What the baseline's `file_load` returned for `path`, if it can be scored.
 
         Raises
         ------
         AudioError
-            If the clip is unreadable, truncated, not mono, silent, not finite, too short, or of another length than the machine's other clips.
+            If the clip is unreadable, truncated, not mono, silent, not finite, too short, or of another length or rate than the machine's other clips.
         """
         check_file(path)
         if loaded is None:
             raise AudioError(f"clip: expected a readable wav file, got one that the baseline cannot load in {path}. Replace or remove the file.")
         wav, sample_rate_hz = loaded
         check_wav(wav, sample_rate_hz, path)
-        self._samples_per_clip.setdefault(len(wav), Path(path))
-        if len(self._samples_per_clip) > 1:
-            (expected, first), (found, _) = self._samples_per_clip.items()
-            raise AudioError(f"clip: expected {expected} samples as in {first.name}, got {found} in {path}. "
+        self._first = self._first or (Path(path).name, len(wav), sample_rate_hz)
+        first, samples, rate_hz = self._first
+        if len(wav) != samples:
+            raise AudioError(f"clip: expected {samples} samples as in {first}, got {len(wav)} in {path}. "
                              "The baseline needs clips of one length; trim or remove the file.")
+        if sample_rate_hz != rate_hz:
+            raise AudioError(f"clip: expected {rate_hz} Hz as in {first}, got {sample_rate_hz} Hz in {path}. Resample or remove the file.")
         return wav, sample_rate_hz
 
-    def denoise(self, noisy: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
-        """The clip `path` after the stage, at the configured strength; same shape, dtype and level.
+    def denoise(self, clips: Sequence[np.ndarray], paths: Sequence[str]) -> list[np.ndarray]:
+        """The checked clips `paths` after the stage, at the configured strength; same shape, dtype and level.
 
         Parameters
         ----------
-        noisy : by ``denoise_domain`` the waveform, float32 (samples,), full scale ±1, or the log-mel spectrogram, float (n_mels, frames), dB.
+        clips : each by ``denoise_domain`` the waveform, float32 (samples,), full scale ±1, or the log-mel spectrogram, float (n_mels, frames), dB.
 
         Raises
         ------
         DenoiseError
-            If the method hands back another shape or dtype, or values that are not finite.
+            If the method hands back another shape or dtype, or values that are not finite, or the GPU's memory does not hold a single image.
         """
-        with self._at_work():
-            self.clips += 1
-            if self.config.strength == 0.0:
-                return noisy
-            denoised = np.asarray(self._method(noisy, sample_rate_hz))
-        if denoised.shape != noisy.shape or denoised.dtype != noisy.dtype:
-            raise DenoiseError(f"denoise_method {self.config.method}: expected {noisy.dtype} of shape {noisy.shape} back, "
-                               f"got {denoised.dtype} {denoised.shape} for {path}. Correct the method.")
-        if not np.isfinite(denoised).all():
-            raise DenoiseError(f"denoise_method {self.config.method}: expected finite values back, got NaN or infinity for {path}. "
-                               "Train the denoiser again or correct the method.")
-        if self.config.strength == 1.0:
-            return denoised
-        return (noisy - self.config.strength * (noisy - denoised)).astype(noisy.dtype)
+        if self.config.strength == 0.0:
+            return list(clips)
+        sample_rate_hz = self._first[2]
+        if self.takes_batches:
+            # No guard of the random streams here: threads would restore each other's states. The U-Net draws nothing.
+            with self._timed():
+                denoised = self._in_batch(np.stack(clips), sample_rate_hz, paths)
+        else:
+            with self._at_work():
+                denoised = [np.asarray(self._method(clip, sample_rate_hz)) for clip in clips]
+        return [self._blended(*clip) for clip in zip(clips, denoised, paths)]
 
     def receipt(self) -> dict[str, Any]:
         """What the stage did, for the JSON beside the baseline's CSVs."""
@@ -130,19 +137,41 @@ class Stage:
             raise CheckpointError(f"denoiser of {self.machine.machine_type}: expected one trained with these settings and clips, "
                                   f"got none at {self.checkpoint}. Train it first: {train_command}")
         train_denoiser(self.machine, self.config, self.checkpoint, self.device)
+        freed_memory.give_back()
+
+    def _in_batch(self, clips, sample_rate_hz, paths):
+        try:
+            return self._method.batch(clips, sample_rate_hz)
+        except torch.OutOfMemoryError:
+            raise DenoiseError(f"GPU memory: expected room for one spectrogram image, got none free on {self.device} for {paths[0]}. "
+                               "End what else runs there, or set --use_cuda False.") from None
+
+    def _blended(self, noisy, denoised, path):
+        if denoised.shape != noisy.shape or denoised.dtype != noisy.dtype:
+            raise DenoiseError(f"denoise_method {self.config.method}: expected {noisy.dtype} of shape {noisy.shape} back, "
+                               f"got {denoised.dtype} {denoised.shape} for {path}. Correct the method.")
+        if not np.isfinite(denoised).all():
+            raise DenoiseError(f"denoise_method {self.config.method}: expected finite values back, got NaN or infinity for {path}. "
+                               "Train the denoiser again or correct the method.")
+        if self.config.strength == 1.0:
+            return denoised
+        return (noisy - self.config.strength * (noisy - denoised)).astype(noisy.dtype)
+
+    @contextlib.contextmanager
+    def _timed(self):
+        """Adds to the seconds of work; those of threads at work side by side add up."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._account:
+                self.seconds += time.perf_counter() - start
 
     @contextlib.contextmanager
     def _at_work(self):
         """Counts the time, keeps the random streams and the thread count as the baseline left them."""
-        start, threads = time.perf_counter(), torch.get_num_threads()
-        if self.config.threads:
-            torch.set_num_threads(self.config.threads)
-        try:
-            with untouched_random_streams():
-                yield
-        finally:
-            torch.set_num_threads(threads)
-            self.seconds += time.perf_counter() - start
+        with self._timed(), thread_limit(self.config.threads), untouched_random_streams():
+            yield
 
 
 def _digest(content: Any) -> str:

@@ -24,6 +24,8 @@ args = parser.parse_args()
 
 with open("calls.txt", "a") as calls:
     calls.write(" ".join(sys.argv[1:]) + "\\n")
+with open("gpus.txt", "a") as gpus:
+    gpus.write(os.environ.get("CUDA_VISIBLE_DEVICES", "all") + "\\n")
 orders = pathlib.Path("orders.json")
 order = json.loads(orders.read_text()).get(args.dataset, {}) if orders.exists() else {}
 if "sleep_s" in order:
@@ -33,6 +35,8 @@ if "epochs_s" in order and not args.test_only:
     for epoch in range(1, int(args.epochs) + 1):
         time.sleep(order["epochs_s"] / int(args.epochs))
         print(f"====> Epoch: {epoch} Average loss", flush=True)
+if "killed" in order:
+    os.kill(os.getpid(), 9)
 if "complaint" in order:
     print(order["complaint"], file=sys.stderr)
     sys.exit(3)

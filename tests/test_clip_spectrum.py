@@ -95,3 +95,10 @@ def test_nothing_is_taken_where_the_machine_is_all_there_is_or_louder_than_the_c
 
 def test_a_digitally_silent_clip_has_no_infinite_gain():
     assert steady_machine_residual_db(torch.full((ROWS, 30), -200.0), torch.full((ROWS, 1), -156.5)).isfinite().all()
+
+
+def test_several_clips_at_once_are_filtered_as_each_alone():
+    clips = torch.randn(3, 6, 40, generator=torch.Generator().manual_seed(0)) * 10 - 50
+    spectra = clip_spectrum(clips, 0.1)
+    together = steady_machine_residual_db(clips, spectra)
+    torch.testing.assert_close(together, torch.stack([steady_machine_residual_db(*clip) for clip in zip(clips, spectra)]))

@@ -8,10 +8,12 @@ import time
 
 import fake_baseline
 import pytest
+import torch
 
 from dcase_denoise_plugin import runner
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.machine_run import ARMS
+from dcase_denoise_plugin.gpus import gpu_of_each
+from dcase_denoise_plugin.machine_run import ARMS, STEPS
 from dcase_denoise_plugin.run_record import is_finished
 from dcase_denoise_plugin.runner import child_environment, run_all
 
@@ -67,6 +69,32 @@ def test_a_run_that_did_not_denoise_as_asked_fails(tmp_path, deed, complaint):
     order(baseline, fan=deed)
     (error,) = run_all(runs_of(baseline, what="denoise"), 1, lambda line: None).values()
     assert complaint in str(error)
+
+
+def test_a_killed_worker_leaves_the_others_alone_and_the_same_call_goes_on_with_it(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
+    order(baseline, fan={"killed": 1})
+    (error,) = run_all(runs_of(baseline, ("fan", "ToyCar"), what="baseline"), 2, lambda line: None).values()
+    assert "fan seed 13711 plain train" in str(error) and "exit status -9" in str(error)
+    order(baseline)
+    again = runs_of(baseline, ("fan", "ToyCar"), what="baseline")
+    assert run_all(again, 2, lambda line: None) == {} and all(is_finished(run, step) for run in again for step in STEPS)
+    assert sum("ToyCar" in call for call in fake_baseline.calls(baseline)) == 3
+
+
+@pytest.mark.parametrize("count, jobs, expected", [(2, 2, {"0", "1"}), (1, 2, {"all"}), (0, 2, {"all"}), (2, 1, {"all"})])
+def test_jobs_side_by_side_get_a_gpu_each_where_there_are_several(tmp_path, monkeypatch, count, jobs, expected):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
+    order(baseline, fan={"sleep_s": 0.5}, ToyCar={"sleep_s": 0.5})  # so that none is through before the other has begun
+    run_all(runs_of(baseline, ("fan", "ToyCar"), what="baseline"), jobs, lambda line: None)
+    assert set((tmp_path / "gpus.txt").read_text().split()) == expected
+
+
+def test_of_the_gpus_that_the_caller_may_see_each_job_gets_one_in_turn(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert gpu_of_each(3, {"CUDA_VISIBLE_DEVICES": "5, GPU-8f"}) == ["5", "GPU-8f", "5"]
 
 
 def test_a_disk_that_takes_no_log_fails_the_machine_in_one_line(tmp_path):

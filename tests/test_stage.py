@@ -28,15 +28,23 @@ def stage_of(machine, tmp_path):
 
 
 def clip_of(machine):
-    return (*read_wav(machine.train_files[0]), str(machine.train_files[0]))
+    return read_wav(machine.train_files[0]), str(machine.train_files[0])
+
+
+def denoised(stage, loaded, path, log_mel=None):
+    """What the stage makes of one clip, or of its log-mel spectrogram."""
+    wav, _ = stage.check_clip(loaded, path)
+    (clip,) = stage.denoise([wav if log_mel is None else log_mel], [path])
+    return clip
 
 
 @pytest.mark.parametrize("domain", ["waveform", "mel"])
 def test_strength_blends_between_the_clip_and_the_denoised_clip(machine, stage_of, domain):
-    clip = clip_of(machine) if domain == "waveform" else (np.random.default_rng(1).normal(-40, 10, (128, 47)), RATE_HZ, "clip")
-    full, half, none = (stage_of(domain=domain, method="wiener", strength=strength).denoise(*clip) for strength in (1.0, 0.5, 0.0))
-    assert none is clip[0] and not np.allclose(full, clip[0], atol=1e-4)
-    np.testing.assert_allclose(half, (full + clip[0]) / 2, atol=1e-5)
+    (wav, rate), path = clip_of(machine)
+    clip = wav if domain == "waveform" else np.random.default_rng(1).normal(-40, 10, (128, 47))
+    full, half, none = (denoised(stage_of(domain=domain, method="wiener", strength=strength), (wav, rate), path, clip) for strength in (1.0, 0.5, 0.0))
+    assert none is clip and not np.allclose(full, clip, atol=1e-4)
+    np.testing.assert_allclose(half, (full + clip) / 2, atol=1e-5)
     assert half.dtype == clip[0].dtype
 
 
@@ -83,12 +91,20 @@ def test_a_clip_the_baseline_could_not_load_is_refused(machine, stage_of):
 
 def test_clips_of_two_lengths_are_refused_naming_both(machine, stage_of, tmp_path):
     stage = stage_of(method="identity")
-    wav, rate, path = clip_of(machine)
+    (wav, rate), path = clip_of(machine)
     stage.check_clip((wav, rate), path)
     longer = tmp_path / "longer.wav"
     soundfile.write(longer, np.tile(wav, 2), rate)
     with pytest.raises(AudioError, match="expected 24000 samples as in section_00_source_train_normal_0000_spd_1.wav, got 48000 in .*longer.wav"):
         stage.check_clip((np.tile(wav, 2), rate), str(longer))
+
+
+def test_clips_of_two_rates_are_refused_naming_both(machine, stage_of):
+    stage = stage_of(method="identity")
+    (wav, rate), path = clip_of(machine)
+    stage.check_clip((wav, rate), path)
+    with pytest.raises(AudioError, match="expected 16000 Hz as in section_00_source_train_normal_0000_spd_1.wav, got 8000 Hz in .*Resample or remove the file"):
+        stage.check_clip((wav, 8000), path)
 
 
 @pytest.mark.parametrize("body, message", [
@@ -101,7 +117,7 @@ def test_a_method_that_breaks_the_contract_is_refused(machine, stage_of, tmp_pat
     monkeypatch.delitem(sys.modules, "broken_method", raising=False)
     stage = stage_of(method="broken_method:denoise", domain="waveform")
     with pytest.raises(DenoiseError, match=message):
-        stage.denoise(*clip_of(machine))
+        denoised(stage, *clip_of(machine))
 
 
 def test_a_method_that_draws_from_the_global_streams_does_not_disturb_them(machine, stage_of, tmp_path, monkeypatch):
@@ -110,13 +126,13 @@ def test_a_method_that_draws_from_the_global_streams_does_not_disturb_them(machi
     monkeypatch.syspath_prepend(tmp_path)
     stage = stage_of(method="drawing_method:denoise", domain="waveform")
     numpy_before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()
-    stage.denoise(*clip_of(machine))
+    denoised(stage, *clip_of(machine))
     assert (np.random.get_state()[1] == numpy_before).all() and torch.equal(torch.get_rng_state(), torch_before)
 
 
 def test_the_thread_count_is_handed_back(machine, stage_of):
     before = torch.get_num_threads()
-    stage_of(method="wiener", domain="waveform", threads=before + 1).denoise(*clip_of(machine))
+    denoised(stage_of(method="wiener", domain="waveform", threads=before + 1), *clip_of(machine))
     assert torch.get_num_threads() == before
 
 
