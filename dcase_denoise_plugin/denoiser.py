@@ -109,26 +109,28 @@ class Denoiser:
 
     def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
         """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape, dB, at native resolution."""
-        residual_db, quantile = self._noise_db(level_db), self.checkpoint.quantile
-        spectrum_db = clip_spectrum(level_db - residual_db, quantile)
-        if self.config.output == "steady_machine" and heard_in_pauses(quantile):
-            residual_db = steady_machine_residual_db(level_db, spectrum_db)
-        elif self.config.output == "clip_spectrum":
+        equalised_db = self.config.equaliser * self.equaliser.shift_db(clip_spectrum(level_db, self.checkpoint.quantile))
+        share = 1.0 if self.checkpoint.noise_recorded else self.config.guessed_noise_share
+        return share * self._taken_db(level_db) + equalised_db if share else equalised_db.expand_as(level_db)
+
+    def _taken_db(self, level_db):
+        """What goes by ``denoise_output``, the equaliser aside."""
+        noise_db, quantile = self._noise_db(level_db), self.checkpoint.quantile
+        if self.config.output == "clip_spectrum":
             fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
-            residual_db = level_db - spectrum_db - self.config.fluctuation * fluctuation_db
-        return residual_db + self.config.equaliser * self.equaliser.shift_db(clip_spectrum(level_db, quantile))
+            return level_db - clip_spectrum(level_db - noise_db, quantile) - self.config.fluctuation * fluctuation_db
+        if self.config.output == "steady_machine" and heard_in_pauses(quantile):
+            return steady_machine_residual_db(level_db, clip_spectrum(level_db - noise_db, quantile))
+        return noise_db
 
     def _noise_db(self, level_db):
-        """What the U-Net takes for noise; of a guess, the share that is wanted."""
-        share = 1.0 if self.checkpoint.noise_recorded else self.config.guessed_noise_share
-        if share == 0:
-            return torch.zeros_like(level_db)
+        """What the U-Net takes for noise, frame by frame."""
         images, (rows, frames) = self.checkpoint.images, level_db.shape[-2:]
         clips = self.scaling.scaled(level_db).reshape(-1, rows, frames)
         tiles = torch.cat([images.tiles(clip) for clip in clips])  # (clips * tiles, rows, tile_frames)
         residual = images.picture(self._predicted(images.image(tiles)), rows)  # (clips * tiles, rows, tile_frames)
         joined = torch.stack([images.join(own, frames) for own in residual.chunk(len(clips))])  # (clips, rows, frames)
-        return share * self.scaling.difference_db(joined).reshape(level_db.shape)
+        return self.scaling.difference_db(joined).reshape(level_db.shape)
 
     def _predicted(self, images):
         """The network's output for (images, 1, height, width), some at a time; fewer, from then on, if the GPU's memory does not hold them."""
