@@ -15,7 +15,7 @@ from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.clip_graph import LogMelGraph, WavGraph
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
-from dcase_denoise_plugin.onnx_model import FORMAT, INSTALL
+from dcase_denoise_plugin.onnx_model import FORMAT, INSTALL, PREFIX
 from dcase_denoise_plugin.threads import thread_limit
 
 OPSET = 20
@@ -58,9 +58,13 @@ def write_graph(graph: nn.Module, example: torch.Tensor, facts: Mapping[str, Any
     CheckpointError
         If the file cannot be written.
     """
+    try:
+        import onnxscript  # noqa: F401  (PyTorch's exporter needs it and onnx, and says so in twenty lines)
+    except ImportError as error:
+        raise ConfigError(f"export: expected onnx and onnxscript, got {error}. {INSTALL}.") from None
     program = _exported(graph.eval(), example)
     metadata = {"format": FORMAT, "plugin_version": __version__, **facts}
-    program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
+    program.model.metadata_props.update({f"{PREFIX}{name}": json.dumps(value) for name, value in metadata.items()})
     out = Path(out)
     aside = out.with_name(f".{out.name}.partial")
     try:
@@ -77,9 +81,6 @@ def write_graph(graph: nn.Module, example: torch.Tensor, facts: Mapping[str, Any
 def _exported(graph: nn.Module, example: torch.Tensor) -> torch.onnx.ONNXProgram:
     # The exporter names every package that it could use and has not found.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning)
-            return torch.onnx.export(graph, (example,), input_names=["input"], output_names=["output"], opset_version=OPSET, dynamo=True, verbose=False)
-    except ImportError as error:
-        raise ConfigError(f"export: expected onnx and onnxscript, got {error}. {INSTALL}.") from None
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning)
+        return torch.onnx.export(graph, (example,), input_names=["input"], output_names=["output"], opset_version=OPSET, dynamo=True, verbose=False)

@@ -10,6 +10,7 @@ import numpy as np
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 
 FORMAT = "dcase_denoise_plugin graph 1"
+PREFIX = "dcase_denoise."  # of our keys in the file's metadata, to which tools add theirs
 INSTALL = "Install the extra: pip install 'dcase-denoise-plugin[edge]'"
 
 
@@ -44,7 +45,7 @@ class OnnxModel:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises classes of its own that share no base
             raise CheckpointError(f"exported model: expected a graph that onnxruntime can run, got {_first_line(error)} in {path}. Export it again.") from None
-        self.facts: Mapping[str, Any] = {name: json.loads(value) for name, value in self._metadata().items()}
+        self.facts = self._read_facts()
         self._input, self._shape = self._session.get_inputs()[0].name, tuple(self._session.get_inputs()[0].shape)
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
@@ -60,12 +61,13 @@ class OnnxModel:
             if self.facts[name] != value:
                 raise CheckpointError(f"exported model: expected a graph with {name} {value}, got {self.facts[name]} in {self.path}. Export the other kind.")
 
-    def _metadata(self) -> dict[str, str]:
+    def _read_facts(self) -> Mapping[str, Any]:
         metadata = self._session.get_modelmeta().custom_metadata_map
-        if metadata.pop("format", None) != json.dumps(FORMAT):
+        facts = {key.removeprefix(PREFIX): json.loads(value) for key, value in metadata.items() if key.startswith(PREFIX)}
+        if facts.get("format") != FORMAT:
             raise CheckpointError(f"exported model: expected metadata of format '{FORMAT}', got other ones in {self.path}. Write the file with "
                                   "dcase-denoise export.")
-        return metadata
+        return facts
 
 
 class OnnxDenoiser:

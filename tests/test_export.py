@@ -9,6 +9,7 @@ import torch
 from small_machine import FEATURES, RATE_HZ, hiss, hum, write
 from test_denoiser import denoiser_that, log_mel_of
 
+from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.export import export_denoiser
@@ -91,7 +92,7 @@ def model(tmp_path_factory):
 def test_the_file_says_what_it_is_and_nothing_else_lies_beside_it(model):
     facts = OnnxModel(model).facts
     assert {**facts, "digest": len(facts["digest"])} == {
-        "plugin_version": "0.1.0", "input": "wav", "output": "wav", "dataset": "MADEUP", "machine": "fan", "sample_rate_hz": RATE_HZ, "samples": SAMPLES,
+        "format": "dcase_denoise_plugin graph 1", "plugin_version": __version__, "input": "wav", "output": "wav", "dataset": "MADEUP", "machine": "fan", "sample_rate_hz": RATE_HZ, "samples": SAMPLES,
         "latency_samples": SAMPLES, "digest": 64, "domain": "waveform", "denoise_output": "frames", "strength": 1.0}
     assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
 
@@ -127,7 +128,7 @@ def test_a_file_that_is_missing_damaged_foreign_or_of_another_kind_is_refused(mo
         OnnxModel(damaged)
     graph = onnx.load(model)
     kept = {entry.key: entry.value for entry in graph.metadata_props}
-    onnx.helper.set_model_props(graph, {**kept, "input": json.dumps("log_mel")})
+    onnx.helper.set_model_props(graph, {**kept, "dcase_denoise.input": json.dumps("log_mel")})
     onnx.save(graph, tmp_path / "other.onnx")
     with pytest.raises(CheckpointError, match="expected a graph with input wav, got log_mel in .*other.onnx. Export the other kind."):
         OnnxDenoiser(tmp_path / "other.onnx")
