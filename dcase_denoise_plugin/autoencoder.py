@@ -65,7 +65,7 @@ class Autoencoder(nn.Module):
         vectors = torch.cat(columns).mT  # (count, frames * n_mels)
         residual = vectors - self.layers(vectors)
         mean = residual.reshape(-1, len(log_mel)).double().mean(0)  # (n_mels,)
-        mahala = (self.inverses @ mean @ mean).amin()
+        mahala = (self.inverses @ mean @ mean).amin(0)
         return torch.stack([residual.square().mean(), mahala.float()])
 
 
