@@ -91,5 +91,29 @@ class OnnxDenoiser:
         return self.model(wav)
 
 
+class OnnxScorer:
+    """An exported scorer: ``score(wav, clip)`` gives score → value.
+
+    Attributes
+    ----------
+    sample_rate_hz, samples : what a clip must have.
+    thresholds : score → value above which the baseline decides for an anomaly.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is no exported scorer.
+    """
+
+    def __init__(self, path: Path):
+        self.model = OnnxModel(path)
+        self.model.require(input="wav", output="scores")
+        facts = self.model.facts
+        self.sample_rate_hz, self.samples, self.thresholds = facts["sample_rate_hz"], facts["samples"], facts["thresholds"]
+
+    def __call__(self, wav: np.ndarray, clip: str) -> dict[str, float]:
+        return dict(zip(self.thresholds, self.model(wav).tolist()))
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
