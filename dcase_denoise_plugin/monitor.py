@@ -56,5 +56,6 @@ def as_text(verdict: Mapping[str, Any]) -> str:
     """One line for a reader."""
     if "skipped" in verdict:
         return f"{verdict['clip']}: skipped: {verdict['skipped']}"
-    return f"{verdict['clip']}: " + ", ".join(f"{name} {score:.4g} {'ANOMALY' if verdict['anomaly'][name] else 'normal'} (above {verdict['thresholds'][name]:.4g})"
-                                              for name, score in verdict["scores"].items())
+    said = (f"{name} {score:.4g} {'ANOMALY' if verdict['anomaly'][name] else 'normal'} (threshold {verdict['thresholds'][name]:.4g})"
+            for name, score in verdict["scores"].items())
+    return f"{verdict['clip']}: {', '.join(said)}"

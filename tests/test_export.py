@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from small_machine import FEATURES, RATE_HZ, hiss, hum, write
+from small_machine import FEATURES, RATE_HZ, hiss, hum
 from test_denoiser import denoiser_that, log_mel_of
 
 from dcase_denoise_plugin import __version__
@@ -92,8 +92,9 @@ def model(tmp_path_factory):
 def test_the_file_says_what_it_is_and_nothing_else_lies_beside_it(model):
     facts = OnnxModel(model).facts
     assert {**facts, "digest": len(facts["digest"])} == {
-        "format": "dcase_denoise_plugin graph 1", "plugin_version": __version__, "input": "wav", "output": "wav", "dataset": "MADEUP", "machine": "fan", "sample_rate_hz": RATE_HZ, "samples": SAMPLES,
-        "latency_samples": SAMPLES, "digest": 64, "domain": "waveform", "denoise_output": "frames", "strength": 1.0}
+        "format": "dcase_denoise_plugin graph 1", "plugin_version": __version__, "input": "wav", "output": "wav",
+        "dataset": "MADEUP", "machine": "fan", "sample_rate_hz": RATE_HZ, "samples": SAMPLES,
+        "latency_samples": SAMPLES, "digest": 64, "domain": "waveform", "denoise_output": "frames", "strength": 1.0, "int8": False}
     assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
 
 
