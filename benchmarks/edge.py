@@ -19,9 +19,25 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-# Runs a command of the CLI; notes, on stderr, the processor seconds between two lines and its memory. Not by getrusage: its maximum starts at this process's.
-TIMED = """
-import sys, time
+# Notes on stderr the peak memory, and what of it are CUDA's libraries. Not by getrusage: its maximum starts at the memory of the process that started this one.
+MEMORY = r"""
+import re, sys
+def memory():
+    of_cuda, cuda_kb = False, 0
+    with open("/proc/self/smaps") as maps:
+        for line in maps:
+            if re.match("[0-9a-f]+-[0-9a-f]+ ", line):
+                path = line.split()[5:]  # none for what a library allocates right behind its own pages
+                of_cuda = bool(re.search("/nvidia/|lib(torch|c10)_cuda", path[0])) if path else of_cuda
+            elif line.startswith("Rss:"):
+                cuda_kb += of_cuda * int(line.split()[1])
+    with open("/proc/self/status") as status:
+        peak_kb = int(next(line for line in status if line.startswith("VmHWM")).split()[1])
+    print(f"peak {peak_kb * 1024 / 1e6:.0f} MB resident, of which {cuda_kb * 1024 / 1e6:.0f} MB are CUDA's libraries", file=sys.stderr)
+"""
+# Runs a command of the CLI; notes on stderr the processor seconds between two lines, too.
+TIMED = MEMORY + """
+import time
 import click
 from dcase_denoise_plugin import cli
 spent, echo = [], click.echo
@@ -33,27 +49,20 @@ try:
     cli.main(sys.argv[1:])
 finally:
     print(*(after - before for before, after in zip(spent, spent[1:])), file=sys.stderr)
-    with open("/proc/self/status") as status:
-        sys.stderr.writelines(line for line in status if line.startswith(("VmHWM", "RssFile")))
+    memory()
 """
-TORCH_ALONE = """
-import sys, torch
-with open("/proc/self/status") as status:
-    sys.stderr.writelines(line for line in status if line.startswith(("VmHWM", "RssFile")))
+TORCH_ALONE = MEMORY + """
+import torch
+memory()
 """
 
 
 def monitored(clips: Path, *options: str) -> tuple[dict[str, dict[str, float]], float, str]:
     """Clip → score → value; median seconds a clip; memory."""
     run = subprocess.run([sys.executable, "-c", TIMED, "monitor", str(clips), "--once", "--json", *options], capture_output=True, text=True, check=True)
-    seconds = list(map(float, run.stderr.splitlines()[0].split()))
-    return {line["clip"]: line["scores"] for line in map(json.loads, run.stdout.splitlines())}, statistics.median(seconds), memory(run.stderr)
-
-
-def memory(status: str) -> str:
-    """What the lines of /proc/self/status say, in MiB."""
-    peak, files = (int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith(("VmHWM", "RssFile")))
-    return f"peak {peak} MiB, of which {files} MiB are pages of program files"
+    seconds, memory = run.stderr.splitlines()
+    scores = {line["clip"]: line["scores"] for line in map(json.loads, run.stdout.splitlines())}
+    return scores, statistics.median(map(float, seconds.split())), memory
 
 
 def aucs(scores: dict[str, dict[str, float]], score: str) -> list[float]:
@@ -96,15 +105,16 @@ def main(checkout: str, machine: str) -> None:
         with open(table, newline="") as stream:
             for clip, value in csv.reader(stream):
                 in_csv.setdefault(clip, {})[score] = float(value)
-    print("PyTorch alone, imported:", memory(subprocess.run([sys.executable, "-c", TORCH_ALONE], capture_output=True, text=True, check=True).stderr))
+    alone = subprocess.run([sys.executable, "-c", TORCH_ALONE], capture_output=True, text=True, check=True)
+    print("PyTorch alone, imported:", alone.stderr.strip())
     with tempfile.TemporaryDirectory() as folder:
         for name, int8 in (("float32", ()), ("int8", ("--int8",))):
             command = [sys.executable, "-m", "dcase_denoise_plugin.cli", "export", "--out", f"{folder}/{name}.onnx", *int8, *trained]
             subprocess.run(command, check=True, capture_output=True)
         ways = {"checkout, PyTorch": trained, **{f"onnxruntime, {name}": ["--onnx", f"{folder}/{name}.onnx"] for name in ("float32", "int8")}}
         for name, options in ways.items():
-            scores, seconds, of_memory = monitored(clips, *options)
-            print(f"{name}: {1e3 * seconds:.1f} ms a clip, {clip_s / seconds:.0f} times real time, {of_memory}")
+            scores, seconds, memory = monitored(clips, *options)
+            print(f"{name}: {1e3 * seconds:.1f} ms a clip, {clip_s / seconds:.0f} times real time, {memory}")
             for score in ("MSE", "MAHALA"):
                 off = [abs(scores[clip][score] / in_csv[clip][score] - 1) for clip in in_csv]
                 print(f"  {score}: off the CSV by {statistics.median(off):.1e} (median), {max(off):.1e} (largest) of the score; AUC source, target, pAUC "
