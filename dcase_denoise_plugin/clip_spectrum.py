@@ -9,10 +9,15 @@ from __future__ import annotations
 from typing import Iterable
 
 import torch
+import torch.nn.functional as F
+
+from dcase_denoise_plugin.spectrogram import LOWEST_POWER
 
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 # A quantile counts as better than the mean when it is by this many standard errors.
 SURE = 2.0
+# Power around a point is the mean over this many rows and as many frames; the power of a single point is too uncertain to divide by.
+AROUND = 5
 
 
 def clip_spectrum(level_db: torch.Tensor, quantile: float | None) -> torch.Tensor:
@@ -20,6 +25,28 @@ def clip_spectrum(level_db: torch.Tensor, quantile: float | None) -> torch.Tenso
     if quantile is None:
         return level_db.mean(-1, keepdim=True)
     return level_db.sort(-1).values[..., _rank(quantile, level_db.shape[-1]), None]
+
+
+def steady_machine_residual_db(level_db: torch.Tensor, spectrum_db: torch.Tensor) -> torch.Tensor:
+    """What a Wiener filter takes from a clip whose machine is steady and has this spectrum: the gain is the machine's share of the power around each point.
+
+    Parameters
+    ----------
+    level_db : (rows, frames) dB.
+    spectrum_db : (rows, 1) dB, the machine's.
+
+    Returns
+    -------
+    (rows, frames) dB, at least 0. Source: Lim and Oppenheim 1979, eq. 20, with the signal's power known instead of the noise's.
+    """
+    power = F.pad((10 ** (level_db / 10))[None, None], [AROUND // 2] * 4, mode="replicate")
+    around_db = 10 * F.avg_pool2d(power, AROUND, stride=1)[0, 0].clamp_min(LOWEST_POWER).log10()
+    return 2 * (around_db - spectrum_db).clamp_min(0)  # a share of power as a gain of amplitude: 20 log10
+
+
+def heard_in_pauses(quantile: float | None) -> bool:
+    """Whether a machine that stands out at this quantile may be taken for steady. One that knocks, or stands out nowhere, may not: most of it would go."""
+    return quantile is not None and quantile < 0.5
 
 
 def standing_out_quantile(clips_db: Iterable[torch.Tensor], noise_db: Iterable[torch.Tensor]) -> float | None:

@@ -23,7 +23,7 @@ PRESET_VARIABLE = "DCASE_DENOISE_YAML"
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
 SMALLEST_IMAGE = 16  # below it the SSIM window no longer fits, and the deepest level is one pixel that batch normalisation cannot work on
 NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines", "folder")
-OUTPUTS = ("frames", "clip_spectrum")
+OUTPUTS = ("frames", "clip_spectrum", "steady_machine")
 PAIRINGS = ("two_draws", "to_original", "different_clips")
 
 
@@ -43,12 +43,13 @@ class DenoiseConfig:
     """
 
     denoise: bool = _key(False, "put the denoising stage into the baseline's data loader")
-    preset: str = _key("", "preset to start from: a name from the package (denoise, recommended, demo) or a YAML file", shapes="nothing")
+    preset: str = _key("", "preset to start from: a name from the package (denoise, recommended, waveform, demo) or a YAML file", shapes="nothing")
     method: str = _key("unet", f"denoiser: {', '.join(BUILT_IN_METHODS)}, an entry point, or your own package.module:function")
     domain: str = _key("mel", "what is denoised: the waveform (mask on the STFT, noisy phase) or the log-mel spectrogram",
                        choices=("waveform", "mel"), shapes="weights")
     strength: float = _key(1.0, "alpha in y = x - alpha * (x - f(x)); 0 hands over the clip untouched", low=0.0, high=1.0)
-    output: str = _key("frames", "what the U-Net decides: every frame, or the clip's spectrum alone", choices=OUTPUTS)
+    output: str = _key("frames", "what the U-Net decides: every frame, the clip's spectrum alone, or that spectrum as the machine's in a Wiener gain, where "
+                       "denoise_clip_level lies below 0.5, every frame elsewhere", choices=OUTPUTS)
     fluctuation: float = _key(0.5, "share that stays of a clip's fluctuation in time; for denoise_output clip_spectrum", low=0.0, high=1.0)
     equaliser: float = _key(0.0, "share of the domain equaliser: takes out of a clip's spectrum what sets the target's training clips apart",
                             low=0.0, high=1.0)

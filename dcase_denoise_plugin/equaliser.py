@@ -11,10 +11,9 @@ import dataclasses
 import numpy as np
 import torch
 
-DIRECTIONS = 3
 CHANCE_DRAWS = 100
 # Added to the source covariance, as a multiple of its mean variance, before it is inverted: fewer clips than bands leave it singular.
-RIDGE = 1.0
+RIDGE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +51,12 @@ class Equaliser:
         if min(len(source), len(target)) > 1:
             whiten, colour = _whitening(np.cov(source.T))
             source, target = (source - mean) @ whiten, (target - mean) @ whiten
-            strengths, directions = _strongest(target)
-            # With fewer source clips than target clips a draw must repeat clips; the data sets have a hundred times more.
+            strengths, directions = _directions(target)
+            # Fewer source clips than target clips say of so many directions only what chance would do; the data sets have a hundred times more.
             count = min(len(target), len(source))
+            strengths, directions = strengths[:count], directions[:count]
             draws = (source[torch.randperm(len(source), generator=generator)[:count].numpy()] for _ in range(CHANCE_DRAWS))
-            chance = np.mean([_strongest(draw)[0] for draw in draws], axis=0)
+            chance = np.mean([_directions(draw)[0] for draw in draws], axis=0)
             shares = np.maximum(0, 1 - chance / np.maximum(strengths, 1e-12))
             projection = whiten @ (directions.T * shares) @ directions @ colour
         return cls(torch.from_numpy(mean).float()[:, None], torch.from_numpy(projection).float(), tuple(shares.round(3).tolist()))
@@ -80,7 +80,7 @@ def _whitening(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return axes / np.sqrt(variance) @ axes.T, axes * np.sqrt(variance) @ axes.T
 
 
-def _strongest(clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean square of `clips` (clips, rows) along their strongest directions (count,), and the directions (count, rows)."""
+def _directions(clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean square of `clips` (clips, rows) along the directions they span, strongest first (count,), and the directions (count, rows)."""
     _, values, directions = np.linalg.svd(clips / np.sqrt(len(clips)), full_matrices=False)
-    return values[:DIRECTIONS] ** 2, directions[:DIRECTIONS]
+    return values**2, directions

@@ -11,12 +11,13 @@ from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.errors import DataError
 
 NOISE_MARK = "_noise_"
+MACHINE_MARK = "_machine_"
 TARGET_MARK = "_target_"
 
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """What a denoiser may know of a machine type: its normal training clips and its supplemental noise, nothing else.
+    """What a denoiser may know of a machine type: its normal training clips and its supplemental clips, nothing else.
 
     Attributes
     ----------
@@ -24,6 +25,7 @@ class Machine:
     machine_type : such as fan.
     train_files : the clips in its ``train`` folder, sorted by name.
     noise_files : the clips in its ``supplemental`` folder that hold noise alone (``_noise_`` in the name).
+    machine_files : the clips in its ``supplemental`` folder that hold the machine alone (``_machine_`` in the name).
     other_files : the training clips of the other machine types beside it.
     features : the baseline's STFT and mel settings.
     seed : the baseline's seed; every generator of the stage starts from it.
@@ -33,6 +35,7 @@ class Machine:
     machine_type: str
     train_files: tuple[Path, ...]
     noise_files: tuple[Path, ...] = ()
+    machine_files: tuple[Path, ...] = ()
     other_files: tuple[Path, ...] = ()
     features: FeatureSettings = FeatureSettings()
     seed: int = 0
@@ -51,9 +54,11 @@ class Machine:
         if len(train_files) < 2:
             raise DataError(f"machine {folder.name}: expected at least 2 training clips (*.wav), got {len(train_files)} in {folder / 'train'}. "
                             "Put the machine's training clips there.")
-        noise_files = tuple(file for file in _wav_files(folder / "supplemental") if NOISE_MARK in file.name)
+        supplement = _wav_files(folder / "supplemental")
+        noise_files = tuple(file for file in supplement if NOISE_MARK in file.name)
+        machine_files = tuple(file for file in supplement if MACHINE_MARK in file.name and file not in noise_files)
         other_files = tuple(file for other in sorted(folder.parent.iterdir()) if other.is_dir() and other != folder for file in _wav_files(other / "train"))
-        return cls(dataset, folder.name, train_files, noise_files, other_files, features, seed)
+        return cls(dataset, folder.name, train_files, noise_files, machine_files, other_files, features, seed)
 
     @property
     def in_target(self) -> tuple[bool, ...]:
@@ -62,7 +67,8 @@ class Machine:
 
     def training_digest(self) -> str:
         """Hex digest of everything but the configuration that shapes a denoiser trained for this machine."""
-        identity = [self.dataset, self.machine_type, self.seed, dataclasses.asdict(self.features), manifest(self.train_files), manifest(self.noise_files)]
+        supplement = manifest(self.noise_files + self.machine_files)
+        identity = [self.dataset, self.machine_type, self.seed, dataclasses.asdict(self.features), manifest(self.train_files), supplement]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 

@@ -42,12 +42,12 @@ class Reel:
         self.spec = spec
 
     @classmethod
-    def from_files(cls, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES) -> Reel:
-        """Reads noise clips of any length. Raises AudioError if one cannot be read or has another sample rate than the machine's clips."""
-        first = read_noise(files[0], spectrogram)
+    def from_files(cls, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES, what: str = "noise clip") -> Reel:
+        """Reads clips of any length, called `what` in an error. Raises AudioError if one cannot be read or has another sample rate than the machine's clips."""
+        first = read_noise(files[0], spectrogram, what)
         kept = max(1, min(len(files), memory_bytes // first.nbytes))
         chosen = [files[index * len(files) // kept] for index in range(kept)]
-        return cls(torch.cat([read_noise(file, spectrogram).mT for file in chosen]).mT)
+        return cls(torch.cat([read_noise(file, spectrogram, what).mT for file in chosen]).mT)
 
     @classmethod
     def white(cls, spectrogram: Spectrogram, generator: torch.Generator) -> Reel:
@@ -152,10 +152,10 @@ def energy(spec: torch.Tensor) -> torch.Tensor:
     return 2 * per_bin.sum(-1) - per_bin[:, 0] - per_bin[:, -1]
 
 
-def read_noise(file: Path, spectrogram: Spectrogram) -> torch.Tensor:
-    """Spectrum of a noise clip, (bins, frames) complex64. Raises AudioError if it cannot be read or has another sample rate than the machine's clips."""
+def read_noise(file: Path, spectrogram: Spectrogram, what: str = "noise clip") -> torch.Tensor:
+    """Spectrum of a supplemental clip, (bins, frames) complex64. Raises AudioError if it cannot be read or has another sample rate than the machine's clips."""
     wav, sample_rate_hz = read_wav(file)
     if sample_rate_hz != spectrogram.sample_rate_hz:
-        raise AudioError(f"noise clip: expected {spectrogram.sample_rate_hz} Hz as in the machine's training clips, got {sample_rate_hz} Hz in {file}. "
+        raise AudioError(f"{what}: expected {spectrogram.sample_rate_hz} Hz as in the machine's training clips, got {sample_rate_hz} Hz in {file}. "
                          "Resample or remove the file.")
     return spectrum(wav, spectrogram)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.machine_clips import MachineClips
 from dcase_denoise_plugin.noise import NoiseSource, energy, gain_at_snr
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
@@ -20,10 +21,12 @@ class Pairs:
 
     Noise is added to the complex STFT, where adding is exact, and both sides are turned into scaled images afterwards.
     An original -> original pair has the clip itself on both sides and teaches the network to leave a recording as it is.
+    Where there are recordings of the machine alone, some noisy pairs go from the machine under noise to the machine alone.
     """
 
-    def __init__(self, clips: Clips, noise: NoiseSource, scaling: Scaling, images: ImageFormat, config: DenoiseConfig):
-        self.clips, self.noise, self.scaling, self.images, self.config = clips, noise, scaling, images, config
+    def __init__(self, clips: Clips, noise: NoiseSource, scaling: Scaling, images: ImageFormat, config: DenoiseConfig,
+                 machine_clips: MachineClips | None = None):
+        self.clips, self.noise, self.scaling, self.images, self.config, self.machine_clips = clips, noise, scaling, images, config, machine_clips
 
     def __len__(self) -> int:
         """Pairs in an epoch."""
@@ -42,7 +45,11 @@ class Pairs:
         frames = self.images.tile_frames
         starts = torch.randint(self.clips.frames - frames + 1, (len(clips),), generator=generator).tolist()
         clean = torch.stack([self.clips[clip].mT[start:start + frames] for clip, start in zip(clips, starts)]).mT
-        first, second = self._with_noise(clean, clips, noisy, generator), self._other_side(clean, clips, noisy, generator)
+        other_side_noisy = noisy
+        if self.machine_clips:
+            clean, replaced = self.machine_clips.put_in(clean, noisy, generator)
+            other_side_noisy = noisy & ~replaced
+        first, second = self._with_noise(clean, clips, noisy, generator), self._other_side(clean, clips, other_side_noisy, generator)
         if self.config.level_match:
             gain = (energy(clean) / energy(first).clamp_min(1e-20)).sqrt()[:, None, None]
             first, second = first * gain, second * gain

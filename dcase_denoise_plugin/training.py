@@ -19,6 +19,7 @@ from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import CheckpointError, TrainingError
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.machine_clips import MachineClips
 from dcase_denoise_plugin.noise import RECORDED, noise_source, source_name
 from dcase_denoise_plugin.pairs import Pairs
 from dcase_denoise_plugin.random_streams import generator_for
@@ -65,7 +66,7 @@ class Training:
         noise = noise_source(machine, config, clips, generator_for(machine.seed, NOISE))
         self.quantile = quantile_of(machine, config, clips, noise)
         self.scaling, self.equaliser = known_of(machine, clips, self.quantile)
-        self.pairs = Pairs(clips, noise, self.scaling, self.images, config)
+        self.pairs = Pairs(clips, noise, self.scaling, self.images, config, MachineClips.of(machine, clips.spectrogram))
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
         self.epochs = config.epochs_of(machine.machine_type)

@@ -6,7 +6,7 @@ import torch
 from small_machine import RATE_HZ, SMALL, hiss, small_machine, write
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clip_spectrum import clip_spectrum, standing_out_quantile
+from dcase_denoise_plugin.clip_spectrum import clip_spectrum, standing_out_quantile, steady_machine_residual_db
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.training import train_denoiser
 
@@ -76,3 +76,22 @@ def test_training_finds_the_quantile_and_the_denoiser_keeps_it(tmp_path):
 @pytest.mark.parametrize("level, noise_clips, quantile", [("mean", 12, None), ("0.3", 12, 0.3), ("auto", 0, None)])
 def test_without_recorded_noise_or_when_told_otherwise_nothing_is_looked_for(tmp_path, level, noise_clips, quantile):
     assert quantile_trained(tmp_path, level, noise_clips) == quantile
+
+
+def test_the_wiener_gain_is_the_machines_share_of_the_power_around_each_point():
+    level_db = torch.full((ROWS, 30), -40.0)
+    level_db[:, 15:] = -20.0
+    residual_db = steady_machine_residual_db(level_db, torch.full((ROWS, 1), -43.0))
+    torch.testing.assert_close(residual_db[:, :13], torch.full((ROWS, 13), 6.0))  # half of the power: half of the amplitude
+    torch.testing.assert_close(residual_db[:, 17:], torch.full((ROWS, 13), 46.0))
+    assert (residual_db.diff(dim=-1) > -1e-4).all()
+
+
+def test_nothing_is_taken_where_the_machine_is_all_there_is_or_louder_than_the_clip():
+    level_db = torch.full((ROWS, 30), -40.0)
+    for spectrum_db in (-40.0, -20.0):
+        torch.testing.assert_close(steady_machine_residual_db(level_db, torch.full((ROWS, 1), spectrum_db)), torch.zeros(ROWS, 30), atol=1e-4, rtol=0)
+
+
+def test_a_digitally_silent_clip_has_no_infinite_gain():
+    assert steady_machine_residual_db(torch.full((ROWS, 30), -200.0), torch.full((ROWS, 1), -156.5)).isfinite().all()

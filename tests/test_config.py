@@ -92,7 +92,7 @@ def test_a_preset_can_come_from_the_environment(tmp_path):
     assert configuration.resolve({}, environment={configuration.PRESET_VARIABLE: str(preset)}).epochs == 7
 
 
-@pytest.mark.parametrize("name", ["denoise", "recommended", "demo"])
+@pytest.mark.parametrize("name", ["denoise", "recommended", "waveform", "demo"])
 def test_every_packaged_preset_resolves(name):
     assert configuration.resolve({"preset": name}, environment={}).preset == name
 

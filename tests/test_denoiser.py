@@ -60,11 +60,26 @@ def test_strength_zero_returns_the_input_exactly(domain):
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
-@pytest.mark.parametrize(("residual_db", "gain_db"), [(6.0, -6.0), (300.0, -40.0), (-3.0, 0.0)])
+@pytest.mark.parametrize(("residual_db", "gain_db"), [(6.0, -6.0), (300.0, -80.0), (-3.0, 0.0)])
 def test_a_clip_is_turned_down_by_what_is_taken_away_within_the_mask_range(domain, residual_db, gain_db):
     wav = hum(0)
     denoised = denoiser_that(residual_db / 10, domain)(wav, RATE_HZ)
     np.testing.assert_allclose(denoised, wav * 10 ** (gain_db / 20), atol=1e-5)
+
+
+def test_a_steady_machine_comes_out_of_bursts_of_noise(tmp_path):
+    tone = (0.02 * np.sin(2 * np.pi * 500 * np.arange(10 * RATE_HZ) / RATE_HZ)).astype(np.float32)
+    bursts = hiss(0, len(tone)) * (np.arange(len(tone)) % RATE_HZ < RATE_HZ / 2)
+    denoised = denoiser_that(domain="waveform", output="steady_machine", quantile=0.1)(tone + bursts, RATE_HZ)
+    assert np.square(denoised - tone).sum() < 0.1 * np.square(bursts).sum()
+    assert denoised @ tone / (tone @ tone) > 0.4  # the tone itself is lost only where a burst covers it
+
+
+@pytest.mark.parametrize("quantile", [None, 0.5, 0.9])
+def test_a_machine_that_is_not_heard_in_pauses_is_not_taken_for_steady(quantile):
+    wav = hum(0)
+    frames, steady = (denoiser_that(0.6, "waveform", output=output, quantile=quantile)(wav, RATE_HZ) for output in ("frames", "steady_machine"))
+    assert np.array_equal(frames, steady) and not np.array_equal(frames, wav)
 
 
 @pytest.mark.parametrize("frames", [3, 26, 32, 500])
@@ -105,6 +120,13 @@ def test_of_guessed_noise_only_its_share_is_taken_away_and_recorded_noise_goes_w
     guessed, recorded = (denoiser_that(0.7, noise_recorded=known, guessed_noise_share=share).log_mel(log_mel) for known in (False, True))
     np.testing.assert_allclose(guessed, log_mel - share * 7, atol=1e-4)
     np.testing.assert_allclose(recorded, log_mel - 7, atol=1e-4)
+
+
+def test_without_recorded_noise_the_clip_keeps_its_spectrum_and_half_of_its_fluctuation():
+    log_mel = np.random.default_rng(0).normal(-40, 10, (16, 60)).astype(np.float32)
+    denoised = denoiser_that(0.7, noise_recorded=False, guessed_noise_share=0.0, output="clip_spectrum", fluctuation=0.5).log_mel(log_mel)
+    mean = log_mel.mean(1, keepdims=True)
+    np.testing.assert_allclose(denoised, mean + 0.5 * (log_mel - mean), atol=1e-4)
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])

@@ -25,12 +25,19 @@ def names(files):
 
 def test_training_sees_the_train_folder_sorted_and_no_test_clip(fan):
     machine = Machine.from_folder(fan, "DCASE2025T2")
-    seen = names(machine.train_files + machine.noise_files + machine.other_files)
+    seen = names(machine.train_files + machine.noise_files + machine.machine_files + machine.other_files)
     assert names(machine.train_files) == ["a.wav", "b.wav"] and not {"anomaly.wav", "secret.wav"} & set(seen)
 
 
 def test_only_noise_clips_of_the_supplement_count_as_noise(fan):
     assert names(Machine.from_folder(fan, "DCASE2025T2").noise_files) == ["section_00_noise_0000_.wav"]
+
+
+def test_clips_of_the_machine_alone_are_kept_apart_from_noise_and_training_clips(fan):
+    folder_with(fan.parent, "fan", ["supplemental/section_00_machine_noise_0001_.wav", "supplemental/notes.wav"])
+    machine = Machine.from_folder(fan, "DCASE2025T2")
+    assert names(machine.machine_files) == ["section_00_machine_0000_.wav"]
+    assert names(machine.noise_files) == ["section_00_machine_noise_0001_.wav", "section_00_noise_0000_.wav"]
 
 
 def test_other_machines_lend_their_training_clips(fan):
@@ -42,6 +49,13 @@ def test_a_machine_with_too_few_clips_is_refused(tmp_path, count):
     folder = folder_with(tmp_path, "fan", ["train/a.wav"][:count])
     with pytest.raises(DataError, match=f"machine fan: expected at least 2 training clips .*, got {count} in"):
         Machine.from_folder(folder, "DCASE2025T2")
+
+
+@pytest.mark.parametrize("clip", ["section_00_noise_0000_.wav", "section_00_machine_0000_.wav"])
+def test_the_training_digest_follows_both_kinds_of_supplemental_clips(fan, clip):
+    before = Machine.from_folder(fan, "DCASE2025T2").training_digest()
+    (fan / "supplemental" / clip).write_bytes(b"another clip")
+    assert Machine.from_folder(fan, "DCASE2025T2").training_digest() != before
 
 
 def test_the_training_digest_follows_clips_seed_and_nothing_in_test(fan):

@@ -6,7 +6,7 @@ import soundfile
 import torch
 from baseline_checkouts import RATE_HZ, make_machine
 
-from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.audio import read_wav, write_wav
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
 from dcase_denoise_plugin.machine import Machine
@@ -44,6 +44,14 @@ def test_a_missing_denoiser_is_trained_once(machine, stage_of, capsys):
     first = stage_of(**TINY)
     assert "epoch 1/1" in capsys.readouterr().out
     assert stage_of(**TINY).digest == first.digest and not capsys.readouterr().out
+
+
+def test_another_recording_in_the_users_noise_folder_takes_a_denoiser_of_its_own(machine, stage_of, tmp_path):
+    noise = tmp_path / "noise"
+    for index in range(2):
+        write_wav(noise / f"{index}.wav", 0.1 * np.random.default_rng(index).standard_normal(2 * RATE_HZ), RATE_HZ)
+        denoisers = {stage_of(**TINY, noise_folder=str(noise)).checkpoint for _ in range(2)}
+        assert len(denoisers) == 1 and len(list((tmp_path / "denoisers").iterdir())) == index + 1
 
 
 def test_the_digest_follows_strength_weights_and_method(stage_of):

@@ -1,0 +1,44 @@
+"""Supplemental recordings of the machine alone, which some machine types have instead of noise: the one clean target that there is."""
+from __future__ import annotations
+
+import torch
+
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.noise import Reel, energy
+from dcase_denoise_plugin.spectrogram import Spectrogram
+
+# Share of the noisy pairs whose target is the machine alone; the others keep the network at the sound of the training clips.
+SHARE = 0.5
+
+
+class MachineClips:
+    """Stretches of the machine alone that stand in for training clips.
+
+    Parameters
+    ----------
+    reel : the recordings, of any length.
+    """
+
+    def __init__(self, reel: Reel):
+        self.reel = reel
+
+    @classmethod
+    def of(cls, machine: Machine, spectrogram: Spectrogram) -> MachineClips | None:
+        """Those of `machine`, None if it has none. Raises AudioError if one cannot be read or has another sample rate than the training clips."""
+        return cls(Reel.from_files(machine.machine_files, spectrogram, what="machine clip")) if machine.machine_files else None
+
+    def put_in(self, clips: torch.Tensor, noisy: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Replaces a share of those `clips` that are to get noise, (batch, bins, frames) complex64, by the machine alone at the level of the clip.
+
+        The recordings are raised by their mean level, not stretch by stretch, so that a machine that pauses still does.
+
+        Returns
+        -------
+        The clips, and which of them were replaced, (batch,) bool.
+        """
+        frames = clips.shape[-1]
+        replaced = noisy & (torch.rand(len(clips), generator=generator) < SHARE)
+        alone = self.reel.draw(range(len(clips)), frames, generator)
+        usual_energy = energy(self.reel.spec[None]) * frames / self.reel.spec.shape[-1]
+        gain = (energy(clips) / usual_energy).sqrt()[:, None, None]
+        return torch.where(replaced.to(clips.device)[:, None, None], alone * gain, clips), replaced
