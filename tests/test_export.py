@@ -28,6 +28,7 @@ PATHS = {
     "mel clip spectrum at its mean, clip shorter than a tile": dict(domain="mel", image_size=16, tile_frames=60, output="clip_spectrum"),
     "mel equalised alone, network left out": dict(domain="mel", equaliser=EQUALISER, noise_recorded=False, guessed_noise_share=0.0),
     "waveform frames, square image": dict(domain="waveform", image_size=16),
+    "waveform of a steady machine, native image, tiles": dict(domain="waveform", image_size=0, output="steady_machine", quantile=0.1),
     "waveform clip spectrum, native image, instance norm": dict(domain="waveform", image_size=0, output="clip_spectrum", norm="instance"),
 }
 
