@@ -1,6 +1,7 @@
 """The commands `export` and `monitor`: a trained denoiser and the baseline behind it, away from the benchmark."""
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -90,8 +91,9 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
         clips = streamed_clips(sys.stdin.buffer, scorer, pcm)
     else:
         clips = clips_in(source, lambda file: read_clip(file, scorer), poll_s, patience_s, once)
-    for verdict in verdicts(clips, scorer):
-        click.echo(json.dumps(verdict) if as_json else as_text(verdict))
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch
+        for verdict in verdicts(clips, scorer):
+            click.echo(json.dumps(verdict) if as_json else as_text(verdict))
 
 
 def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, export_dir):
