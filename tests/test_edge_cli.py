@@ -11,6 +11,7 @@ from test_export import PATHS, SAMPLES, busy, clips
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.onnx_model import OnnxDenoiser, OnnxModel
+from dcase_denoise_plugin.watch import Clip
 
 pytest.importorskip("onnxscript")
 
@@ -73,6 +74,17 @@ def test_a_monitor_refuses_a_missing_file_a_denoiser_and_a_source_that_is_none(c
     refused(call("monitor", tmp_path, "--onnx", tmp_path / "none.onnx"), "exported model: expected a file, got none at")
     export(checkpoint, tmp_path / "model.onnx")
     refused(call("monitor", tmp_path, "--onnx", tmp_path / "model.onnx"), "expected a graph with output scores, got wav in")
+
+
+def test_ctrl_c_ends_a_watch_quietly(monkeypatch, tmp_path):
+    def watched(*settings):
+        yield Clip("a.wav", None, "no sound")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dcase_denoise_plugin.watch.clips_in", watched)
+    monkeypatch.setattr("dcase_denoise_plugin.onnx_model.OnnxScorer", lambda path: None)
+    result = call("monitor", tmp_path, "--onnx", "scorer.onnx")
+    assert (result.exit_code, result.output) == (0, "a.wav: skipped: no sound\n")
 
 
 def test_a_checkpoint_that_is_none_is_refused(tmp_path):

@@ -3,7 +3,6 @@ import csv
 import json
 import pickle
 import shutil
-import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -182,19 +181,6 @@ def test_a_silent_stretch_of_a_stream_is_skipped_with_a_line(trained, exported):
     sound = bytes(2 * int(1.5 * RATE_HZ)) + soundfile.read(file, dtype="int16")[0].tobytes()
     first, second = call("monitor", "-", "--pcm", "s16le", "--onnx", exported / "plain.onnx", stdin=sound).stdout.splitlines()
     assert first.startswith("standard input from 0 s: skipped: clip: expected sound, got only zeros") and "MSE" in second
-
-
-def test_a_watched_folder_is_served_until_ctrl_c(trained, exported, tmp_path):
-    command = [sys.executable, "-m", "dcase_denoise_plugin.cli", "monitor", str(tmp_path), "--poll-s", "0.05", "--onnx", str(exported / "plain.onnx")]
-    watch = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        for file in sorted((trained.raw / "fan/test").glob("*.wav"))[:2]:
-            shutil.copy(file, tmp_path)
-            assert watch.stdout.readline().startswith(f"{file.name}: MSE ")
-        watch.send_signal(signal.SIGINT)
-        assert watch.communicate(timeout=60) == ("", "") and watch.returncode == 0
-    finally:
-        watch.kill()
 
 
 def test_clips_of_another_rate_or_length_and_broken_ones_are_skipped_with_a_line(trained, exported, tmp_path):
