@@ -1,6 +1,7 @@
 """The training clips of a machine as spectra: read once, checked once, kept in memory where they fit."""
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Iterator, Sequence
 
@@ -39,6 +40,13 @@ class Clips:
     def __getitem__(self, index: int) -> torch.Tensor:
         """Spectrum of one clip, (bins, frames) complex64, bins adjacent in memory."""
         return self._kept[index] if self._kept else self._read(index)
+
+    def part(self, chosen: Sequence[int]) -> Clips:
+        """These clips alone, in this order, sharing memory with all of them."""
+        part = copy.copy(self)
+        part.files = [self.files[index] for index in chosen]
+        part._kept = [self._kept[index] for index in chosen] if self._kept else None
+        return part
 
     def levels_db(self) -> Iterator[torch.Tensor]:
         """Levels of each clip, (rows, frames) dB."""

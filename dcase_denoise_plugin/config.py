@@ -81,6 +81,9 @@ class DenoiseConfig:
     epochs: int = _key(100, "training epochs", unit="epochs", low=1, high=100000, shapes="weights")
     machine_epochs: str = _key("", "epochs of single machine types, as slider=65,fan=80; breaks the one rule for all and is marked in the report",
                                shapes="weights")
+    stopping: str = _key("none", "which epoch's weights are kept: the last one's (none), those at which known detail in held-out clips survives best "
+                         "against known noise that goes (balance), or at which most noise goes of those that keep nine tenths of the detail (guard)",
+                         choices=("none", "balance", "guard"), shapes="weights")
     learning_rate: float = _key(1e-3, "peak learning rate of Adam, cosine-annealed to zero", low=1e-8, high=1.0, shapes="weights")
     checkpoint: str = _key("", "a trained denoiser to use as it is, instead of training one for the machine", shapes="weights")
     mixed_precision: bool = _key(True, "bfloat16 autocast while training on CUDA; the CPU always trains in float32", shapes="weights")

@@ -1,6 +1,7 @@
 """Where the added noise comes from, as spectra, and its level below a clip."""
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Iterator, Protocol, Sequence
 
@@ -28,6 +29,9 @@ STEEPEST_DB_PER_OCTAVE = 6.0
 class NoiseSource(Protocol):
     def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
         """Noise for each of the clips with these indices, at any level: (len(clips), bins, frames) complex64."""
+
+    def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
+        """A source for each part of the clips, whose draws are of no other's recordings; a part's clips are counted from 0."""
 
 
 class Reel:
@@ -66,6 +70,11 @@ class Reel:
         places = (starts[:, None] + torch.arange(frames)) % total  # the reel has no end: its first frame follows its last
         return self.spec.mT[places.to(self.spec.device)].mT
 
+    def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
+        shares = torch.tensor([len(part) for part in parts]).cumsum(0) / sum(map(len, parts))
+        cuts = (shares * self.spec.shape[-1]).round().long().tolist()
+        return [Reel(self.spec[:, start:end]) for start, end in zip([0, *cuts], cuts)]
+
 
 class Floor:
     """Noise with the spectrum of the clip's own noise floor: the level each bin stays above for nine tenths of the time.
@@ -87,6 +96,14 @@ class Floor:
     def draw(self, clips: Sequence[int], frames: int, generator: torch.Generator) -> torch.Tensor:
         return self.white.draw(clips, frames, generator) * self.shapes[clips][..., None]
 
+    def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
+        sources = []
+        for part, white in zip(parts, self.white.split(*parts)):
+            source = copy.copy(self)
+            source.shapes, source.white = self.shapes[part], white
+            sources.append(source)
+        return sources
+
 
 class Coloured:
     """Noise that falls by 0 (white) to 6 dB per octave (brown), drawn anew each time."""
@@ -99,6 +116,9 @@ class Coloured:
         slopes_db = STEEPEST_DB_PER_OCTAVE * torch.rand(len(clips), generator=generator)
         octaves = torch.arange(noise.shape[1]).clamp_min(1).log2()
         return noise * (10 ** (-slopes_db[:, None] * octaves / 20)).to(noise.device)[..., None]
+
+    def split(self, *parts: Sequence[int]) -> list[NoiseSource]:
+        return [Coloured(white) for white in self.white.split(*parts)]
 
 
 def noise_source(machine: Machine, config: DenoiseConfig, clips: Clips, generator: torch.Generator) -> NoiseSource:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from dcase_denoise_plugin.audio import check_file, check_wav
+from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
 from dcase_denoise_plugin.machine import Machine, manifest
@@ -45,6 +46,7 @@ class Stage:
             if config.method == "unet" and not self.checkpoint.is_file():
                 self._train(train_command)
             self._method = build_method(machine, config, self.checkpoint, device)
+            self._epochs_kept = Checkpoint.load(self.checkpoint).epochs_kept if config.method == "unet" else None
 
     @property
     def digest(self) -> str:
@@ -111,7 +113,7 @@ class Stage:
         """What the stage did, for the JSON beside the baseline's CSVs."""
         return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
                 "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
-                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None}
+                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept}
 
     def _name(self) -> str:
         rests_on = [self.config.weights_digest(), self.machine.training_digest()]

@@ -24,6 +24,7 @@ from dcase_denoise_plugin.noise import RECORDED, noise_source, source_name
 from dcase_denoise_plugin.pairs import Pairs
 from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
+from dcase_denoise_plugin.stopping import HELD_OUT, BestEpoch, Probe, hold_out
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.unet import UNet
 
@@ -66,8 +67,13 @@ class Training:
         noise = noise_source(machine, config, clips, generator_for(machine.seed, NOISE))
         self.quantile = quantile_of(machine, config, clips, noise)
         self.scaling, self.equaliser = known_of(machine, clips, self.quantile)
-        self.pairs = Pairs(clips, noise, self.scaling, self.images, config, MachineClips.of(machine, clips.spectrogram))
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
+        self.best_epoch = None
+        if config.stopping != "none":
+            (clips, noise), held_out = hold_out(clips, noise)
+            probe = Probe(*held_out, self.scaling, self.images, config, generator_for(machine.seed, HELD_OUT))
+            self.best_epoch = BestEpoch(config.stopping, probe, self.network)
+        self.pairs = Pairs(clips, noise, self.scaling, self.images, config, MachineClips.of(machine, clips.spectrogram))
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
         self.epochs = config.epochs_of(machine.machine_type)
         self.resume_path = path.with_name(f"{path.name}.resume")
@@ -82,11 +88,13 @@ class Training:
             if not math.isfinite(loss):
                 raise TrainingError(f"training loss of {self.machine.machine_type}: expected a finite number, got {loss} in epoch {epoch + 1}. "
                                     "Lower denoise_learning_rate.")
-            state = {"identity": self.identity, "epochs": epoch + 1, "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+            found = f"  {self.best_epoch.look(self.network)}" if self.best_epoch else ""
+            state = {"identity": self.identity, "epochs": epoch + 1, "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(),
+                     "best_epoch": self.best_epoch.state() if self.best_epoch else None}
             save_aside(state, self.resume_path)
             now = time.monotonic()
             left = datetime.timedelta(seconds=round((now - started) / (epoch + 1 - first) * (self.epochs - epoch - 1)))
-            self.say(f"epoch {epoch + 1}/{self.epochs}  loss {loss:.5f}  {len(self.pairs) / (now - epoch_started):.1f} clips/s  ETA {left}")
+            self.say(f"epoch {epoch + 1}/{self.epochs}  loss {loss:.5f}  {len(self.pairs) / (now - epoch_started):.1f} clips/s  ETA {left}{found}")
         self._checkpoint().save(self.path)
         self.resume_path.unlink(missing_ok=True)
 
@@ -120,6 +128,8 @@ class Training:
             return 0
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.best_epoch:
+            self.best_epoch.restore(state["best_epoch"])
         return state["epochs"]
 
     def _checkpoint(self) -> Checkpoint:
@@ -135,7 +145,9 @@ class Training:
             equaliser=self.equaliser,
             quantile=self.quantile,
             noise_recorded=source_name(self.machine, self.config) in RECORDED,
-            weights=self.network.state_dict(),
+            epochs_kept=self.best_epoch.epoch if self.best_epoch else self.epochs,
+            balances=tuple(self.best_epoch.balances) if self.best_epoch else (),
+            weights=self.best_epoch.weights if self.best_epoch else self.network.state_dict(),
         )
 
 

@@ -124,4 +124,8 @@ def test_the_receipt_names_machine_settings_and_digests(machine, stage_of):
     stage = stage_of(machine_epochs="fan=1", **TINY)
     receipt = stage.receipt()
     assert receipt["machine"] == "fan" and receipt["per_machine_settings"] == ["fan=1"] and receipt["config"]["denoise_width"] == 2
-    assert receipt["stage_digest"] == stage.digest and receipt["checkpoint"].endswith("denoiser.pt")
+    assert receipt["stage_digest"] == stage.digest and receipt["checkpoint"].endswith("denoiser.pt") and receipt["epochs_kept"] == 1
+
+
+def test_the_receipt_of_a_method_without_training_tells_no_epochs(stage_of):
+    assert stage_of(method="wiener").receipt()["epochs_kept"] is None

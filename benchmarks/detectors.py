@@ -1,0 +1,93 @@
+"""Detectors of the baseline's shape for benchmarks: they show differences between front ends in minutes, not the baseline's figures.
+
+The linear one (principal components of the baseline's five-frame vectors, as many as its bottleneck has units) needs seconds and no seed. The autoencoder has
+the baseline's layers in a loop of our own; fewer than 5000 steps mislead: after 1200 the target domain of ToyCar, which is learnt last, scored 15 points
+lower than on the baseline (docs/quality.md). Source: Harada 2023, table 1 (layers), MSE score.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Sequence
+
+import librosa
+import numpy as np
+import sklearn.metrics
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.config import FeatureSettings
+
+VECTOR_FRAMES = 5
+BOTTLENECK = 8
+WIDTH, LAYERS, BATCH, LEARNING_RATE = 128, 4, 256, 1e-3
+
+
+def log_mels(folder: Path, pattern: str = "*.wav", features: FeatureSettings = FeatureSettings()) -> tuple[torch.Tensor, list[str]]:
+    """Log-mel spectrograms of a folder's clips as the baseline computes them, (clips, n_mels, frames) float32 dB, and their names; maybe none."""
+    files = sorted(folder.glob(pattern))
+    levels = [_log_mel(file, features) for file in files]
+    return torch.stack(levels) if levels else torch.empty(0, features.n_mels, 0), [file.name for file in files]
+
+
+def linear_scores(train_db: torch.Tensor, test_db: torch.Tensor) -> np.ndarray:
+    """Mean squared distance of each test clip's vectors to the training vectors' principal components: (clips, n_mels, frames) dB twice -> (test clips,)."""
+    mean = vectors(train_db).mean((0, 1))
+    centred = (vectors(train_db) - mean).flatten(0, 1)
+    components = torch.linalg.eigh(centred.mT @ centred / len(centred))[1][:, -BOTTLENECK:]
+    test = vectors(test_db) - mean
+    return (test - test @ components @ components.mT).square().mean((1, 2)).numpy()
+
+
+def autoencoder_scores(train_db: torch.Tensor, test_db: torch.Tensor, seed: int, steps: int) -> np.ndarray:
+    """The autoencoder's mean squared error on each test clip's vectors: (clips, n_mels, frames) dB twice -> (test clips,)."""
+    generator = torch.Generator().manual_seed(seed)
+    train = vectors(train_db).flatten(0, 1).float()
+    network = _autoencoder(train.shape[1], generator)
+    optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+    for _ in range(steps):
+        batch = train[torch.randint(len(train), (BATCH,), generator=generator)]
+        loss = F.mse_loss(network(batch), batch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    network.eval()
+    with torch.inference_mode():
+        return np.array([F.mse_loss(network(clip), clip).item() for clip in vectors(test_db).float()])
+
+
+def harmonic_mean(scores: np.ndarray, names: Sequence[str]) -> float:
+    """Of AUC source, AUC target and pAUC, in percent: (clips,) anomaly scores of clips with the data set's names."""
+    anomaly, target = (np.array([mark in name for name in names]) for mark in ("_anomaly_", "_target_"))
+    values = [sklearn.metrics.roc_auc_score(anomaly[own], scores[own]) for own in (anomaly | ~target, anomaly | target)]
+    values.append(sklearn.metrics.roc_auc_score(anomaly, scores, max_fpr=0.1))
+    return 100 * len(values) / sum(1 / value for value in values)
+
+
+def vectors(clips_db: torch.Tensor) -> torch.Tensor:
+    """The baseline's feature vectors: (clips, n_mels, frames) -> (clips, frames - 4, 5 * n_mels)."""
+    count = clips_db.shape[-1] - VECTOR_FRAMES + 1
+    return torch.cat([clips_db[..., start:start + count] for start in range(VECTOR_FRAMES)], dim=-2).mT
+
+
+def _log_mel(file, features):
+    wav, sample_rate_hz = read_wav(file)
+    power = librosa.feature.melspectrogram(y=wav, sr=sample_rate_hz, n_fft=features.n_fft, hop_length=features.hop_length, n_mels=features.n_mels)
+    return torch.from_numpy(10 * np.log10(np.maximum(power, 1e-16)))
+
+
+def _autoencoder(inputs: int, generator: torch.Generator) -> nn.Sequential:
+    widths = [inputs, *[WIDTH] * LAYERS, BOTTLENECK, *[WIDTH] * LAYERS]
+    # On the meta device layers draw no initial weights, so the global random stream stays where it is.
+    with torch.device("meta"):
+        hidden = [layer for before, after in zip(widths, widths[1:]) for layer in (nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU())]
+        network = nn.Sequential(*hidden, nn.Linear(WIDTH, inputs))
+    network.to_empty(device="cpu")
+    for layer in network:
+        if isinstance(layer, nn.Linear):
+            nn.init.uniform_(layer.weight, -layer.in_features**-0.5, layer.in_features**-0.5, generator=generator)
+            nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm1d):
+            layer.reset_parameters()
+    return network
