@@ -2,6 +2,7 @@
 import csv
 import json
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import torch
 from baseline_checkouts import PROJECT, RATE_HZ, TAG, TINY_UNET, Checkout, make_machine
 from click.testing import CliRunner
 
+from benchmarks.edge import MEMORY
 from dcase_denoise_plugin.autoencoder import Autoencoder
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.config import DenoiseConfig
@@ -124,28 +126,11 @@ def test_the_checkout_scores_in_bounded_time_and_memory(trained):
     assert peak_mb < 500 and rtf > 30 and "torch" in modules
 
 
-# Not getrusage: its maximum starts at the memory of the process that started this one.
-PRINT_PEAK_MB = r"""
-import re
-of_cuda, cuda_kb = False, 0
-with open("/proc/self/smaps") as maps:
-    for line in maps:
-        if re.match("[0-9a-f]+-[0-9a-f]+ ", line):
-            path = line.split()[5:]  # none for what a library allocates right behind its own pages
-            of_cuda = bool(re.search("/nvidia/|lib(torch|c10)_cuda", path[0])) if path else of_cuda
-        elif line.startswith("Rss:"):
-            cuda_kb += of_cuda * int(line.split()[1])
-with open("/proc/self/status") as status:
-    peak_kb = int(next(line for line in status if line.startswith("VmHWM")).split()[1])
-print((peak_kb - cuda_kb) * 1024 / 1e6)
-"""
-
-
 def measured(checkout, *options):
     """Peak memory of a monitor's process in MB without CUDA's libraries, seconds of sound it scores in a second (start-up left out), and what it imported."""
     words = ["monitor", str(checkout.raw / "fan/test"), "--once", "--json", *map(str, options)]
-    program = f"""
-import sys, time
+    program = MEMORY + f"""
+import time
 from dcase_denoise_plugin import cli, monitor
 spent, verdicts = [], monitor.verdicts
 def timed(clips, scorer):
@@ -158,13 +143,16 @@ try:
 except SystemExit:
     pass
 per_clip = sorted(after - before for before, after in zip(spent, spent[1:]))
-print(1.5 / per_clip[len(per_clip) // 2], *(name for name in sys.modules if "." not in name)){PRINT_PEAK_MB}"""
+print(1.5 / per_clip[len(per_clip) // 2], *(name for name in sys.modules if "." not in name))
+memory()
+"""
     variables = {**checkout.environment(hooked=False), "PYTHONPATH": str(PROJECT)}
     run = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True)
-    *lines, last, peak_mb = run.stdout.splitlines()
+    *lines, last = run.stdout.splitlines()
     assert len(lines) == 16, run.stderr
     rtf, *modules = last.split()
-    return float(peak_mb), float(rtf), modules
+    peak_mb, cuda_mb = map(int, re.findall(r"(\d+) MB", run.stderr))
+    return peak_mb - cuda_mb, float(rtf), modules
 
 
 def test_a_stream_of_clips_gets_the_scores_of_its_files(trained, exported):
