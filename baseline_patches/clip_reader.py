@@ -29,6 +29,7 @@ class ClipReader:
         self._stage, self._files = stage, [str(file) for file in files]
         self._ahead: Iterator[tuple[str, np.ndarray]] | None = None
         self._load: Callable[[str], Any] | None = None
+        self._sample_rate_hz = 0  # of every clip, once the first is there
         self._denoised_wavs: dict[str, tuple[np.ndarray, int]] = {}
         self._threads = min(torch.get_num_threads(), MOST_THREADS)
         self._pool = ThreadPoolExecutor(self._threads)
@@ -48,10 +49,10 @@ class ClipReader:
         self._load = load
         if path in self._denoised_wavs:
             return self._denoised_wavs.pop(path)
-        wav, sample_rate_hz = self._stage.check_clip(load(path), path)
+        wav, self._sample_rate_hz = self._stage.check_clip(load(path), path)
         if self._stage.config.domain == "waveform":
-            wav, = self._stage.denoise([wav], [path])
-        return wav, sample_rate_hz
+            wav, = self._stage.denoise([wav], self._sample_rate_hz, [path])
+        return wav, self._sample_rate_hz
 
     def vectors(self, path: str, to_vectors: Callable[[str], np.ndarray], n_mels: int, n_frames: int) -> np.ndarray:
         """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip; `to_vectors` is the baseline's `file_to_vectors`, which calls `load`."""
@@ -86,14 +87,14 @@ class ClipReader:
     def _denoise_wavs(self, batch):
         if self._load is not None:
             loaded = [self._stage.check_clip(self._load(file), file) for file in batch]
-            denoised = self._stage.denoise([wav for wav, _ in loaded], batch)
-            self._denoised_wavs.update((file, (wav, rate)) for file, wav, (_, rate) in zip(batch, denoised, loaded))
+            denoised = self._stage.denoise([wav for wav, _ in loaded], self._sample_rate_hz, batch)
+            self._denoised_wavs.update((file, (wav, self._sample_rate_hz)) for file, wav in zip(batch, denoised))
 
     def _denoised(self, vectors, batch, n_mels, n_frames) -> list[np.ndarray]:
         """Vectors of clips, denoised as the (n_mels, frames) spectrograms they were cut from."""
         log_mels = [np.concatenate([clip[:, :n_mels], clip[-1, n_mels:].reshape(n_frames - 1, n_mels)]).T for clip in vectors]
         return [np.concatenate([log_mel[:, start:start + len(clip)].T for start in range(n_frames)], axis=1)
-                for clip, log_mel in zip(vectors, self._stage.denoise(log_mels, batch))]
+                for clip, log_mel in zip(vectors, self._stage.denoise(log_mels, self._sample_rate_hz, batch))]
 
 
 def _batches(files: Sequence[str]) -> Iterator[list[str]]:

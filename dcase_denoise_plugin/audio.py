@@ -72,6 +72,14 @@ def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
         raise AudioError(f"clip: expected sound, got only zeros in {path}. Replace or remove the file.")
 
 
+def check_fit(wav: np.ndarray, sample_rate_hz: int, expected_samples: int, expected_hz: int, path: Path | str) -> None:
+    """Refuses samples of another length or rate than those of the machine's training clips. Raises AudioError."""
+    if sample_rate_hz != expected_hz:
+        raise AudioError(f"clip: expected {expected_hz} Hz as in training, got {sample_rate_hz} Hz in {path}. Resample it.")
+    if len(wav) != expected_samples:
+        raise AudioError(f"clip: expected {expected_samples} samples as in training, got {len(wav)} in {path}. Cut the clip to that length.")
+
+
 def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int) -> None:
     """Writes one mono clip as 16-bit PCM; aside first, so that a file that is there is whole."""
     path = Path(path)

@@ -1,4 +1,4 @@
-"""The command line: dcase-denoise run, train, report, compare, check, apply, picture, doctor, enable and disable."""
+"""The command line: dcase-denoise run, train, report, compare, check, apply, export, monitor, picture, doctor, enable and disable."""
 from __future__ import annotations
 
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin import __version__, report_cli, study_cli, train_cli
+from dcase_denoise_plugin import __version__, edge_cli, report_cli, study_cli, train_cli
 from dcase_denoise_plugin.errors import DenoiseError
 
 # Fewer steps than these 760 or so leave the running means of the autoencoder's batch normalisation behind, and its ranking with them.
@@ -232,6 +232,8 @@ main.add_command(report_cli.report)
 main.add_command(report_cli.compare)
 main.add_command(study_cli.study)
 main.add_command(train_cli.train)
+main.add_command(edge_cli.export)
+main.add_command(edge_cli.monitor)
 
 
 if __name__ == "__main__":

@@ -80,8 +80,7 @@ class Denoiser:
             raise AudioError(f"clip: expected {trained_hz} Hz as in training, got {sample_rate_hz} Hz in the array passed in. Resample it.")
         noisy = torch.from_numpy(np.asarray(wavs, dtype=np.float32)).to(self.device)
         spec = self.spectrogram.spec(noisy)
-        gain_db = -self.residual_db(self.spectrogram.level_db(spec))
-        mask = 10 ** (self.spectrogram.bin_gain_db(gain_db).clamp(*MASK_DB) / 20)
+        mask = self.mask(self.residual_db(self.spectrogram.level_db(spec)))
         # Subtracting what the mask removes, rather than inverting what it leaves, returns the samples untouched where it removes nothing.
         removed = self.spectrogram.wav(spec * (1 - mask), noisy.shape[-1])
         return (noisy - self.strength * removed).cpu().numpy()
@@ -106,6 +105,10 @@ class Denoiser:
                                   "Choose the denoiser trained with its n_mels.")
         residual_db = self.residual_db(torch.from_numpy(np.asarray(log_mel, dtype=np.float32)).to(self.device))
         return log_mel - (self.strength * residual_db).cpu().numpy().astype(log_mel.dtype)
+
+    def mask(self, residual_db: torch.Tensor) -> torch.Tensor:
+        """The gain of each STFT bin that takes `residual_db` away: (rows, frames) dB -> (bins, frames), a factor."""
+        return 10 ** (self.spectrogram.bin_gain_db(-residual_db).clamp(*MASK_DB) / 20)
 
     def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
         """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape, dB, at native resolution."""

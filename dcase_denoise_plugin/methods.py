@@ -75,14 +75,19 @@ def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path 
 
 
 def unet(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None) -> Method:
+    denoiser = unet_denoiser(machine, config, checkpoint_path, device)
+    if config.domain == "waveform":
+        return Method(denoiser, denoiser.digest, denoiser.wavs)
+    return Method(log_mel := lambda array, sample_rate_hz: denoiser.log_mel(array), denoiser.digest, log_mel)
+
+
+def unet_denoiser(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None, strength: float = 1.0) -> Denoiser:
+    """The trained U-Net's denoiser for this machine. Raises CheckpointError if its file is missing, damaged or made for something else."""
     checkpoint = Checkpoint.load(checkpoint_path)
     checkpoint.require(machine, config, checkpoint_path)
     if config.checkpoint:
         checkpoint = adapted(checkpoint, machine, device or "cpu")
-    denoiser = Denoiser(checkpoint, device, strength=1.0, config=config)
-    if config.domain == "waveform":
-        return Method(denoiser, denoiser.digest, denoiser.wavs)
-    return Method(log_mel := lambda array, sample_rate_hz: denoiser.log_mel(array), denoiser.digest, log_mel)
+    return Denoiser(checkpoint, device, strength=strength, config=config)
 
 
 def identity(array: np.ndarray, sample_rate_hz: int) -> np.ndarray:

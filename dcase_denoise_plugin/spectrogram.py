@@ -61,7 +61,10 @@ class Spectrogram:
 
     def level_db(self, spec: torch.Tensor) -> torch.Tensor:
         """Levels of the domain: of each STFT bin, or the baseline's log-mel. (..., bins, frames) complex -> (..., rows, frames) dB."""
-        power = spec.real.square() + spec.imag.square()
+        return self.level_of_power_db(spec.real.square() + spec.imag.square())
+
+    def level_of_power_db(self, power: torch.Tensor) -> torch.Tensor:
+        """The same, of the power of each STFT bin. (..., bins, frames) -> (..., rows, frames) dB."""
         if self.domain == "waveform":
             return 10 * power.clamp_min(LOWEST_POWER).log10()
         if self.features.power != 2:
@@ -149,15 +152,24 @@ class ImageFormat:
         """Way back of `tiles`: cross-fades (tiles, rows, tile_frames) into (rows, frames)."""
         if len(tiles) == 1:
             return tiles[0, :, :frames]
-        ramp = torch.arange(1, self.tile_frames + 1, device=tiles.device, dtype=tiles.dtype)
-        fade = torch.minimum(ramp, ramp.flip(0))
+        fade = self.fade(tiles)
         joined, weight = tiles.new_zeros(tiles.shape[1], frames), tiles.new_zeros(frames)
         for start, tile in zip(self._starts(frames), tiles):
             joined[:, start:start + self.tile_frames] += tile * fade
             weight[start:start + self.tile_frames] += fade
         return joined / weight
 
+    def fade(self, like: torch.Tensor) -> torch.Tensor:
+        """How much each frame of a tile counts where tiles overlap: (tile_frames,), of the device and type of `like`."""
+        ramp = torch.arange(1, self.tile_frames + 1, device=like.device, dtype=like.dtype)
+        return torch.minimum(ramp, ramp.flip(0))
+
+    @property
+    def step_frames(self) -> int:
+        """Furthest that a tile may start after the one before: they overlap by at least an eighth."""
+        return max(self.tile_frames * 7 // 8, 1)
+
     def _starts(self, frames: int) -> list[int]:
-        """First frames of tiles that cover `frames` evenly, each overlapping the next by at least an eighth."""
-        count = max(1, math.ceil((frames / self.tile_frames - 1) / (7 / 8)) + 1)
+        """First frames of tiles that cover `frames` evenly, at most `step_frames` apart."""
+        count = max(1, math.ceil((frames - self.tile_frames) / self.step_frames) + 1)
         return [round(index * (frames - self.tile_frames) / max(count - 1, 1)) for index in range(count)]

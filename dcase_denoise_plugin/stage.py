@@ -92,7 +92,7 @@ class Stage:
             raise AudioError(f"clip: expected {rate_hz} Hz as in {first}, got {sample_rate_hz} Hz in {path}. Resample or remove the file.")
         return wav, sample_rate_hz
 
-    def denoise(self, clips: Sequence[np.ndarray], paths: Sequence[str]) -> list[np.ndarray]:
+    def denoise(self, clips: Sequence[np.ndarray], sample_rate_hz: int, paths: Sequence[str]) -> list[np.ndarray]:
         """The checked clips `paths` after the stage, at the configured strength; same shape, dtype and level.
 
         Parameters
@@ -106,7 +106,6 @@ class Stage:
         """
         if self.config.strength == 0.0:
             return list(clips)
-        sample_rate_hz = self._first[2]
         if self.takes_batches:
             # No guard of the random streams here: threads would restore each other's states. The U-Net draws nothing.
             with self._timed():

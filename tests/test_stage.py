@@ -34,7 +34,7 @@ def clip_of(machine):
 def denoised(stage, loaded, path, log_mel=None):
     """What the stage makes of one clip, or of its log-mel spectrogram."""
     wav, _ = stage.check_clip(loaded, path)
-    (clip,) = stage.denoise([wav if log_mel is None else log_mel], [path])
+    (clip,) = stage.denoise([wav if log_mel is None else log_mel], RATE_HZ, [path])
     return clip
 
 

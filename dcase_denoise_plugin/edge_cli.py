@@ -1,0 +1,119 @@
+"""The commands `export` and `monitor`: a trained denoiser and the baseline behind it, away from the benchmark."""
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from dcase_denoise_plugin.pcm import SUBTYPES
+
+_TRAINED = (
+    click.option("--machine", metavar="NAME", help="Machine type whose trained baseline is meant."),
+    click.option("--plain", is_flag=True, help="The plain baseline, not the one behind the denoiser."),
+    click.option("--baseline", "baseline_folder", metavar="DIR", help="Checkout of the baseline [default: $DCASE_BASELINE_DIR, else ./baseline]."),
+    click.option("--dataset", default="DCASE2025T2", show_default=True, help="Data set, as the baseline names it."),
+    click.option("-e", "--eval", "mode", flag_value="eval", default="dev", help="Trained on the evaluation data's training clips."),
+    click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Random seed of the training [default: the one in baseline.yaml]."),
+    click.option("--export-dir", metavar="NAME", help="The export_dir of the runs, without _denoise [default: the one in baseline.yaml]."),
+)
+
+
+def _with_trained_baseline(command):
+    for option in reversed(_TRAINED):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE.onnx", help="Where the graph goes.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser, for a graph that denoises.")
+@click.option("--clip-s", type=click.FloatRange(1), metavar="SECONDS", help="Length of the clips that graph takes; a graph has one length.")
+@click.option("--log-mel", is_flag=True, help="Log-mel spectrograms in and out, not waveforms; for a denoiser trained for mel.")
+@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the clips alone, 1 removes all the denoiser takes for noise [default: as trained].")
+@click.option("--int8", is_flag=True, help="Quantise the U-Net by what it sees on training clips; what that costs is in docs/edge.md.")
+@click.option("--clips", type=click.Path(path_type=Path), metavar="DIR", help="Training clips for --int8 with --checkpoint.")
+@_with_trained_baseline
+def export(out, checkpoint, clip_s, log_mel, strength, int8, clips, machine, **trained):
+    """Write one file that onnxruntime runs without PyTorch.
+
+    With --checkpoint, a denoiser: clip in, clip out. With --machine, all that `monitor --onnx` needs: clip in, the baseline's anomaly scores out.
+    """
+    from dcase_denoise_plugin.export import export_denoiser, export_scorer
+
+    if bool(checkpoint) == bool(machine):
+        raise click.UsageError("Give either --checkpoint, for a denoiser, or --machine, for the whole way to the scores.")
+    if machine:
+        export_scorer(_trained_baseline(machine, **trained), out, int8)
+    else:
+        from dcase_denoise_plugin import Denoiser
+
+        if not clip_s:
+            raise click.UsageError("Say with --clip-s how long the clips are; a graph has one length.")
+        if int8 != bool(clips):
+            raise click.UsageError("With --checkpoint, give --int8 together with --clips, a folder of training clips.")
+        denoiser = Denoiser.load(checkpoint, "cpu", strength)
+        samples = round(clip_s * denoiser.checkpoint.sample_rate_hz)
+        export_denoiser(denoiser, samples, out, log_mel, _wav_files(clips) if int8 else ())
+    click.echo(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+@click.command()
+@click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--onnx", type=click.Path(path_type=Path), metavar="FILE", help="What `export --machine` wrote; needs no checkout and no PyTorch.")
+@click.option("--pcm", type=click.Choice(list(SUBTYPES)), help="Standard input is raw samples of this format, one channel, at the training clips' rate.")
+@click.option("--once", is_flag=True, help="Score what lies in the folder and end.")
+@click.option("--poll-s", type=click.FloatRange(0.01), default=1.0, show_default=True, help="Seconds between two looks into the folder.")
+@click.option("--patience-s", type=click.FloatRange(0), default=10.0, show_default=True, help="Seconds after its last change that a file may stay unreadable.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@_with_trained_baseline
+def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **trained):
+    """Score clips as they come, and say what the baseline decides: one line a clip.
+
+    SOURCE is a folder that is watched for wav files, or - for a wav or raw samples on standard input, cut into clips of the training clips' length.
+    """
+    from dcase_denoise_plugin.monitor import as_text, read_clip, streamed_clips, verdicts
+    from dcase_denoise_plugin.watch import clips_in
+
+    if bool(onnx) == bool(machine):
+        raise click.UsageError("Give either --machine, for the baseline's checkout, or --onnx, for an exported file.")
+    if onnx:
+        from dcase_denoise_plugin.onnx_model import OnnxScorer
+
+        scorer = OnnxScorer(onnx)
+    else:
+        from dcase_denoise_plugin.scorer import BaselineScorer
+
+        scorer = BaselineScorer(_trained_baseline(machine, **trained))
+    if str(source) == "-":
+        clips = streamed_clips(sys.stdin.buffer, scorer, pcm)
+    else:
+        clips = clips_in(source, lambda file: read_clip(file, scorer), poll_s, patience_s, once)
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch
+        for verdict in verdicts(clips, scorer):
+            click.echo(json.dumps(verdict) if as_json else as_text(verdict))
+
+
+def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, export_dir):
+    from dcase_denoise_plugin import baseline_folder as baselines
+    from dcase_denoise_plugin.config import DenoiseConfig
+    from dcase_denoise_plugin.machine_run import MachineRun
+    from dcase_denoise_plugin.overrides import Overrides
+    from dcase_denoise_plugin.plan import Plan
+    from dcase_denoise_plugin.trained_baseline import TrainedBaseline
+
+    baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
+    plan = Plan(baseline, dataset, mode, Overrides({"export_dir": export_dir} if export_dir else {}), DenoiseConfig())
+    plan.machines([machine])
+    return TrainedBaseline.load(MachineRun(plan, machine, baseline.seed if seed is None else seed, "plain" if plain else "denoised"))
+
+
+def _wav_files(folder: Path) -> list[Path]:
+    from dcase_denoise_plugin.errors import DataError
+
+    found = sorted(folder.glob("*.wav"))
+    if not found:
+        raise DataError(f"--clips: expected training clips (*.wav), got none in {folder}. Name the folder that holds them.")
+    return found

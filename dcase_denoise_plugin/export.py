@@ -1,0 +1,134 @@
+"""Writes a denoiser, or the whole way from a clip to its anomaly scores, as an ONNX file that onnxruntime alone runs."""
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import Any, Iterable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from dcase_denoise_plugin import __version__
+from dcase_denoise_plugin.audio import check_fit, read_wav
+from dcase_denoise_plugin.clip_graph import LogMelGraph, ScoreGraph, WavGraph
+from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.errors import CheckpointError, ConfigError
+from dcase_denoise_plugin.int8 import CALIBRATION_CLIPS, quantise
+from dcase_denoise_plugin.methods import unet_denoiser
+from dcase_denoise_plugin.onnx_model import FORMAT, INSTALL, PREFIX
+from dcase_denoise_plugin.threads import thread_limit
+from dcase_denoise_plugin.trained_baseline import TrainedBaseline
+
+OPSET = 20
+
+
+def export_denoiser(denoiser: Denoiser, samples: int, out: Path, log_mel: bool = False, calibration: Sequence[Path] = ()) -> None:
+    """Writes the path wav -> wav, or log-mel -> log-mel, for clips of `samples` samples.
+
+    The graph has one length: how an image is cut into tiles, and at which frame a quantile lies, depends on it.
+
+    Parameters
+    ----------
+    calibration : training clips by which the U-Net's layers are quantised to int8; none leaves float32.
+
+    Raises
+    ------
+    ConfigError
+        If log-mel is asked for of a denoiser trained on waveforms, there is nothing to quantise, or the exporter's packages are not installed.
+    CheckpointError
+        If the file cannot be written.
+    AudioError
+        If a clip of `calibration` is unfit.
+    """
+    if log_mel and denoiser.domain != "mel":
+        raise ConfigError(f"--log-mel: expected a denoiser trained for mel, got one for {denoiser.domain}. Leave the option out.")
+    kind, spectrogram = "log_mel" if log_mel else "wav", denoiser.spectrogram
+    frames = 1 + samples // denoiser.checkpoint.features.hop_length
+    graph, example = (LogMelGraph(denoiser), torch.zeros(spectrogram.rows, frames)) if log_mel else (WavGraph(denoiser, samples), torch.zeros(samples))
+    inputs = (_fit(clip, samples, denoiser.checkpoint.sample_rate_hz) for clip in calibration)
+    if log_mel:
+        inputs = (spectrogram.level_db(spectrogram.spec(torch.from_numpy(wav))).numpy() for wav in inputs)
+    write_graph(graph, example, {"input": kind, "output": kind, "samples": samples, **facts_of(denoiser)}, out, inputs if calibration else None)
+
+
+def export_scorer(trained: TrainedBaseline, out: Path, int8: bool = False) -> None:
+    """Writes the path from a waveform to the baseline's anomaly scores, through the denoiser the baseline was trained behind, with its thresholds.
+
+    Raises
+    ------
+    ConfigError
+        If the stage's method is not the U-Net, there is nothing to quantise, or the exporter's packages are not installed.
+    CheckpointError
+        If the file cannot be written.
+    """
+    machine, stage, denoiser = trained.machine, trained.stage, None
+    if stage and stage.config.method == "unet":
+        denoiser = unet_denoiser(machine, stage.config, stage.checkpoint, "cpu", stage.config.strength)
+    elif stage and stage.config.method != "identity":
+        raise ConfigError(f"denoise_method: expected unet or identity for an export, got {stage.config.method}. Run this method with PyTorch.")
+    graph = ScoreGraph(trained.autoencoder, machine.features, trained.sample_rate_hz, trained.samples, denoiser)
+    facts = {"input": "wav", "output": "scores", "dataset": machine.dataset, "machine": machine.machine_type, "sample_rate_hz": trained.sample_rate_hz,
+             "samples": trained.samples, "thresholds": dict(trained.thresholds), **(facts_of(denoiser) if denoiser else {})}
+    inputs = (_fit(clip, trained.samples, trained.sample_rate_hz) for clip in machine.train_files)
+    write_graph(graph, torch.zeros(trained.samples), facts, out, inputs if int8 else None)
+
+
+def facts_of(denoiser: Denoiser) -> dict[str, Any]:
+    """What an exported denoiser says of itself."""
+    checkpoint, config = denoiser.checkpoint, denoiser.config
+    return {"dataset": checkpoint.dataset, "machine": checkpoint.machine_type, "sample_rate_hz": checkpoint.sample_rate_hz, "digest": denoiser.digest,
+            "domain": denoiser.domain, "denoise_output": config.output, "strength": denoiser.strength}
+
+
+def write_graph(graph: nn.Module, example: torch.Tensor, facts: Mapping[str, Any], out: Path, calibration: Iterable[np.ndarray] | None = None) -> None:
+    """Exports `graph`, called with an input like `example`, with `facts` in its metadata; aside first, so that a file that is there is whole.
+
+    Raises
+    ------
+    ConfigError
+        If the exporter's packages are not installed, or there is nothing to quantise by `calibration`.
+    CheckpointError
+        If the file cannot be written.
+    """
+    try:
+        import onnxscript  # noqa: F401  (PyTorch's exporter needs it and onnx, and says so in twenty lines)
+    except ImportError as error:
+        raise ConfigError(f"export: expected onnx and onnxscript, got {error}. {INSTALL}.") from None
+    program = _exported(graph.eval(), example)
+    # A whole clip must be there before anything of it can come out.
+    metadata = {"format": FORMAT, "plugin_version": __version__, "int8": calibration is not None, "latency_samples": facts["samples"], **facts}
+    program.model.metadata_props.update({f"{PREFIX}{name}": json.dumps(value) for name, value in metadata.items()})
+    out = Path(out)
+    aside = out.with_name(f".{out.name}.partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        program.save(aside)
+        if calibration is not None:
+            quantise(aside, itertools.islice(calibration, CALIBRATION_CLIPS))
+        aside.replace(out)
+    except OSError as error:
+        raise CheckpointError(f"exported model: expected to write {out}, got {error}. Free space or choose another folder.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+
+
+def _fit(clip: Path, samples: int, sample_rate_hz: int) -> np.ndarray:
+    """The waveform of `clip`. Raises AudioError if it has another length or rate."""
+    wav, rate_hz = read_wav(clip)
+    check_fit(wav, rate_hz, samples, sample_rate_hz, clip)
+    return wav
+
+
+@thread_limit(1)
+def _exported(graph: nn.Module, example: torch.Tensor) -> torch.onnx.ONNXProgram:
+    # The exporter names every package that it could use and has not found.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning)
+        return torch.onnx.export(graph, (example,), input_names=["input"], output_names=["output"], opset_version=OPSET, dynamo=True, verbose=False)

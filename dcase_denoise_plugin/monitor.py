@@ -1,0 +1,61 @@
+"""Scores clip after clip and says what the baseline would decide, one line a clip. Imports no PyTorch, for machines that have none."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO, Iterable, Iterator, Mapping, Protocol
+
+import numpy as np
+
+from dcase_denoise_plugin.audio import check_fit, check_wav, read_wav
+from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.pcm import NAME, clips_of
+from dcase_denoise_plugin.watch import Clip
+
+
+class Scorer(Protocol):
+    """What `scorer.BaselineScorer` and `onnx_model.OnnxScorer` have in common."""
+
+    sample_rate_hz: int
+    samples: int
+    thresholds: Mapping[str, float]
+
+    def __call__(self, wav: np.ndarray, clip: str) -> dict[str, float]: ...
+
+
+def read_clip(file: Path, scorer: Scorer) -> np.ndarray:
+    """The waveform of a file that `scorer` can score. Raises AudioError for any other."""
+    wav, sample_rate_hz = read_wav(file)
+    check_fit(wav, sample_rate_hz, scorer.samples, scorer.sample_rate_hz, file)
+    return wav
+
+
+def streamed_clips(stream: BinaryIO, scorer: Scorer, pcm: str | None) -> Iterator[Clip]:
+    """The clips of a wav or PCM stream, named by the second at which they start. Raises AudioError as `pcm.clips_of` does."""
+    for number, wav in enumerate(clips_of(stream, scorer.samples, scorer.sample_rate_hz, pcm)):
+        name = f"{NAME} from {number * scorer.samples / scorer.sample_rate_hz:g} s"
+        try:
+            check_wav(wav, scorer.sample_rate_hz, name)
+        except AudioError as error:
+            yield Clip(name, None, str(error))
+        else:
+            yield Clip(name, wav)
+
+
+def verdicts(clips: Iterable[Clip], scorer: Scorer) -> Iterator[dict[str, Any]]:
+    """For each clip its scores, the thresholds, and whether each score makes it an anomaly; or why it was skipped."""
+    for clip in clips:
+        if clip.wav is None:
+            yield {"clip": clip.name, "skipped": clip.problem}
+            continue
+        scores = scorer(clip.wav, clip.name)
+        yield {"clip": clip.name, "scores": scores, "thresholds": dict(scorer.thresholds),
+               "anomaly": {name: score > scorer.thresholds[name] for name, score in scores.items()}}
+
+
+def as_text(verdict: Mapping[str, Any]) -> str:
+    """One line for a reader."""
+    if "skipped" in verdict:
+        return f"{verdict['clip']}: skipped: {verdict['skipped']}"
+    said = (f"{name} {score:.4g} {'ANOMALY' if verdict['anomaly'][name] else 'normal'} (threshold {verdict['thresholds'][name]:.4g})"
+            for name, score in verdict["scores"].items())
+    return f"{verdict['clip']}: {', '.join(said)}"

@@ -1,0 +1,70 @@
+"""Clips from a stream that cannot be rewound, such as standard input: wav, or raw PCM."""
+from __future__ import annotations
+
+import io
+import wave
+from typing import BinaryIO, Callable, Iterator
+
+import numpy as np
+import soundfile
+
+from dcase_denoise_plugin.errors import AudioError
+
+NAME = "standard input"
+SUBTYPES = {"u8": "PCM_U8", "s16le": "PCM_16", "s24le": "PCM_24", "s32le": "PCM_32", "f32le": "FLOAT"}
+WIDTHS = {"u8": 1, "s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
+OF_WAV = {1: "u8", 2: "s16le", 3: "s24le", 4: "s32le"}
+
+
+def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | None = None) -> Iterator[np.ndarray]:
+    """Cuts a stream of one channel into clips, one after the other, holding no more than one.
+
+    Parameters
+    ----------
+    samples, sample_rate_hz : of each clip; a wav stream must have that rate.
+    pcm : format of headerless samples, a key of `SUBTYPES`; None for a wav stream, whose announced length may be wrong, as in a pipe.
+
+    Yields
+    ------
+    float32, (samples,), full scale ±1
+
+    Raises
+    ------
+    AudioError
+        If the stream is no wav, of another rate, not mono, or ends within a sample; or within a clip, after the whole ones.
+    """
+    if pcm:
+        read = stream.read
+    else:
+        read, pcm = _opened(stream, sample_rate_hz)
+    done, width = 0, WIDTHS[pcm]
+    while True:
+        content = read(samples * width)
+        if not done and content[:4] == b"RIFF":
+            raise AudioError(f"{NAME}: expected raw {pcm} samples, got a wav header. Leave --pcm out.")
+        if len(content) % width:
+            raise AudioError(f"{NAME}: expected whole samples of {width} bytes, got {len(content) % width} bytes of one at the end, after "
+                             f"{done} clips. The sender was cut off, or --pcm names another format.")
+        if len(content) < samples * width:
+            break
+        yield soundfile.read(io.BytesIO(content), dtype="float32", format="RAW", subtype=SUBTYPES[pcm], samplerate=sample_rate_hz, channels=1,
+                             endian="LITTLE")[0]
+        done += 1
+    if content or not done:
+        raise AudioError(f"{NAME}: expected clips of {samples} samples, got {len(content) // width} samples at the end, after {done} clips. "
+                         "They are not scored.")
+
+
+def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[Callable[[int], bytes], str]:
+    """What reads the samples of a wav stream, and their format."""
+    try:
+        wav = wave.open(stream)
+    except (wave.Error, EOFError) as error:
+        raise AudioError(f"{NAME}: expected a wav of PCM samples, got something else ({str(error) or 'an end before its header was whole'}). "
+                         "Pipe a wav, or name the samples' format with --pcm.") from None
+    if wav.getnchannels() != 1:
+        raise AudioError(f"{NAME}: expected one channel, got {wav.getnchannels()}. Convert it to mono.")
+    if wav.getframerate() != sample_rate_hz:
+        raise AudioError(f"{NAME}: expected {sample_rate_hz} Hz as in training, got {wav.getframerate()} Hz. Resample it.")
+    width = wav.getsampwidth()
+    return lambda count: wav.readframes(count // width), OF_WAV[width]

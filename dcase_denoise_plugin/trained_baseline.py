@@ -1,0 +1,90 @@
+"""What a training run of the baseline left for one machine type: weights, score distributions, the settings it ran with, and the stage's receipt."""
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Mapping
+
+import soundfile
+import torch
+
+from dcase_denoise_plugin import config as configuration
+from dcase_denoise_plugin.autoencoder import Autoencoder
+from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings
+from dcase_denoise_plugin.decision import decision_threshold
+from dcase_denoise_plugin.errors import BaselineError, RunError
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.machine_run import SCORES, MachineRun
+from dcase_denoise_plugin.run_record import read_receipt
+from dcase_denoise_plugin.stage import CHECKPOINT_FOLDER, Stage
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedBaseline:
+    """One arm of one machine type, trained.
+
+    Attributes
+    ----------
+    machine : its clips, as at the training.
+    settings : the baseline's settings in effect at the training.
+    stage : the denoising stage it was trained behind; None for the plain baseline.
+    thresholds : score → value above which the baseline decides for an anomaly.
+    sample_rate_hz, samples : of every clip.
+    """
+
+    machine: Machine
+    settings: Mapping[str, Any]
+    autoencoder: Autoencoder
+    thresholds: Mapping[str, float]
+    stage: Stage | None
+    sample_rate_hz: int
+    samples: int
+
+    @classmethod
+    def load(cls, run: MachineRun) -> TrainedBaseline:
+        """Reads what `run` left.
+
+        Raises
+        ------
+        RunError
+            If it left no model, or a denoised one no receipt.
+        BaselineError
+            If a file is damaged or missing, or the denoiser is no longer the one the autoencoder was trained behind.
+        """
+        files = run.outputs("train")
+        model = next((file for file in files if file.suffix == ".pth"), None)
+        if not model:
+            raise RunError(f"{run}: expected the baseline's trained model, got none in {run.folder('train')}. Train it first: dcase-denoise run.")
+        settings = _settings_of(run, model)
+        distributions = {score: model.with_name(f"score_distr_{model.stem}_{score.lower()}.pickle") for score in SCORES}
+        features = FeatureSettings(**{field.name: settings[field.name] for field in dataclasses.fields(FeatureSettings)})
+        machine = Machine.from_folder(run.plan.data_folder / "raw" / run.machine, run.plan.dataset, features, run.seed)
+        first = soundfile.info(machine.train_files[0])
+        return cls(machine, settings, Autoencoder.load(model, settings["frames"], settings["frame_hop_length"]),
+                   {score: decision_threshold(file, settings["decision_threshold"]) for score, file in distributions.items()},
+                   _stage_of(run, machine) if run.arm == "denoised" else None, first.samplerate, first.frames)
+
+
+def _settings_of(run: MachineRun, model: Path) -> dict[str, Any]:
+    """The namespace that the baseline noted at the training; command-line settings are in no other place."""
+    folder = run.plan.baseline.folder / "models" / "checkpoint" / run.plan.export_dir(run.arm)
+    noted = folder / model.stem / "args.json"
+    if not noted.is_file():  # the stand-in leaves the mark of evaluation data out
+        noted = folder / model.stem.replace("_Eval_seed", "_seed") / "args.json"
+    try:
+        return dict(json.loads(noted.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise BaselineError(f"{run}: expected the settings of the training, got {error} in {noted}. Train it again.") from None
+
+
+def _stage_of(run: MachineRun, machine: Machine) -> Stage:
+    receipt, root = read_receipt(run, "train"), run.plan.baseline.folder
+    config = DenoiseConfig(**configuration.from_keys(receipt["config"], str(run.receipt("train"))))
+    if config.checkpoint:  # the baseline ran in its own folder
+        config = dataclasses.replace(config, checkpoint=str(root / config.checkpoint))
+    stage = Stage(machine, config, torch.device("cpu"), root / CHECKPOINT_FOLDER, train_command=f"dcase-denoise run denoise --machine {run.machine}")
+    if stage.method_digest != receipt["method_digest"]:
+        raise BaselineError(f"{run}: expected the denoiser it was trained behind ({receipt['method_digest'][:12]}), got another one "
+                            f"({stage.method_digest[:12]}) at {stage.checkpoint}. Run the training again.")
+    return stage

@@ -1,0 +1,69 @@
+"""Watches a folder for wav files, and hands each over once it is whole."""
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Callable, Iterator
+
+import numpy as np
+
+from dcase_denoise_plugin.errors import AudioError
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A clip to score, float32 (samples,); or, without `wav`, why it cannot be scored."""
+
+    name: str
+    wav: np.ndarray | None
+    problem: str = ""
+
+
+def clips_in(folder: Path, read: Callable[[Path], np.ndarray], poll_s: float = 1.0, patience_s: float = 10.0, once: bool = False,
+             sleep: Callable[[float], None] = time.sleep) -> Iterator[Clip]:
+    """The clips of `folder`, by name, then each new or changed one, for ever.
+
+    Nobody says when a file is whole. One is read when two looks in a row find it unchanged; one that cannot be read then may be half-written by a slow
+    sender, and is given up `patience_s` after its last change.
+
+    Parameters
+    ----------
+    read : gives the waveform of a file, or raises AudioError.
+    once : whether to hand over what is there and end, instead of waiting for more.
+
+    Raises
+    ------
+    AudioError
+        If `folder` is none.
+    """
+    handled, seen = {}, {}
+    while True:
+        if not folder.is_dir():
+            raise AudioError(f"SOURCE: expected a folder, or - for standard input, got {folder}. Correct the path.")
+        # Built anew at every look, so that files which are gone take no memory.
+        before, seen = seen, {file: state for file in folder.glob("*.wav") if (state := _state(file))}
+        handled = {file: state for file, state in handled.items() if file in seen}
+        for file, state in sorted(seen.items()):
+            if handled.get(file) == state or not (once or before.get(file) == state):
+                continue
+            try:
+                clip = Clip(file.name, read(file))
+            except AudioError as error:
+                if not once and time.time() < state[1] / 1e9 + patience_s:
+                    continue
+                clip = Clip(file.name, None, str(error))
+            handled[file] = state
+            yield clip
+        if once:
+            return
+        sleep(poll_s)
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    """Size in bytes and time of the last change in ns; None if the file is gone."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,91 @@
+"""`dcase-denoise export --checkpoint` and what `monitor` refuses, without a baseline."""
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from small_machine import RATE_HZ, hum, write
+from test_export import PATHS, SAMPLES, busy, clips
+
+from dcase_denoise_plugin.cli import main
+from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.onnx_model import OnnxDenoiser, OnnxModel
+from dcase_denoise_plugin.watch import Clip
+
+pytest.importorskip("onnxscript")
+
+
+def call(*words, stdin=None):
+    return CliRunner().invoke(main, [str(word) for word in words], input=stdin, catch_exceptions=False)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    denoiser = busy(PATHS["mel clip spectrum at its mean, clip shorter than a tile"])
+    dataclasses.replace(denoiser.checkpoint, weights=denoiser.network.state_dict()).save(tmp_path / "denoiser.pt")
+    return tmp_path / "denoiser.pt"
+
+
+def export(checkpoint, out, *options):
+    return call("export", "--checkpoint", checkpoint, "--clip-s", SAMPLES / RATE_HZ, "--out", out, *options)
+
+
+def test_an_exported_checkpoint_denoises_at_the_strength_asked_for(checkpoint, tmp_path):
+    result = export(checkpoint, tmp_path / "model.onnx", "--strength", 0.5)
+    assert result.exit_code == 0 and result.output == f"wrote {tmp_path / 'model.onnx'} ({(tmp_path / 'model.onnx').stat().st_size / 1e6:.1f} MB)\n"
+    for wav in clips():
+        ours = Denoiser.load(checkpoint, "cpu", strength=0.5)(wav, RATE_HZ)
+        np.testing.assert_allclose(OnnxDenoiser(tmp_path / "model.onnx")(wav, RATE_HZ), ours, atol=1e-4)
+
+
+@pytest.mark.parametrize("log_mel", [False, True])
+def test_an_int8_export_is_near_and_says_so(checkpoint, tmp_path, log_mel):
+    for index, wav in enumerate(clips()):
+        write(tmp_path / "train" / f"{index}.wav", wav)
+    result = export(checkpoint, tmp_path / "int8.onnx", "--int8", "--clips", tmp_path / "train", *(["--log-mel"] if log_mel else []))
+    assert result.exit_code == 0, result.output
+    model, denoiser = OnnxModel(tmp_path / "int8.onnx"), Denoiser.load(checkpoint, "cpu")
+    assert model.facts["int8"] is True
+    spectrogram, near = denoiser.spectrogram, []
+    for wav in clips():
+        level_db = spectrogram.level_db(spectrogram.spec(torch.from_numpy(wav))).numpy()
+        given, ours = (level_db, denoiser.log_mel(level_db)) if log_mel else (wav, denoiser(wav, RATE_HZ))
+        near.append(np.abs(model(given) - ours).mean() / np.abs(ours - given).mean())
+    assert 1e-6 < max(near) < 0.2
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["denoiser.pt", "int8.onnx", "train"]
+
+
+def refused(result, text):
+    assert result.exit_code == 2 and text in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr
+
+
+def test_training_clips_that_are_missing_or_do_not_fit_are_refused(checkpoint, tmp_path):
+    (tmp_path / "none").mkdir()
+    refused(export(checkpoint, tmp_path / "model.onnx", "--int8", "--clips", tmp_path / "none"), "--clips: expected training clips (*.wav), got none in")
+    write(tmp_path / "short" / "a.wav", hum(0))
+    refused(export(checkpoint, tmp_path / "model.onnx", "--int8", "--clips", tmp_path / "short"), f"expected {SAMPLES} samples as in training, got 4000 in")
+    write(tmp_path / "fast" / "a.wav", hum(0, 9000), 8000)
+    refused(export(checkpoint, tmp_path / "model.onnx", "--int8", "--clips", tmp_path / "fast"), "expected 4000 Hz as in training, got 8000 Hz in")
+    assert not list(tmp_path.glob("*.onnx*"))
+
+
+def test_a_monitor_refuses_a_missing_file_a_denoiser_and_a_source_that_is_none(checkpoint, tmp_path):
+    refused(call("monitor", tmp_path, "--onnx", tmp_path / "none.onnx"), "exported model: expected a file, got none at")
+    export(checkpoint, tmp_path / "model.onnx")
+    refused(call("monitor", tmp_path, "--onnx", tmp_path / "model.onnx"), "expected a graph with output scores, got wav in")
+
+
+def test_ctrl_c_ends_a_watch_quietly(monkeypatch, tmp_path):
+    def watched(*settings):
+        yield Clip("a.wav", None, "no sound")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dcase_denoise_plugin.watch.clips_in", watched)
+    monkeypatch.setattr("dcase_denoise_plugin.onnx_model.OnnxScorer", lambda path: None)
+    result = call("monitor", tmp_path, "--onnx", "scorer.onnx")
+    assert (result.exit_code, result.output) == (0, "a.wav: skipped: no sound\n")
+
+
+def test_a_checkpoint_that_is_none_is_refused(tmp_path):
+    refused(export(tmp_path / "none.pt", tmp_path / "model.onnx"), "denoiser: expected a readable file")

@@ -1,0 +1,161 @@
+"""Exported graphs against `Denoiser`, run by onnxruntime."""
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from small_machine import FEATURES, RATE_HZ, hiss, hum
+from test_denoiser import denoiser_that, log_mel_of
+
+from dcase_denoise_plugin import __version__
+from dcase_denoise_plugin.equaliser import Equaliser
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
+from dcase_denoise_plugin.export import export_denoiser
+from dcase_denoise_plugin.onnx_model import OnnxDenoiser, OnnxModel
+from dcase_denoise_plugin.real_stft import RealSTFT
+from dcase_denoise_plugin.spectrogram import Spectrogram
+
+pytest.importorskip("onnxscript")
+SAMPLES = 6001
+EQUALISER = Equaliser(torch.full((16, 1), -45.0), 0.1 * torch.ones(16, 16) + 0.2 * torch.eye(16))
+PATHS = {
+    "mel frames, native image, tiles": dict(domain="mel", image_size=0),
+    "mel frames, square image": dict(domain="mel", image_size=16, tile_frames=47),
+    "mel clip spectrum at a quantile, equalised, half strength": dict(
+        domain="mel", image_size=0, output="clip_spectrum", quantile=0.1, fluctuation=0.3, equaliser=EQUALISER, strength=0.5),
+    "mel clip spectrum at its mean, clip shorter than a tile": dict(domain="mel", image_size=16, tile_frames=60, output="clip_spectrum"),
+    "mel equalised alone, network left out": dict(domain="mel", equaliser=EQUALISER, noise_recorded=False, guessed_noise_share=0.0),
+    "waveform frames, square image": dict(domain="waveform", image_size=16),
+    "waveform of a steady machine, native image, tiles": dict(domain="waveform", image_size=0, output="steady_machine", quantile=0.1),
+    "waveform clip spectrum, native image, instance norm": dict(domain="waveform", image_size=0, output="clip_spectrum", norm="instance"),
+}
+
+
+def busy(keys):
+    """A denoiser whose network says something about every pixel."""
+    equalised = "equaliser" in keys
+    denoiser = denoiser_that(**keys)
+    if equalised:
+        denoiser.config = denoiser.config.__class__(**{**vars(denoiser.config), "equaliser": 0.7})
+    torch.nn.init.normal_(denoiser.network.last.weight, std=0.1, generator=torch.Generator().manual_seed(1))
+    return denoiser
+
+
+def clips():
+    rng = np.random.default_rng(0)
+    recorded = hum(0, SAMPLES) + 0.3 * hiss(0, SAMPLES)
+    fading = hum(1, SAMPLES) * np.linspace(0, 1, SAMPLES, dtype=np.float32)
+    return [np.round(recorded * 2**15).astype(np.float32) / 2**15, fading, rng.uniform(-1, 1, SAMPLES).astype(np.float32)]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_onnxruntime_gives_the_samples_of_the_denoiser(tmp_path, path):
+    denoiser = busy(PATHS[path])
+    export_denoiser(denoiser, SAMPLES, tmp_path / "model.onnx")
+    exported = OnnxDenoiser(tmp_path / "model.onnx")
+    for wav in clips():
+        ours = denoiser(wav, RATE_HZ)
+        assert np.abs(ours - wav).max() > 1e-2
+        np.testing.assert_allclose(exported(wav, RATE_HZ), ours, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path.startswith("mel")][:4:2])
+def test_onnxruntime_gives_the_log_mel_of_the_denoiser(tmp_path, path):
+    denoiser = busy(PATHS[path])
+    export_denoiser(denoiser, SAMPLES, tmp_path / "model.onnx", log_mel=True)
+    exported = OnnxModel(tmp_path / "model.onnx")
+    for log_mel in map(log_mel_of, clips()):
+        np.testing.assert_allclose(exported(log_mel), denoiser.log_mel(log_mel), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("win_length", "hop_length"), [(None, 128), (200, 50), (None, 192), (255, 100)])
+@pytest.mark.parametrize("samples", [4000, 4096, 4223])
+def test_the_real_stft_is_the_complex_one_and_so_is_its_inverse(win_length, hop_length, samples):
+    features = FEATURES.__class__(n_fft=256, hop_length=hop_length, win_length=win_length, n_mels=16)
+    spectrogram, wav = Spectrogram(features, RATE_HZ, "waveform"), torch.from_numpy(hum(0, samples))
+    stft = RealSTFT(spectrogram, samples)
+    real, imaginary = stft.spec(wav)
+    torch.testing.assert_close(torch.complex(real, imaginary), spectrogram.spec(wav), rtol=0, atol=1e-4)
+    samples_covered = (real.shape[-1] - 1) * hop_length
+    torch.testing.assert_close(stft.wav(real, imaginary)[:samples_covered], wav[:samples_covered], rtol=0, atol=1e-5)
+    assert stft.wav(real, imaginary).shape == wav.shape
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("exported") / "deep" / "model.onnx"
+    export_denoiser(busy(PATHS["waveform frames, square image"]), SAMPLES, path)
+    return path
+
+
+def test_the_file_says_what_it_is_and_nothing_else_lies_beside_it(model):
+    facts = OnnxModel(model).facts
+    assert {**facts, "digest": len(facts["digest"])} == {
+        "format": "dcase_denoise_plugin graph 1", "plugin_version": __version__, "input": "wav", "output": "wav",
+        "dataset": "MADEUP", "machine": "fan", "sample_rate_hz": RATE_HZ, "samples": SAMPLES,
+        "latency_samples": SAMPLES, "digest": 64, "domain": "waveform", "denoise_output": "frames", "strength": 1.0, "int8": False}
+    assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
+
+
+def test_an_exported_denoiser_runs_without_torch(model, tmp_path):
+    np.save(tmp_path / "wav.npy", clips()[0])
+    program = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+import numpy as np
+from dcase_denoise_plugin.onnx_model import OnnxDenoiser
+assert OnnxDenoiser({str(model)!r})(np.load({str(tmp_path / "wav.npy")!r}), {RATE_HZ}).shape == ({SAMPLES},)
+assert not {{"torch", "librosa", "scipy"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_another_length_or_rate_is_refused(model):
+    with pytest.raises(AudioError, match=rf"wav: expected shape \({SAMPLES},\), the one length the graph was exported for, got \(4000,\) .* Cut the clip"):
+        OnnxDenoiser(model)(hum(0), RATE_HZ)
+    with pytest.raises(AudioError, match="expected 4000 Hz as in training, got 8000 Hz"):
+        OnnxDenoiser(model)(clips()[0], 8000)
+
+
+def test_a_file_that_is_missing_damaged_foreign_or_of_another_kind_is_refused(model, tmp_path):
+    import onnx
+
+    with pytest.raises(CheckpointError, match="expected a file, got none at .*none.onnx. Write it with dcase-denoise export."):
+        OnnxModel(tmp_path / "none.onnx")
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(model.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="expected a graph that onnxruntime can run, got .* in .*damaged.onnx. Export it again."):
+        OnnxModel(damaged)
+    graph = onnx.load(model)
+    kept = {entry.key: entry.value for entry in graph.metadata_props}
+    onnx.helper.set_model_props(graph, {**kept, "dcase_denoise.input": json.dumps("log_mel")})
+    onnx.save(graph, tmp_path / "other.onnx")
+    with pytest.raises(CheckpointError, match="expected a graph with input wav, got log_mel in .*other.onnx. Export the other kind."):
+        OnnxDenoiser(tmp_path / "other.onnx")
+    onnx.helper.set_model_props(graph, {})
+    onnx.save(graph, tmp_path / "foreign.onnx")
+    with pytest.raises(CheckpointError, match="expected metadata of format 'dcase_denoise_plugin graph 1', got other ones in .*foreign.onnx"):
+        OnnxModel(tmp_path / "foreign.onnx")
+
+
+def test_log_mel_of_a_waveform_denoiser_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="--log-mel: expected a denoiser trained for mel, got one for waveform. Leave the option out."):
+        export_denoiser(denoiser_that(domain="waveform"), SAMPLES, tmp_path / "model.onnx", log_mel=True)
+
+
+def test_a_place_where_nothing_can_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="exported model: expected to write .*file/model.onnx, got .* Free space or choose another folder."):
+        export_denoiser(denoiser_that(noise_recorded=False, guessed_noise_share=0.0), SAMPLES, tmp_path / "file" / "model.onnx")
+
+
+@pytest.mark.parametrize(("package", "message"), [("onnxscript", "export: expected onnx and onnxscript"), ("onnxruntime", "expected onnxruntime to run it")])
+def test_missing_packages_are_named_with_the_extra(tmp_path, monkeypatch, model, package, message):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=message + r".* Install the extra: pip install 'dcase-denoise-plugin\[edge\]'"):
+        if package == "onnxscript":
+            export_denoiser(denoiser_that(), SAMPLES, tmp_path / "model.onnx")
+        else:
+            OnnxModel(model)

@@ -1,0 +1,102 @@
+import io
+
+import numpy as np
+import pytest
+import soundfile
+from small_machine import RATE_HZ, hum
+
+from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.pcm import SUBTYPES, clips_of
+
+SAMPLES = 1000
+
+
+class Pipe:
+    """Cannot be rewound, like standard input."""
+
+    def __init__(self, content):
+        self._content = io.BytesIO(content)
+
+    def read(self, count=-1):
+        return self._content.read(count)
+
+
+def wav_of(wav, subtype="PCM_16", channels=1):
+    stream = io.BytesIO()
+    soundfile.write(stream, np.repeat(wav[:, None], channels, 1), RATE_HZ, format="WAV", subtype=subtype)
+    return stream.getvalue()
+
+
+def raw_of(wav, pcm):
+    stream = io.BytesIO()
+    soundfile.write(stream, wav, RATE_HZ, format="RAW", subtype=SUBTYPES[pcm], endian="LITTLE")
+    return stream.getvalue()
+
+
+def clips(content, pcm=None):
+    return list(clips_of(Pipe(content), SAMPLES, RATE_HZ, pcm))
+
+
+@pytest.mark.parametrize("pcm", SUBTYPES)
+def test_raw_samples_are_cut_into_clips_with_the_values_that_a_file_would_have(pcm):
+    wav = hum(0)
+    stored = soundfile.read(io.BytesIO(wav_of(wav, SUBTYPES[pcm])), dtype="float32")[0]
+    found = clips(raw_of(wav, pcm), pcm)
+    assert len(found) == 4 and np.array_equal(np.concatenate(found), stored)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
+def test_a_wav_is_cut_into_clips_with_the_values_of_the_file(subtype):
+    content = wav_of(hum(0), subtype)
+    assert np.array_equal(np.concatenate(clips(content)), soundfile.read(io.BytesIO(content), dtype="float32")[0])
+
+
+def test_a_wav_whose_header_announces_more_than_any_pipe_holds_is_read_to_its_end():
+    content = bytearray(wav_of(hum(0)))
+    content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
+    assert len(clips(bytes(content))) == 4
+
+
+def test_no_more_than_one_clip_is_held_of_an_endless_stream():
+    class Endless:
+        def read(self, count):
+            assert count <= 2 * SAMPLES
+            return bytes(range(250)) * (count // 250)
+
+    stream = clips_of(Endless(), SAMPLES, RATE_HZ, "s16le")
+    assert [len(next(stream)) for _ in range(100)] == [SAMPLES] * 100
+
+
+def after_whole_clips(count, content, pcm, message):
+    found = []
+    with pytest.raises(AudioError, match=f"standard input: {message}"):
+        for clip in clips_of(Pipe(content), SAMPLES, RATE_HZ, pcm):
+            found.append(clip)
+    assert len(found) == count
+
+
+def test_a_stream_that_ends_within_a_sample_is_told_after_its_whole_clips():
+    after_whole_clips(2, raw_of(hum(0), "s16le")[:5001], "s16le", "expected whole samples of 2 bytes, got 1 bytes of one at the end, after 2 clips.")
+    after_whole_clips(2, wav_of(hum(0))[:44 + 5001], None, "expected whole samples of 2 bytes, got 1 bytes of one at the end, after 2 clips.")
+
+
+def test_a_stream_that_ends_within_a_clip_is_told_after_its_whole_clips():
+    after_whole_clips(3, raw_of(hum(0)[:3400], "s16le"), "s16le", "expected clips of 1000 samples, got 400 samples at the end, after 3 clips.")
+
+
+@pytest.mark.parametrize(("content", "pcm", "message"), [
+    (b"", None, r"expected a wav of PCM samples, got something else \(an end before its header was whole\). Pipe a wav, or"),
+    (b"", "s16le", "expected clips of 1000 samples, got 0 samples at the end, after 0 clips"),
+    (b"no sound at all, but a text", None, "expected a wav of PCM samples, got something else"),
+    (wav_of(hum(0))[:20], None, "expected a wav of PCM samples, got something else"),
+    (wav_of(hum(0), "FLOAT"), None, "expected a wav of PCM samples, got something else .unknown format: 3"),
+    (wav_of(hum(0), channels=2), None, "expected one channel, got 2. Convert it to mono."),
+    (wav_of(hum(0)), "s16le", "expected raw s16le samples, got a wav header. Leave --pcm out."),
+])
+def test_what_is_no_sound_of_this_kind_is_refused(content, pcm, message):
+    after_whole_clips(0, content, pcm, message)
+
+
+def test_another_rate_is_refused():
+    with pytest.raises(AudioError, match="standard input: expected 8000 Hz as in training, got 4000 Hz. Resample it."):
+        list(clips_of(Pipe(wav_of(hum(0))), SAMPLES, 8000))
