@@ -5,6 +5,7 @@ The processes are started by ``torchrun``, on one node or many; each takes its s
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import Any, Iterator
 
 import torch
@@ -58,8 +59,10 @@ def joined() -> Iterator[None]:
         yield
         return
     store, index, count = next(dist.rendezvous("env://"))
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", store=store, rank=index, world_size=count)
+    # torchrun's store outlives a restart; without a place of their own the new processes would look for the old ones' addresses.
+    store = dist.PrefixStore(f"restart {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     try:
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", store=store, rank=index, world_size=count)
         yield
     except DenoiseError:
         _unless_said(store)
@@ -71,7 +74,8 @@ def joined() -> Iterator[None]:
         raise TrainingError(f"process {index} of {count}: expected the other processes to go on, got {str(error).splitlines()[0].rstrip('.')}. "
                             "The same command goes on from the last finished epoch.") from None
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
 def lost_another(error: RuntimeError) -> bool:

@@ -101,10 +101,17 @@ def test_a_process_that_lost_another_says_so(store):
 
 
 def test_only_the_first_process_that_fails_speaks(store):
-    store.add("failed", 1)
+    dist.PrefixStore("restart 0", store).add("failed", 1)
     with pytest.raises(SystemExit) as ended, distributed.joined():
         raise ConfigError("known already")
     assert ended.value.code == 2
+
+
+def test_after_a_restart_what_failed_before_is_no_longer_known(store, monkeypatch):
+    dist.PrefixStore("restart 0", store).add("failed", 1)
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    with pytest.raises(ConfigError, match="something else"), distributed.joined():
+        raise ConfigError("something else")
 
 
 def test_a_fault_of_the_program_stays_what_it_is(store):
