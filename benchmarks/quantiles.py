@@ -48,14 +48,14 @@ def draw(curves: dict, picture: Path) -> None:
     """One line a machine type, gain over the untouched clips against the quantile; the rule's choice is marked."""
     from matplotlib.figure import Figure
 
-    figure = Figure((7, 3.6), layout="constrained")
+    figure = Figure((7, 3.8), layout="constrained")
     axes = figure.subplots()
     for name, (plain, values, found) in curves.items():
         (line,) = axes.plot(QUANTILES, [values[quantile] - plain for quantile in QUANTILES], marker=".", label=name)
         if found is not None:
             axes.plot(found, values[found] - plain, "o", markersize=11, markerfacecolor="none", color=line.get_color())
     axes.axhline(0, color="grey", linewidth=0.8)
-    axes.set(xlabel="quantile over time (circle: what the rule takes, from training clips and noise recordings alone)",
+    axes.set(xlabel="quantile over time\n(circle: what the rule takes, from training clips and noise recordings alone)",
              ylabel="harmonic mean of AUCs,\npoints over untouched clips")
     axes.legend(frameon=False)
     figure.savefig(picture, dpi=110)
