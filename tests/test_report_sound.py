@@ -71,7 +71,8 @@ def checkout_with(tmp_path, receipt, **places):
 
 def test_a_trained_checkpoint_is_heard_at_the_strength_of_the_run(tmp_path):
     path = tmp_path / "models" / "checkpoint" / "denoiser" / "some" / "denoiser.pt"
-    schedule = dataclasses.replace(SMALL, epochs=20, learning_rate=0.02)
+    # Loud noise on one side alone: whatever the draws, there is something to take away.
+    schedule = dataclasses.replace(SMALL, epochs=20, learning_rate=0.02, pairing="to_original", noisy_pair_share=1.0, snr_db_min=-10.0, snr_db_max=0.0)
     train_denoiser(small_machine(tmp_path / "other"), schedule, path, "cpu", lambda line: None)
     removed = {}
     for strength in (0.0, 0.5, 1.0):
