@@ -42,7 +42,7 @@ ROUNDINGS = {
 # Three, because on another machine, with the same code and package versions, an AUC of the made-up fan (20 clips a class) came out 0.125 higher, 2.6 times what
 # two threads for one had moved it. Why is not established; another processor is the likely reason.
 MARGIN, LEAST_TOLERANCE, LEAST_TOLERANCE_DB = 3.0, 0.01, 0.02
-RULE = (f"of an arm's six AUCs: {MARGIN:g} times the largest distance of any of them from `value` under another rounding ({', '.join(ROUNDINGS)}), at least "
+RULE = (f"of AUCs: {MARGIN:g} times the largest distance of any, of either arm, from `value` under another rounding ({', '.join(ROUNDINGS)}), at least "
         f"{LEAST_TOLERANCE:g}; of the change in dB likewise, at least {LEAST_TOLERANCE_DB:g} dB. `seeds` is for comparison: what another seed alone changes.")
 PACKAGES = ("torch", "torchaudio", "librosa", "numpy", "scipy", "scikit-learn")
 
@@ -171,8 +171,10 @@ def measure_both(case: Case, root: Path, seed: int = SEED, rounding: Mapping[str
 def entry_of(case: Case, found: Mapping[str, dict]) -> dict:
     """The reference's entry for one case, from what `measure_both` found as "value", under each rounding and under each other seed (by its number)."""
     value = found["value"]
-    distance = {arm: max(abs(found[name][arm][score][metric] - value[arm][score][metric]) for name in ROUNDINGS for score in SCORES for metric in METRICS)
-                for arm in ARMS}
+    # Both arms end in the same autoencoder, which amplifies roundings by chance, now in the one, now in the other.
+    of_any = max(abs(found[name][arm][score][metric] - value[arm][score][metric])
+                 for name in ROUNDINGS for arm in ARMS for score in SCORES for metric in METRICS)
+    distance = dict.fromkeys(ARMS, of_any)
     distance["change"] = max(abs(found[name]["change"][key] - value["change"][key]) for name in ROUNDINGS for key in value["change"])
     least = {"change": LEAST_TOLERANCE_DB}
     return {"autoencoder": case.options("plain"), "denoiser": case.options("denoised")[len(case.options("plain")):],
