@@ -1,8 +1,8 @@
 """Detectors of the baseline's shape for benchmarks: they show differences between front ends in minutes, not the baseline's figures.
 
 The linear one (principal components of the baseline's five-frame vectors, as many as its bottleneck has units) needs seconds and no seed. The autoencoder has
-the baseline's layers in a loop of our own; fewer than 5000 steps mislead: after 1200 the target domain of ToyCar, which is learnt last, scored 15 points
-lower than on the baseline (docs/quality.md). Source: Harada 2023, table 1 (layers), MSE score.
+the baseline's layers in a loop of our own; few steps mislead: the target domain of ToyCar is learnt last, after 1200 steps it scored 15 points lower than on
+the baseline, and what gained there after 5000 lost after the baseline's 11000 (docs/quality.md). Source: Harada 2023, table 1 (layers), MSE score.
 """
 from __future__ import annotations
 

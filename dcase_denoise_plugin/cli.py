@@ -1,4 +1,4 @@
-"""The command line: dcase-denoise run, train, report, compare, check, apply, export, monitor, picture, doctor, enable and disable."""
+"""The command line: dcase-denoise run, study, train, report, compare, check, apply, export, monitor, picture, doctor, enable and disable."""
 from __future__ import annotations
 
 import shutil

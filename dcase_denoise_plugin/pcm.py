@@ -52,7 +52,7 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
         done += 1
     if content or not done:
         raise AudioError(f"{NAME}: expected clips of {samples} samples, got {len(content) // width} samples at the end, after {done} clips. "
-                         "They are not scored.")
+                         "They are not scored; send whole clips.")
 
 
 def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[Callable[[int], bytes], str]:
