@@ -11,7 +11,7 @@ from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import RECORDED, NoiseSource, source_name
+from dcase_denoise_plugin.noise import NoiseSource
 from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
 
@@ -24,9 +24,9 @@ def known_of(machine: Machine, clips: Clips, quantile: float | None) -> tuple[Sc
     return scaling, Equaliser.fit(spectra_db, torch.tensor(machine.in_target), generator_for(machine.seed, EQUALISER))
 
 
-def quantile_of(machine: Machine, config: DenoiseConfig, clips: Clips, noise: NoiseSource) -> float | None:
-    """The quantile over time at which the machine's clips are represented, by ``denoise_clip_level``; None for their mean. Guessed noise tells nothing."""
-    if config.clip_level != "auto" or source_name(machine, config) not in RECORDED:
+def quantile_of(config: DenoiseConfig, clips: Clips, noise: NoiseSource, known: bool) -> float | None:
+    """The quantile over time at which the machine's clips are represented, by ``denoise_clip_level``; None for their mean. Only `known` noise can tell."""
+    if config.clip_level != "auto" or not known:
         return config.fixed_quantile
     return standing_out_quantile(clips.levels_db(), map(clips.spectrogram.level_db, noise.stretches(clips.frames)))
 

@@ -15,7 +15,7 @@ from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
-FORMAT = "dcase_denoise_plugin denoiser 4"
+FORMAT = "dcase_denoise_plugin denoiser 5"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
 
 
@@ -28,7 +28,7 @@ class Checkpoint:
     dataset, machine_type, training_digest : whom it was trained for, and a digest of the clips it was trained on.
     tile_frames : frames that one image spans.
     quantile : the one over time at which a clip's spectrum is taken, None for its mean.
-    noise_recorded : whether the added noise was recorded noise, not a guess.
+    noise_known : whether the added noise was recordings of the noise in the clips, not a guess.
     weights : state of the U-Net, on the CPU.
     epochs_kept : after how many epochs the weights are those of the network; fewer than it was trained for where ``denoise_stopping`` chose them.
     balances : (survival of detail, removal of noise) after each epoch, by which they were chosen; none where they were not.
@@ -44,7 +44,7 @@ class Checkpoint:
     scaling: Scaling
     equaliser: Equaliser
     quantile: float | None
-    noise_recorded: bool
+    noise_known: bool
     weights: dict[str, torch.Tensor]
     epochs_kept: int = 0
     balances: tuple[tuple[float, float], ...] = ()
@@ -85,7 +85,7 @@ class Checkpoint:
             return cls(config, FeatureSettings(**content["features"]), content["sample_rate_hz"], content["dataset"], content["machine_type"],
                        content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]),
                        Equaliser(content["source_mean_db"], content["projection"], tuple(content["found"])), content["quantile"],
-                       content["noise_recorded"], content["weights"], content["epochs_kept"], tuple(map(tuple, content["balances"])))
+                       content["noise_known"], content["weights"], content["epochs_kept"], tuple(map(tuple, content["balances"])))
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"denoiser: expected what this version writes, got {error!r} in {path}. Train it again.") from None
 
@@ -116,7 +116,7 @@ class Checkpoint:
                 "dataset": self.dataset, "machine_type": self.machine_type, "training_digest": self.training_digest, "tile_frames": self.tile_frames,
                 "mean_db": self.scaling.mean_db.cpu(), "std_db": self.scaling.std_db,
                 "source_mean_db": self.equaliser.mean_db.cpu(), "projection": self.equaliser.projection.cpu(),
-                "found": list(self.equaliser.found), "quantile": self.quantile, "noise_recorded": self.noise_recorded,
+                "found": list(self.equaliser.found), "quantile": self.quantile, "noise_known": self.noise_known,
                 "epochs_kept": self.epochs_kept, "balances": [list(balance) for balance in self.balances],
                 "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()}}
 

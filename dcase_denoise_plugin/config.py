@@ -55,8 +55,8 @@ class DenoiseConfig:
                             low=0.0, high=1.0)
     clip_level: str = _key("mean", "what a clip's spectrum is, band by band: its mean over time, a quantile of it (0 … 1), or auto: the quantile at which the "
                            "machine stands out above the noise recordings, the mean where there are none or none stands out", shapes="weights")
-    guessed_noise_share: float = _key(1.0, "share of what the U-Net takes away that is taken where it had to learn on guessed noise (floor, coloured), "
-                                      "not on recorded noise", low=0.0, high=1.0)
+    guessed_noise_share: float = _key(1.0, "share of what the U-Net takes away that is taken where no recording tells what the noise in the clips is like: "
+                                      "there is none, or supplemental noise is louder than the clips", low=0.0, high=1.0)
     image_size: int = _key(256, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
                            unit="pixels", low=0, high=1024, shapes="weights")
     width: int = _key(8, "channels of the U-Net's first level, doubled per level up to eight times", unit="channels", low=1, high=256, shapes="weights")

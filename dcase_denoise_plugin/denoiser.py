@@ -112,9 +112,11 @@ class Denoiser:
 
     def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
         """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape, dB, at native resolution."""
-        equalised_db = self.config.equaliser * self.equaliser.shift_db(clip_spectrum(level_db, self.checkpoint.quantile))
-        share = 1.0 if self.checkpoint.noise_recorded else self.config.guessed_noise_share
-        return share * self._taken_db(level_db) + equalised_db if share else equalised_db.expand_as(level_db)
+        share = 1.0 if self.checkpoint.noise_known else self.config.guessed_noise_share
+        taken_db = share * self._taken_db(level_db) if share else torch.zeros_like(level_db)
+        if self.config.equaliser:
+            taken_db = taken_db + self.config.equaliser * self.equaliser.shift_db(clip_spectrum(level_db, self.checkpoint.quantile))
+        return taken_db
 
     def _taken_db(self, level_db):
         """What goes by ``denoise_output``, the equaliser aside."""

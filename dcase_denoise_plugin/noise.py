@@ -9,6 +9,7 @@ import scipy.ndimage
 import torch
 
 from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.clip_spectrum import clip_spectrum
 from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, DataError
@@ -19,6 +20,9 @@ from dcase_denoise_plugin.spectrogram import Spectrogram
 MEMORY_BYTES = 2**29
 # Sources that are recordings; the others are guesses.
 RECORDED = ("supplemental", "other_machines", "folder")
+# Supplemental noise this far above the clips is not in them. Measured where it is: -14 dB (`fan`) and -2 dB (made-up machines); and +6 and +9 dB
+# where the made-up machines were recorded without it.
+NOT_IN_THE_CLIPS_DB = 3.0
 WHITE_NOISE_S = 200
 FLOOR_QUANTILE = 0.1
 # The floor is smoothed over this many bins (484 Hz at the baseline's settings), so that a machine's tonal lines are not taken for noise.
@@ -154,6 +158,24 @@ def noise_source(machine: Machine, config: DenoiseConfig, clips: Clips, generato
         return Reel.from_files(files, clips.spectrogram)
     white = Reel.white(clips.spectrogram, generator)
     return Floor(clips, white) if name == "floor" else Coloured(white)
+
+
+def noise_is_known(machine: Machine, config: DenoiseConfig, clips: Clips, noise: NoiseSource) -> bool:
+    """Whether `noise` is recordings of the noise in the machine's clips, not a guess. Recordings that the user named are; supplemental ones must fit."""
+    name = source_name(machine, config)
+    if config.noise_source == "auto" and name == "supplemental":
+        return louder_than_clips_db(noise, clips) <= NOT_IN_THE_CLIPS_DB
+    return name in RECORDED
+
+
+def louder_than_clips_db(noise: Reel, clips: Clips) -> float:
+    """How far noise alone lies above the clips, in the middle one of the rows; the level of a row is its median over time and recordings, dB.
+
+    Clips that hold this noise are at least as loud as it is in every row, whatever the machine adds.
+    """
+    of_noise, of_clips = (torch.stack([clip_spectrum(level_db, 0.5)[:, 0] for level_db in levels]).median(0).values
+                          for levels in (map(clips.spectrogram.level_db, noise.stretches(clips.frames)), clips.levels_db()))
+    return (of_noise - of_clips).median().item()
 
 
 def source_name(machine: Machine, config: DenoiseConfig) -> str:

@@ -20,7 +20,7 @@ from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.machine_clips import MachineClips
-from dcase_denoise_plugin.noise import RECORDED, noise_source, source_name
+from dcase_denoise_plugin.noise import noise_is_known, noise_source
 from dcase_denoise_plugin.pairs import Pairs
 from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
@@ -69,7 +69,11 @@ class Training:
         clips = Clips(machine.train_files, Spectrogram(machine.features, sample_rate_hz, config.domain, self.device))
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
         noise = noise_source(machine, config, clips, generator_for(machine.seed, NOISE))
-        self.quantile = quantile_of(machine, config, clips, noise)
+        self.noise_known = noise_is_known(machine, config, clips, noise)
+        if not self.noise_known and machine.noise_files and config.noise_source == "auto" and config.guessed_noise_share < 1:
+            self.say("its noise recordings are louder than its clips, which therefore do not hold this noise: the U-Net takes "
+                     f"{config.guessed_noise_share:g} of what it hears. If they do hold it, set denoise_noise_source: supplemental.")
+        self.quantile = quantile_of(config, clips, noise, self.noise_known)
         self.scaling, self.equaliser = known_of(machine, clips, self.quantile)
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
         self.best_epoch = None
@@ -151,7 +155,7 @@ class Training:
             scaling=self.scaling,
             equaliser=self.equaliser,
             quantile=self.quantile,
-            noise_recorded=source_name(self.machine, self.config) in RECORDED,
+            noise_known=self.noise_known,
             epochs_kept=self.best_epoch.epoch if self.best_epoch else self.epochs,
             balances=tuple(self.best_epoch.balances) if self.best_epoch else (),
             weights=self.best_epoch.weights if self.best_epoch else self.network.state_dict(),

@@ -80,7 +80,7 @@ def test_changed_weights_are_noticed(machine, path):
 @pytest.mark.parametrize("content", [{"weights": {}}, [1, 2], torch.zeros(3)])
 def test_a_foreign_file_is_refused(path, content):
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 4', got something else in"):
+    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 5', got something else in"):
         Checkpoint.load(path)
 
 
@@ -103,7 +103,7 @@ def test_a_file_with_keys_of_another_version_is_refused(machine, path):
         Checkpoint.load(path)
 
 
-@pytest.mark.parametrize("lacking", ["noise_recorded", "found", "weights"])
+@pytest.mark.parametrize("lacking", ["noise_known", "found", "weights"])
 def test_a_file_that_lacks_a_part_is_refused_by_the_parts_name(machine, path, lacking):
     content = {name: value for name, value in checkpoint_for(machine)._content().items() if name != lacking}
     save_aside({**content, "digest": digest_of(content)}, path)

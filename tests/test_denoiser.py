@@ -17,7 +17,7 @@ from dcase_denoise_plugin.training import train_denoiser
 from dcase_denoise_plugin.unet import UNet
 
 
-def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, equaliser=None, quantile=None, noise_recorded=True,
+def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, equaliser=None, quantile=None, noise_known=True,
                   **keys):
     """A denoiser with an untrained U-Net, or one that takes away a constant (in units of std_db)."""
     config = dataclasses.replace(SMALL, domain=domain, image_size=image_size, strength=strength, **keys)
@@ -26,7 +26,7 @@ def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, st
         torch.nn.init.constant_(network.last.bias, takes_away)
     scaling = Scaling(torch.full((Spectrogram(FEATURES, RATE_HZ, domain).rows, 1), -40.0), std_db)
     equaliser = equaliser or Equaliser.nothing(len(scaling.mean_db))
-    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, equaliser, quantile, noise_recorded,
+    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, equaliser, quantile, noise_known,
                                network.state_dict()), "cpu")
 
 
@@ -117,7 +117,7 @@ def test_the_equaliser_sees_the_clips_spectrum_at_the_denoisers_quantile():
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_of_guessed_noise_only_its_share_is_taken_away_and_recorded_noise_goes_whole(share):
     log_mel = np.random.default_rng(0).normal(-40, 10, (16, 60)).astype(np.float32)
-    guessed, recorded = (denoiser_that(0.7, noise_recorded=known, guessed_noise_share=share).log_mel(log_mel) for known in (False, True))
+    guessed, recorded = (denoiser_that(0.7, noise_known=known, guessed_noise_share=share).log_mel(log_mel) for known in (False, True))
     np.testing.assert_allclose(guessed, log_mel - share * 7, atol=1e-4)
     np.testing.assert_allclose(recorded, log_mel - 7, atol=1e-4)
 

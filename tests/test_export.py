@@ -26,7 +26,7 @@ PATHS = {
     "mel clip spectrum at a quantile, equalised, half strength": dict(
         domain="mel", image_size=0, output="clip_spectrum", quantile=0.1, fluctuation=0.3, equaliser=EQUALISER, strength=0.5),
     "mel clip spectrum at its mean, clip shorter than a tile": dict(domain="mel", image_size=16, tile_frames=60, output="clip_spectrum"),
-    "mel equalised alone, network left out": dict(domain="mel", equaliser=EQUALISER, noise_recorded=False, guessed_noise_share=0.0),
+    "mel equalised alone, network left out": dict(domain="mel", equaliser=EQUALISER, noise_known=False, guessed_noise_share=0.0),
     "waveform frames, square image": dict(domain="waveform", image_size=16),
     "waveform of a steady machine, native image, tiles": dict(domain="waveform", image_size=0, output="steady_machine", quantile=0.1),
     "waveform clip spectrum, native image, instance norm": dict(domain="waveform", image_size=0, output="clip_spectrum", norm="instance"),
@@ -148,7 +148,7 @@ def test_log_mel_of_a_waveform_denoiser_is_refused(tmp_path):
 def test_a_place_where_nothing_can_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CheckpointError, match="exported model: expected to write .*file/model.onnx, got .* Free space or choose another folder."):
-        export_denoiser(denoiser_that(noise_recorded=False, guessed_noise_share=0.0), SAMPLES, tmp_path / "file" / "model.onnx")
+        export_denoiser(denoiser_that(noise_known=False, guessed_noise_share=0.0), SAMPLES, tmp_path / "file" / "model.onnx")
 
 
 @pytest.mark.parametrize(("package", "message"), [("onnxscript", "export: expected onnx and onnxscript"), ("onnxruntime", "expected onnxruntime to run it")])

@@ -8,7 +8,7 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, wr
 from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import CHANCES, Coloured, Floor, Reel, gain_at_snr, noise_source, source_name
+from dcase_denoise_plugin.noise import CHANCES, Coloured, Floor, Reel, gain_at_snr, louder_than_clips_db, noise_is_known, noise_source, source_name
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 SPECTROGRAM = Spectrogram(FEATURES, RATE_HZ, "mel")
@@ -88,6 +88,26 @@ def test_a_folder_of_ones_own_noise_goes_before_the_supplemental_clips(tmp_path)
     (2, {}, "supplemental"), (0, {}, "floor"), (0, {"noise_folder": "mine"}, "folder"), (2, {"noise_source": "coloured"}, "coloured")])
 def test_auto_comes_to_the_best_source_there_is(tmp_path, noise_clips, keys, name):
     assert source_name(small_machine(tmp_path, noise_clips=noise_clips), dataclasses.replace(SMALL, **keys)) == name
+
+
+def test_noise_alone_is_as_loud_as_clips_of_nothing_else_and_louder_than_clips_without_it(tmp_path):
+    def louder_db(name, wavs):
+        files = [write(tmp_path / name / f"{index}.wav", wav.astype(np.float32)) for index, wav in enumerate(wavs)]
+        return louder_than_clips_db(Reel(spectrum(hiss(9, 4 * RATE_HZ), SPECTROGRAM)), Clips(files, SPECTROGRAM))
+
+    assert louder_db("the same", [hiss(index) for index in range(4)]) == pytest.approx(0, abs=0.5)
+    assert louder_db("half of it", [hiss(index) / 2 for index in range(4)]) == pytest.approx(6, abs=0.5)
+    assert louder_db("machine in it", [hum(index) + hiss(index) for index in range(4)]) < 0
+
+
+@pytest.mark.parametrize(("held", "keys", "known"), [
+    (True, {}, True), (False, {}, False), (False, {"noise_source": "supplemental"}, True), (True, {"noise_source": "floor"}, False)])
+def test_supplemental_noise_is_known_if_the_clips_hold_it_or_the_user_says_so(tmp_path, held, keys, known):
+    machine = small_machine(tmp_path)
+    for index, file in enumerate(machine.train_files):
+        write(file, hum(index) + held * hiss(index))
+    clips, config = Clips(machine.train_files, SPECTROGRAM), dataclasses.replace(SMALL, **keys)
+    assert noise_is_known(machine, config, clips, noise_source(machine, config, clips, generator())) is known
 
 
 def test_an_empty_noise_folder_is_refused(tmp_path):

@@ -59,9 +59,16 @@ def test_the_file_holds_what_it_was_trained_for(machine, path):
     assert [file.name for file in path.parent.iterdir() if not file.name.endswith(".lock")] == ["denoiser.pt"]
 
 
-@pytest.mark.parametrize(("noise_clips", "recorded"), [(2, True), (0, False)])
-def test_the_file_tells_whether_the_noise_was_recorded(tmp_path, path, noise_clips, recorded):
-    assert trained(small_machine(tmp_path, noise_clips=noise_clips), path).noise_recorded is recorded
+@pytest.mark.parametrize(("noise_clips", "source", "known"), [(2, "auto", False), (2, "supplemental", True), (0, "auto", False)])
+def test_the_file_tells_whether_the_noise_in_the_clips_is_known(tmp_path, path, noise_clips, source, known):
+    assert trained(small_machine(tmp_path, noise_clips=noise_clips), path, noise_source=source).noise_known is known
+
+
+def test_noise_recordings_that_the_clips_do_not_hold_are_told_where_it_matters(machine, path):
+    lines = []
+    trained(machine, path, lines, guessed_noise_share=0.0)
+    assert lines[0] == ("denoiser fan: its noise recordings are louder than its clips, which therefore do not hold this noise: the U-Net takes 0 of what it "
+                        "hears. If they do hold it, set denoise_noise_source: supplemental.")
 
 
 def test_a_machine_may_have_epochs_of_its_own(machine, path):
