@@ -29,6 +29,7 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
     """
     from dcase_denoise_plugin import baseline_folder as baselines
     from dcase_denoise_plugin.machine_run import SCORES
+    from dcase_denoise_plugin.report.study_picture import draw_study
     from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
     from dcase_denoise_plugin.study import PLAIN, Study, finished
 
@@ -43,12 +44,13 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
         failed = _on_cluster(runs, cluster, parameters, plan, keep_features) if cluster else _here(runs, jobs, quiet, keep_features)
     done = {cell: finished(of_cell) for cell, of_cell in runs.items()}
     plain = done.pop(PLAIN)
-    for score in SCORES if plain else ():
-        tables = study_tables(plain, done, score)
-        files = write_tables(plan.folder, tables, score)
+    tables = {score: study_tables(plain, done, score) for score in SCORES} if plain else {}
+    for score, of_score in tables.items():
+        files = write_tables(plan.folder, of_score, score)
         click.echo("\n" + files[0].read_text(encoding="utf-8"))
+    draw_study(tables, plan.folder / "gains.png")
     click.echo(f"{sum(map(len, done.values()))} of {sum(map(len, runs.values())) - len(runs[PLAIN])} runs of cells and {len(plain)} of {len(runs[PLAIN])} "
-               f"plain ones are finished; tables in {plan.folder}")
+               f"plain ones are finished; tables and gains.png in {plan.folder}")
     if failed:
         for run, error in failed.items():
             click.echo(f"{run} FAILED: {error}", err=True)

@@ -2,12 +2,14 @@ import json
 from pathlib import Path
 
 import fake_baseline
+import matplotlib.image
 import pytest
 from click.testing import CliRunner
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.machine_run import STEPS
+from dcase_denoise_plugin.report.study_picture import CELL_INCHES, PANEL_INCHES
 from dcase_denoise_plugin.run_record import write_record
 from dcase_denoise_plugin.runner import run_all
 from dcase_denoise_plugin.study import PLAIN, Study, drop_features
@@ -59,6 +61,17 @@ def test_the_tables_show_each_cell_and_its_paired_difference(file, baseline):
     plain, recommended = rows[:2]
     assert plain[1:4] == ["2", "51.50 ± 0.71", "46.50 ± 0.71"] and set(plain[6:]) == {""}
     assert recommended[1:4] == ["2", "61.50 ± 0.71", "56.50 ± 0.71"] and recommended[6].startswith("+10.0 (±0.0")
+
+
+def test_a_picture_has_a_panel_for_each_machine_type_and_one_for_all_and_a_line_for_each_cell(file, baseline, tmp_path):
+    call(file, baseline, "--seed", "1", "--seed", "2", "--machine", "fan")
+    picture = baseline.folder / "results/dev_data/tiny_study/gains.png"
+    one_panel = matplotlib.image.imread(picture).shape
+    call(file, baseline, "--seed", "1", "--seed", "2", "--machine", "fan", "--cell", "recommended")
+    one_cell = matplotlib.image.imread(picture).shape
+    call(file, baseline, "--seed", "1")
+    assert matplotlib.image.imread(picture).shape[1] - one_panel[1] == 2 * 90 * PANEL_INCHES
+    assert one_panel[0] - one_cell[0] == round(90 * CELL_INCHES) and one_panel[1] == one_cell[1]
 
 
 def test_a_second_call_runs_nothing_again(file, baseline):

@@ -1,0 +1,64 @@
+"""A study in one picture: what each cell gains over the plain baseline, under each score, and how sure that is."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from dcase_denoise_plugin.report.tables import Table
+
+COLOURS = ("#1f77b4", "#d62728")
+PANEL_INCHES, CELL_INCHES = 4.2, 0.3
+ABOVE_AND_BELOW_INCHES = 1.3
+HALF_WIDTH_MOST = 25.0  # points; wider intervals, of two seeds, would leave nothing else to see
+
+
+def draw_study(tables: Mapping[str, Sequence[Table]], path: Path) -> None:
+    """Writes a PNG: one panel a machine type, one line a cell; dots are mean differences, thick bars 95 % over seeds, thin ones 95 % over clips.
+
+    Parameters
+    ----------
+    tables : those of `study_tables` under each score.
+    """
+    panels: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for score, of_score in tables.items():
+        for table in of_score:
+            gains = [gain for gain in map(_gain, _records(table)) if gain]
+            if gains:
+                panels.setdefault(table.title.rsplit(",", 2)[0], {})[score] = gains
+    if not panels:
+        return
+    cells = list(dict.fromkeys(gain["cell"] for scores in panels.values() for gains in scores.values() for gain in gains))
+    figure = Figure(figsize=(2 + PANEL_INCHES * len(panels), ABOVE_AND_BELOW_INCHES + CELL_INCHES * len(cells)), layout="constrained")
+    for axes, (machine, scores) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items()):
+        axes.axvline(0, color="0.4", linewidth=0.8)
+        for place, (score, gains) in enumerate(scores.items()):
+            for gain in gains:
+                y, colour = cells.index(gain["cell"]) + 0.24 * (place - 0.5), COLOURS[place % len(COLOURS)]
+                if None not in gain["clips"]:
+                    axes.plot(gain["clips"], [y, y], color=colour, linewidth=0.8)
+                if gain["half"] is not None:
+                    half = min(gain["half"], HALF_WIDTH_MOST)
+                    axes.plot([gain["mean"] - half, gain["mean"] + half], [y, y], color=colour, linewidth=3, alpha=0.35, solid_capstyle="butt")
+                axes.plot(gain["mean"], y, "o", color=colour, markersize=4, label=score if gain is gains[0] else None)
+        axes.set(title=machine, xlabel="difference to plain, points", yticks=range(len(cells)), yticklabels=cells, ylim=(len(cells) - 0.5, -0.5))
+        axes.grid(axis="x", color="0.9")
+        axes.legend(frameon=False)
+    figure.savefig(path, dpi=90)
+
+
+def _records(table):
+    """Each row as a mapping of its columns' names to unrounded values."""
+    for row in table.rows:
+        yield {name: value for column, cell in zip(table.columns, row) for name, value in zip(column.names, cell.values)}
+
+
+def _gain(record):
+    """Difference of the harmonic mean and its two intervals; None for the plain baseline's row."""
+    means = [name for name in record if name.startswith("difference of ") and name.endswith(" mean")]
+    if not means:
+        return None
+    name = means[-1].removesuffix(" mean")
+    return {"cell": record["cell"], "mean": record[f"{name} mean"], "half": record[f"{name} half width of 95 % over seeds"],
+            "clips": (record["over clips low"], record["over clips high"])}
