@@ -37,16 +37,19 @@ class Place:
     noise : kinds of noise and their shares, None for the machine's own.
     louder_db : level of the noise above the one at home, dB.
     source, target : training clips of each domain.
+    test : test clips of each domain and label.
     """
 
     noise: tuple[tuple[Callable, float], ...] | None = None
     louder_db: float = 0.0
     source: int = 190
     target: int = 10
+    test: int = 25
 
     def clips(self, machine_type: str) -> Iterator[tuple[str, str, np.ndarray]]:
         """(split, file name, wav) of every clip there."""
-        for split, clips in (("train", train_clips(machine_type, self.source, self.target, CLIP_S, SEED)), ("test", test_clips(machine_type, 25, CLIP_S, SEED))):
+        train, test = train_clips(machine_type, self.source, self.target, CLIP_S, SEED), test_clips(machine_type, self.test, CLIP_S, SEED)
+        for split, clips in (("train", train), ("test", test)):
             yield from ((split, clip.name, clip.machine + self._noise(clip.name, clip.noise)) for clip in clips)
         yield from (("supplemental", name, self._noise(name, wav)) for name, wav in noise_clips(machine_type, 30, CLIP_S, SEED))
 
