@@ -6,12 +6,12 @@ import dataclasses
 import torch
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clip_spectrum import standing_out_quantile
+from dcase_denoise_plugin.clip_spectrum import least_noisy_quantile, standing_out_quantile
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import NoiseSource
+from dcase_denoise_plugin.noise import Reel
 from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
 
@@ -24,11 +24,16 @@ def known_of(machine: Machine, clips: Clips, quantile: float | None) -> tuple[Sc
     return scaling, Equaliser.fit(spectra_db, torch.tensor(machine.in_target), generator_for(machine.seed, EQUALISER))
 
 
-def quantile_of(config: DenoiseConfig, clips: Clips, noise: NoiseSource, known: bool) -> float | None:
-    """The quantile over time at which the machine's clips are represented, by ``denoise_clip_level``; None for their mean. Only `known` noise can tell."""
-    if config.clip_level != "auto" or not known:
+def quantile_of(config: DenoiseConfig, clips: Clips, noise: Reel | None, machine_alone: Reel | None) -> float | None:
+    """The quantile over time at which the machine's clips are represented, by ``denoise_clip_level``; None for their mean.
+
+    `noise` and `machine_alone` are recordings of what the clips hold, None where there are none; guessed noise tells nothing.
+    """
+    if config.clip_level != "auto" or not (noise or machine_alone):
         return config.fixed_quantile
-    return standing_out_quantile(clips.levels_db(), map(clips.spectrogram.level_db, noise.stretches(clips.frames)))
+    if noise:
+        return standing_out_quantile(clips.levels_db(), map(clips.spectrogram.level_db, noise.stretches(clips.frames)))
+    return least_noisy_quantile(clips.levels_db(), map(clips.spectrogram.level_db, machine_alone.stretches(clips.frames)))
 
 
 def adapted(checkpoint: Checkpoint, machine: Machine, device: torch.device | str = "cpu") -> Checkpoint:

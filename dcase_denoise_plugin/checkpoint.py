@@ -54,6 +54,11 @@ class Checkpoint:
         return ImageFormat(self.config.image_size, 2**self.config.depth, self.tile_frames)
 
     @property
+    def quantile_told(self) -> bool:
+        """Whether recordings of the noise or of the machine alone told the quantile: then the spectrum is taken there even where the U-Net stays out."""
+        return self.config.clip_level == "auto" and self.quantile is not None
+
+    @property
     def digest(self) -> str:
         """Hex SHA-256 of the content."""
         return digest_of(self._content())

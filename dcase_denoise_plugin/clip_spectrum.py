@@ -16,6 +16,8 @@ from dcase_denoise_plugin.spectrogram import LOWEST_POWER
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 # A quantile counts as better than the mean when it is by this many standard errors.
 SURE = 2.0
+# Against the machine alone it must also be better by so much: another speed or load of the same machine moves quantiles too, surely but not far.
+LEAST_DIFFERENCE_DB = 1.0
 # Power around a point is the mean over this many rows and as many frames; the power of a single point is too uncertain to divide by.
 AROUND = 5
 
@@ -61,11 +63,32 @@ def standing_out_quantile(clips_db: Iterable[torch.Tensor], noise_db: Iterable[t
     clips_db : training clips, (rows, frames) dB each.
     noise_db : stretches of noise of the same length, likewise.
     """
-    clips, noise = (torch.stack([_offsets(level_db) for level_db in levels]).double() for levels in (clips_db, noise_db))  # (clips, len(QUANTILES)) dB
-    if min(len(clips), len(noise)) < 2:
+    return _surest(*_means_and_error(clips_db, noise_db))
+
+
+def least_noisy_quantile(clips_db: Iterable[torch.Tensor], machine_db: Iterable[torch.Tensor]) -> float | None:
+    """The quantile over time at which noise raises the clips least surely above the machine alone, or None where none is better than the mean.
+
+    `standing_out_quantile` for recordings of the machine instead of noise: where a quantile lies lower, beside the mean, in the clips than in the machine
+    alone, it is noise that raises the mean. Parameters as there; `machine_db` are stretches of the machine alone.
+    """
+    clips, machine, error = _means_and_error(clips_db, machine_db)
+    if error is None or (machine - clips).max() < LEAST_DIFFERENCE_DB:
         return None
-    error = (clips.var(0) / len(clips) + noise.var(0) / len(noise)).sqrt()
-    sureness = (clips.mean(0) - noise.mean(0)) / error.clamp_min(1e-9)
+    return _surest(machine, clips, error)
+
+
+def _means_and_error(clips_db, others_db):
+    """Mean offsets of the quantiles in either kind of recordings, and the standard error of their difference; None for it where a kind has just one."""
+    clips, others = (torch.stack([_offsets(level_db) for level_db in levels]).double() for levels in (clips_db, others_db))  # (clips, len(QUANTILES)) dB
+    error = (clips.var(0) / len(clips) + others.var(0) / len(others)).sqrt().clamp_min(1e-9) if min(len(clips), len(others)) > 1 else None
+    return clips.mean(0), others.mean(0), error
+
+
+def _surest(higher, lower, error):
+    if error is None:
+        return None
+    sureness = (higher - lower) / error
     best = int(sureness.argmax())
     return QUANTILES[best] if sureness[best] > SURE else None
 

@@ -113,14 +113,17 @@ class Denoiser:
     def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
         """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape, dB, at native resolution."""
         share = 1.0 if self.checkpoint.noise_known else self.config.guessed_noise_share
-        taken_db = share * self._taken_db(level_db) if share else torch.zeros_like(level_db)
+        if self.checkpoint.quantile_told:
+            taken_db = self._taken_db(level_db, share)
+        else:
+            taken_db = share * self._taken_db(level_db, 1.0) if share else torch.zeros_like(level_db)
         if self.config.equaliser:
             taken_db = taken_db + self.config.equaliser * self.equaliser.shift_db(clip_spectrum(level_db, self.checkpoint.quantile))
         return taken_db
 
-    def _taken_db(self, level_db):
-        """What goes by ``denoise_output``, the equaliser aside."""
-        noise_db, quantile = self._noise_db(level_db), self.checkpoint.quantile
+    def _taken_db(self, level_db, share):
+        """What goes by ``denoise_output`` if so much of what the U-Net hears is noise, the equaliser aside."""
+        noise_db, quantile = share * self._noise_db(level_db) if share else torch.zeros_like(level_db), self.checkpoint.quantile
         if self.config.output == "clip_spectrum":
             fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
             return level_db - clip_spectrum(level_db - noise_db, quantile) - self.config.fluctuation * fluctuation_db

@@ -73,7 +73,8 @@ class Training:
         if not self.noise_known and machine.noise_files and config.noise_source == "auto" and config.guessed_noise_share < 1:
             self.say("its noise recordings are louder than its clips, which therefore do not hold this noise: the U-Net takes "
                      f"{config.guessed_noise_share:g} of what it hears. If they do hold it, set denoise_noise_source: supplemental.")
-        self.quantile = quantile_of(config, clips, noise, self.noise_known)
+        machine_clips = MachineClips.of(machine, clips.spectrogram)
+        self.quantile = quantile_of(config, clips, noise if self.noise_known else None, machine_clips.reel if machine_clips else None)
         self.scaling, self.equaliser = known_of(machine, clips, self.quantile)
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
         self.best_epoch = None
@@ -81,7 +82,7 @@ class Training:
             (clips, noise), held_out = hold_out(clips, noise)
             probe = Probe(*held_out, self.scaling, self.images, config, generator_for(machine.seed, HELD_OUT))
             self.best_epoch = BestEpoch(config.stopping, probe, self.network)
-        self.pairs = Pairs(clips, noise, self.scaling, self.images, config, MachineClips.of(machine, clips.spectrogram))
+        self.pairs = Pairs(clips, noise, self.scaling, self.images, config, machine_clips)
         self.steps = Steps(self.network, self.pairs, config, self.device, self.say)
         self.epochs = config.epochs_of(machine.machine_type)
         self.resume_path = path.with_name(f"{path.name}.resume")

@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from small_machine import RATE_HZ, SMALL, hiss, small_machine, write
+from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clip_spectrum import clip_spectrum, standing_out_quantile, steady_machine_residual_db
+from dcase_denoise_plugin.clip_spectrum import clip_spectrum, least_noisy_quantile, standing_out_quantile, steady_machine_residual_db
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.training import train_denoiser
 
@@ -59,18 +59,46 @@ def test_a_single_clip_or_stretch_of_noise_tells_nothing():
     assert standing_out_quantile(stretches(30, 0), stretches(1, 1, bursts_db=15)) is None
 
 
-def quantile_trained(folder, level, noise_clips, **keys):
-    small_machine(folder, clips=12, noise_clips=0)
+def test_noise_that_comes_and_goes_raises_a_low_quantile_least_above_the_machine_alone():
+    assert least_noisy_quantile(sum_of(stretches(40, 2), stretches(40, 3, bursts_db=15)), stretches(30, 1)) <= 0.25
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_clips_that_fluctuate_as_the_machine_alone_keep_their_mean(seed):
+    assert least_noisy_quantile(stretches(60, seed, bursts_db=6), stretches(30, seed + 100, bursts_db=6)) is None
+
+
+def test_a_machine_alone_that_fluctuates_a_little_otherwise_tells_nothing():
+    assert least_noisy_quantile(stretches(200, 0, bursts_db=1.0), stretches(200, 1)) is None
+    assert least_noisy_quantile(stretches(200, 0, bursts_db=6.0), stretches(200, 1)) is not None
+
+
+def test_a_single_recording_of_the_machine_tells_nothing():
+    assert least_noisy_quantile(stretches(30, 0, bursts_db=15), stretches(1, 1)) is None
+
+
+def quantile_trained(folder, level, noise_clips, fresh=True, **keys):
+    if fresh:
+        small_machine(folder, clips=12, noise_clips=0)
     for index in range(noise_clips):
         gate = np.repeat(np.random.default_rng(index).random(20) < 0.5, RATE_HZ // 20)
         write(folder / "fan" / "supplemental" / f"section_00_noise_{index}.wav", hiss(index) * (0.01 + gate).astype(np.float32))
-    machine = Machine.from_folder(folder / "fan", "MADEUP", small_machine(folder, 12, 0).features, 7)
+    machine = Machine.from_folder(folder / "fan", "MADEUP", FEATURES, 7)
     train_denoiser(machine, dataclasses.replace(SMALL, epochs=1, clip_level=level, **keys), folder / "denoiser.pt", torch.device("cpu"), say=lambda line: None)
     return Checkpoint.load(folder / "denoiser.pt").quantile
 
 
 def test_training_finds_the_quantile_and_the_denoiser_keeps_it(tmp_path):
-    assert quantile_trained(tmp_path, "auto", 12) <= 0.25
+    assert quantile_trained(tmp_path, "auto", 12, noise_source="supplemental") <= 0.25
+
+
+def test_training_finds_the_quantile_by_recordings_of_the_machine_alone(tmp_path):
+    machine = small_machine(tmp_path, clips=12, noise_clips=0)
+    for index, file in enumerate(machine.train_files):
+        gate = np.repeat(np.random.default_rng(index).random(20) < 0.5, RATE_HZ // 20)
+        write(file, hum(index) + hiss(index) * gate.astype(np.float32))
+        write(tmp_path / "fan" / "supplemental" / f"section_00_machine_{index}.wav", hum(100 + index))
+    assert quantile_trained(tmp_path, "auto", 0, fresh=False) <= 0.25
 
 
 @pytest.mark.parametrize("level, noise_clips, quantile", [("mean", 12, None), ("0.3", 12, 0.3), ("auto", 0, None)])

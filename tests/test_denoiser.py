@@ -114,6 +114,14 @@ def test_the_equaliser_sees_the_clips_spectrum_at_the_denoisers_quantile():
     np.testing.assert_allclose(equalised, log_mel - np.quantile(log_mel, 0.9, axis=1, keepdims=True) - 50, atol=1e-4)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_where_recordings_told_the_quantile_the_spectrum_is_taken_there_and_only_the_u_nets_part_of_guessed_noise_is_a_share(share):
+    denoiser = denoiser_that(0.7, quantile=0.1, noise_known=False, guessed_noise_share=share, output="clip_spectrum", clip_level="auto", fluctuation=0.5)
+    log_mel = log_mel_of(hum(0))
+    expected = np.quantile(log_mel, 0.1, axis=-1, keepdims=True) + 0.5 * (log_mel - log_mel.mean(-1, keepdims=True)) - share * 7
+    np.testing.assert_allclose(denoiser.log_mel(log_mel), expected, atol=0.5)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_of_guessed_noise_only_its_share_is_taken_away_and_recorded_noise_goes_whole(share):
     log_mel = np.random.default_rng(0).normal(-40, 10, (16, 60)).astype(np.float32)
