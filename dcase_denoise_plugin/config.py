@@ -54,8 +54,8 @@ class DenoiseConfig:
     equaliser: float = _key(0.0, "share of the domain equaliser: takes out of a clip's spectrum what sets the target's training clips apart",
                             low=0.0, high=1.0)
     clip_level: str = _key("mean", "what a clip's spectrum is, band by band: its mean over time, a quantile of it (0 … 1), or auto: the quantile at which the "
-                           "machine stands out above the noise recordings or, where there are recordings of the machine alone instead, at which noise raises it "
-                           "least; the mean where there are neither or no quantile is better", shapes="weights")
+                           "machine stands out above the noise recordings or, where there are recordings of the machine alone instead, at which noise raises "
+                           "it least; the mean where there are neither or no quantile is better", shapes="weights")
     guessed_noise_share: float = _key(1.0, "share of what the U-Net takes away that is taken where no recording tells what the noise in the clips is like: "
                                       "there is none, or supplemental noise is louder than the clips", low=0.0, high=1.0)
     image_size: int = _key(256, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
