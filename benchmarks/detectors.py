@@ -18,6 +18,7 @@ from torch import nn
 
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.denoiser import Denoiser
 
 VECTOR_FRAMES = 5
 BOTTLENECK = 8
@@ -29,6 +30,11 @@ def log_mels(folder: Path, pattern: str = "*.wav", features: FeatureSettings = F
     files = sorted(folder.glob(pattern))
     levels = [_log_mel(file, features) for file in files]
     return torch.stack(levels) if levels else torch.empty(0, features.n_mels, 0), [file.name for file in files]
+
+
+def denoised(denoiser: Denoiser, clips_db: torch.Tensor) -> torch.Tensor:
+    """The clips behind the denoiser: (clips, n_mels, frames) dB in and out."""
+    return torch.from_numpy(np.stack([denoiser.log_mel(clip) for clip in clips_db.numpy()]))
 
 
 def linear_scores(train_db: torch.Tensor, test_db: torch.Tensor) -> np.ndarray:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import click
 import numpy as np
-import torch
 
-from benchmarks.detectors import autoencoder_scores, harmonic_mean, linear_scores, log_mels
+from benchmarks.detectors import autoencoder_scores, denoised, harmonic_mean, linear_scores, log_mels
 from benchmarks.options import stage_config, stage_options
 from benchmarks.survival import trained
 from dcase_denoise_plugin.demo.machines import MACHINES, make_machines
@@ -38,10 +37,10 @@ def main(machine_types, preset, settings, seeds, steps, clean):
             differences = []
             for seed in seeds:
                 denoiser = trained(folder, config, seed)
-                denoised = [torch.from_numpy(np.stack([denoiser.log_mel(clip) for clip in split.numpy()])) for split in plain]
-                values = [harmonic_mean(linear_scores(*both), names) for both in (plain, denoised)]
+                behind = [denoised(denoiser, split) for split in plain]
+                values = [harmonic_mean(linear_scores(*both), names) for both in (plain, behind)]
                 if steps:
-                    values += [harmonic_mean(autoencoder_scores(*both, seed, steps), names) for both in (plain, denoised)]
+                    values += [harmonic_mean(autoencoder_scores(*both, seed, steps), names) for both in (plain, behind)]
                 differences.append(np.diff(np.reshape(values, (-1, 2)))[:, 0])
                 shown = (f"{name} {before:.1f} -> {after:.1f}" for name, before, after in zip(DETECTORS, values[::2], values[1::2]))
                 click.echo(f"{machine_type} {seed}: {'  '.join(shown)}")

@@ -12,9 +12,8 @@ from typing import Callable, Iterator
 
 import click
 import numpy as np
-import torch
 
-from benchmarks.detectors import harmonic_mean, linear_scores, log_mels
+from benchmarks.detectors import denoised, harmonic_mean, linear_scores, log_mels
 from benchmarks.options import stage_config, stage_options
 from benchmarks.survival import trained
 from dcase_denoise_plugin.adaptation import adapted
@@ -80,7 +79,7 @@ def judged(folder: Path, denoiser: Denoiser | None) -> float:
     """Harmonic mean of the AUCs on the clips in `folder` by the linear detector, behind the denoiser or without one, percent."""
     (train, _), (test, names) = (log_mels(folder / split) for split in ("train", "test"))
     if denoiser:
-        train, test = (torch.from_numpy(np.stack([denoiser.log_mel(clip) for clip in clips.numpy()])) for clips in (train, test))
+        train, test = denoised(denoiser, train), denoised(denoiser, test)
     return harmonic_mean(linear_scores(train, test), names)
 
 

@@ -11,10 +11,9 @@ import tempfile
 from pathlib import Path
 
 import click
-import numpy as np
 import torch
 
-from benchmarks.detectors import autoencoder_scores, harmonic_mean, linear_scores, log_mels
+from benchmarks.detectors import autoencoder_scores, denoised, harmonic_mean, linear_scores, log_mels
 from benchmarks.options import stage_config, stage_options
 from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors
 from dcase_denoise_plugin.config import DenoiseConfig
@@ -56,7 +55,7 @@ def sweep(folder: Path, config: DenoiseConfig, epochs: list[int], seed: int, ste
     values = {}
     for epoch in sorted({*epochs, *kept.values()}):
         denoiser = Denoiser(dataclasses.replace(checkpoint, weights=weights[epoch]), "cpu", 1.0)
-        values[epoch] = judged(*(torch.from_numpy(np.stack([denoiser.log_mel(clip) for clip in clips.numpy()])) for clips in (train, test)))
+        values[epoch] = judged(denoised(denoiser, train), denoised(denoiser, test))
     return Sweep(judged(train, test), values, checkpoint.balances, kept)
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import click
 import numpy as np
-import torch
 
-from benchmarks.detectors import harmonic_mean, linear_scores, log_mels
+from benchmarks.detectors import denoised, harmonic_mean, linear_scores, log_mels
 from benchmarks.options import stage_config, stage_options
 from benchmarks.survival import trained
 from dcase_denoise_plugin.config import DenoiseConfig
@@ -30,7 +29,7 @@ def sweep(folder: Path, config: DenoiseConfig, seed: int) -> dict[str, list[floa
     def judged(**changed):
         own = dataclasses.replace(config, **changed)
         denoiser = Denoiser(checkpoint, "cpu", own.strength, own)
-        return harmonic_mean(linear_scores(*(torch.from_numpy(denoiser.log_mel(clips.numpy())) for clips in (train, test))), names)
+        return harmonic_mean(linear_scores(denoised(denoiser, train), denoised(denoiser, test)), names)
 
     return {key: [judged(**{field: share}) for share in SHARES] for key, field in SWEEPS.items()}
 

@@ -15,7 +15,8 @@ HALF_WIDTH_MOST = 25.0  # points; wider intervals, of two seeds, would leave not
 
 
 def draw_study(tables: Mapping[str, Sequence[Table]], path: Path) -> None:
-    """Writes a PNG: one panel a machine type, one line a cell; dots are mean differences, thick bars 95 % over seeds, thin ones 95 % over clips.
+    """Writes a PNG: one panel a machine type, one line a cell; dots are mean differences in points, thick bars 95 % over seeds, thin ones 95 %
+    over clips. A thick bar ends at `HALF_WIDTH_MOST`. Nothing is written where nothing is finished.
 
     Parameters
     ----------
