@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin.pcm import SUBTYPES
+from dcase_denoise_plugin.pcm import FORMATS
 
 _TRAINED = (
     click.option("--machine", metavar="NAME", help="Machine type whose trained baseline is meant."),
@@ -63,7 +63,7 @@ def export(out, checkpoint, clip_s, log_mel, strength, int8, clips, machine, **t
 @click.command()
 @click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--onnx", type=click.Path(path_type=Path), metavar="FILE", help="What `export --machine` wrote; needs no checkout and no PyTorch.")
-@click.option("--pcm", type=click.Choice(list(SUBTYPES)), help="Standard input is raw samples of this format, one channel, at the training clips' rate.")
+@click.option("--pcm", type=click.Choice(list(FORMATS)), help="Standard input is raw samples of this format, one channel, at the training clips' rate.")
 @click.option("--once", is_flag=True, help="Score what lies in the folder and end.")
 @click.option("--poll-s", type=click.FloatRange(0.01), default=1.0, show_default=True, help="Seconds between two looks into the folder.")
 @click.option("--patience-s", type=click.FloatRange(0), default=10.0, show_default=True, help="Seconds after its last change that a file may stay unreadable.")

@@ -11,9 +11,9 @@ import soundfile
 from dcase_denoise_plugin.errors import AudioError
 
 NAME = "standard input"
-SUBTYPES = {"u8": "PCM_U8", "s16le": "PCM_16", "s24le": "PCM_24", "s32le": "PCM_32", "f32le": "FLOAT"}
-WIDTHS = {"u8": 1, "s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
-OF_WAV = {1: "u8", 2: "s16le", 3: "s24le", 4: "s32le"}
+# libsndfile's name of each format, and bytes of a sample.
+FORMATS = {"u8": ("PCM_U8", 1), "s16le": ("PCM_16", 2), "s24le": ("PCM_24", 3), "s32le": ("PCM_32", 4), "f32le": ("FLOAT", 4)}
+OF_WAV = {width: name for name, (subtype, width) in FORMATS.items() if subtype != "FLOAT"}  # Python's wave module opens no other
 
 
 def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | None = None) -> Iterator[np.ndarray]:
@@ -22,7 +22,7 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
     Parameters
     ----------
     samples, sample_rate_hz : of each clip; a wav stream must have that rate.
-    pcm : format of headerless samples, a key of `SUBTYPES`; None for a wav stream, whose announced length may be wrong, as in a pipe.
+    pcm : format of headerless samples, a key of `FORMATS`; None for a wav stream, whose announced length may be wrong, as in a pipe.
 
     Yields
     ------
@@ -37,7 +37,7 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
         read = stream.read
     else:
         read, pcm = _opened(stream, sample_rate_hz)
-    done, width = 0, WIDTHS[pcm]
+    done, (subtype, width) = 0, FORMATS[pcm]
     while True:
         content = read(samples * width)
         if not done and content[:4] == b"RIFF":
@@ -47,7 +47,7 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
                              f"{done} clips. The sender was cut off, or --pcm names another format.")
         if len(content) < samples * width:
             break
-        yield soundfile.read(io.BytesIO(content), dtype="float32", format="RAW", subtype=SUBTYPES[pcm], samplerate=sample_rate_hz, channels=1,
+        yield soundfile.read(io.BytesIO(content), dtype="float32", format="RAW", subtype=subtype, samplerate=sample_rate_hz, channels=1,
                              endian="LITTLE")[0]
         done += 1
     if content or not done:

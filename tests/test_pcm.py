@@ -6,7 +6,7 @@ import soundfile
 from small_machine import RATE_HZ, hum
 
 from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.pcm import SUBTYPES, clips_of
+from dcase_denoise_plugin.pcm import FORMATS, clips_of
 
 SAMPLES = 1000
 
@@ -29,7 +29,7 @@ def wav_of(wav, subtype="PCM_16", channels=1):
 
 def raw_of(wav, pcm):
     stream = io.BytesIO()
-    soundfile.write(stream, wav, RATE_HZ, format="RAW", subtype=SUBTYPES[pcm], endian="LITTLE")
+    soundfile.write(stream, wav, RATE_HZ, format="RAW", subtype=FORMATS[pcm][0], endian="LITTLE")
     return stream.getvalue()
 
 
@@ -37,10 +37,10 @@ def clips(content, pcm=None):
     return list(clips_of(Pipe(content), SAMPLES, RATE_HZ, pcm))
 
 
-@pytest.mark.parametrize("pcm", SUBTYPES)
+@pytest.mark.parametrize("pcm", FORMATS)
 def test_raw_samples_are_cut_into_clips_with_the_values_that_a_file_would_have(pcm):
     wav = hum(0)
-    stored = soundfile.read(io.BytesIO(wav_of(wav, SUBTYPES[pcm])), dtype="float32")[0]
+    stored = soundfile.read(io.BytesIO(wav_of(wav, FORMATS[pcm][0])), dtype="float32")[0]
     found = clips(raw_of(wav, pcm), pcm)
     assert len(found) == 4 and np.array_equal(np.concatenate(found), stored)
 
