@@ -1,4 +1,4 @@
-"""The command line: dcase-denoise run, study, train, report, compare, check, apply, export, monitor, picture, doctor, enable and disable."""
+"""The command line: dcase-denoise run, study, train, report, compare, check, apply, export, monitor, stream, picture, doctor, enable and disable."""
 from __future__ import annotations
 
 import shutil
@@ -234,6 +234,7 @@ main.add_command(study_cli.study)
 main.add_command(train_cli.train)
 main.add_command(edge_cli.export)
 main.add_command(edge_cli.monitor)
+main.add_command(edge_cli.stream)
 
 
 if __name__ == "__main__":

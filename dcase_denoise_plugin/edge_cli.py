@@ -1,4 +1,4 @@
-"""The commands `export` and `monitor`: a trained denoiser and the baseline behind it, away from the benchmark."""
+"""The commands `export`, `monitor` and `stream`: a trained denoiser and the baseline behind it, away from the benchmark."""
 from __future__ import annotations
 
 import contextlib
@@ -94,6 +94,30 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
     with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch
         for verdict in verdicts(clips, scorer):
             click.echo(json.dumps(verdict) if as_json else as_text(verdict))
+
+
+@click.command()
+@click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
+@click.option("--clip-s", type=click.FloatRange(1), metavar="SECONDS", help="Length of its training clips, for a denoiser that rests on a clip's spectrum.")
+@click.option("--pcm", type=click.Choice(list(FORMATS)), default="s16le", show_default=True, help="Format of the samples, in and out.")
+@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the sound alone, 1 removes all the denoiser takes for noise [default: as trained].")
+def stream(checkpoint, clip_s, pcm, strength):
+    """Denoise sound without end: raw samples of one channel on standard input, as many denoised ones on standard output, at the training clips' rate.
+
+    What comes out lags behind by what the first line on standard error says.
+    """
+    from dcase_denoise_plugin import Denoiser
+    from dcase_denoise_plugin.pcm import blocks_of, encoded
+    from dcase_denoise_plugin.streaming import streaming
+
+    denoiser = Denoiser.load(checkpoint, "cpu", strength)
+    through, rate_hz = streaming(denoiser, clip_s), denoiser.checkpoint.sample_rate_hz
+    click.echo(f"{rate_hz} Hz, {pcm}, {through.latency_samples / rate_hz:.1f} s behind", err=True)
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+        for wav in blocks_of(sys.stdin.buffer, pcm):
+            sys.stdout.buffer.write(encoded(through.push(wav), pcm))
+            sys.stdout.buffer.flush()
+        sys.stdout.buffer.write(encoded(through.flush(), pcm))
 
 
 def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, export_dir):

@@ -1,4 +1,4 @@
-"""Clips from a stream that cannot be rewound, such as standard input: wav, or raw PCM."""
+"""Sound through pipes that cannot be rewound, such as standard input: wav, or raw PCM."""
 from __future__ import annotations
 
 import io
@@ -11,6 +11,7 @@ import soundfile
 from dcase_denoise_plugin.errors import AudioError
 
 NAME = "standard input"
+WAV_MARK = b"RIFF"
 # libsndfile's name of each format, and bytes of a sample.
 FORMATS = {"u8": ("PCM_U8", 1), "s16le": ("PCM_16", 2), "s24le": ("PCM_24", 3), "s32le": ("PCM_32", 4), "f32le": ("FLOAT", 4)}
 OF_WAV = {width: name for name, (subtype, width) in FORMATS.items() if subtype != "FLOAT"}  # Python's wave module opens no other
@@ -37,22 +38,60 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
         read = stream.read
     else:
         read, pcm = _opened(stream, sample_rate_hz)
-    done, (subtype, width) = 0, FORMATS[pcm]
+    done, width = 0, FORMATS[pcm][1]
     while True:
         content = read(samples * width)
-        if not done and content[:4] == b"RIFF":
-            raise AudioError(f"{NAME}: expected raw {pcm} samples, got a wav header. Leave --pcm out.")
+        if not done:
+            _check_no_wav(content, pcm, "Leave --pcm out.")
         if len(content) % width:
             raise AudioError(f"{NAME}: expected whole samples of {width} bytes, got {len(content) % width} bytes of one at the end, after "
                              f"{done} clips. The sender was cut off, or --pcm names another format.")
         if len(content) < samples * width:
             break
-        yield soundfile.read(io.BytesIO(content), dtype="float32", format="RAW", subtype=subtype, samplerate=sample_rate_hz, channels=1,
-                             endian="LITTLE")[0]
+        yield _decoded(content, pcm)
         done += 1
     if content or not done:
         raise AudioError(f"{NAME}: expected clips of {samples} samples, got {len(content) // width} samples at the end, after {done} clips. "
                          "They are not scored; send whole clips.")
+
+
+def blocks_of(stream: io.BufferedReader, pcm: str) -> Iterator[np.ndarray]:
+    """Raw samples of one channel as they arrive, without waiting for more: float32, (samples,), full scale ±1.
+
+    Raises
+    ------
+    AudioError
+        If the stream is a wav, or ends within a sample; then after all whole ones.
+    """
+    width, content = FORMATS[pcm][1], stream.read(len(WAV_MARK))
+    _check_no_wav(content, pcm, "Send the samples alone, as arecord -t raw does.")
+    while True:
+        whole = len(content) - len(content) % width
+        if whole:
+            yield _decoded(content[:whole], pcm)
+        arrived = stream.read1()
+        if not arrived:
+            break
+        content = content[whole:] + arrived
+    if len(content) > whole:
+        raise AudioError(f"{NAME}: expected whole samples of {width} bytes, got {len(content) - whole} bytes of one at the end. "
+                         "The sender was cut off, or --pcm names another format.")
+
+
+def encoded(wav: np.ndarray, pcm: str) -> bytes:
+    """Raw samples, clipped at full scale, of float32 (samples,)."""
+    content = io.BytesIO()
+    soundfile.write(content, wav, 1, format="RAW", subtype=FORMATS[pcm][0], endian="LITTLE")
+    return content.getvalue()
+
+
+def _decoded(content: bytes, pcm: str) -> np.ndarray:
+    return soundfile.read(io.BytesIO(content), dtype="float32", format="RAW", subtype=FORMATS[pcm][0], samplerate=1, channels=1, endian="LITTLE")[0]
+
+
+def _check_no_wav(content: bytes, pcm: str, advice: str) -> None:
+    if content.startswith(WAV_MARK):
+        raise AudioError(f"{NAME}: expected raw {pcm} samples, got a wav header. {advice}")
 
 
 def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[Callable[[int], bytes], str]:

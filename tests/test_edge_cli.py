@@ -11,6 +11,8 @@ from test_export import PATHS, SAMPLES, busy, clips
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.onnx_model import OnnxDenoiser, OnnxModel
+from dcase_denoise_plugin.pcm import encoded
+from dcase_denoise_plugin.streaming import streaming
 from dcase_denoise_plugin.watch import Clip
 
 pytest.importorskip("onnxscript")
@@ -89,3 +91,17 @@ def test_ctrl_c_ends_a_watch_quietly(monkeypatch, tmp_path):
 
 def test_a_checkpoint_that_is_none_is_refused(tmp_path):
     refused(export(tmp_path / "none.pt", tmp_path / "model.onnx"), "denoiser: expected a readable file")
+
+
+def test_a_stream_denoises_what_comes_in_and_says_how_far_behind_it_is(checkpoint):
+    wav, clip_s = np.concatenate(clips()), SAMPLES / RATE_HZ
+    result = call("stream", "--checkpoint", checkpoint, "--clip-s", clip_s, "--pcm", "f32le", "--strength", 0.5, stdin=encoded(wav, "f32le"))
+    ours = streaming(Denoiser.load(checkpoint, "cpu", strength=0.5), clip_s)
+    assert result.exit_code == 0 and result.stderr == f"{RATE_HZ} Hz, f32le, {clip_s:.1f} s behind\n"
+    assert np.array_equal(np.frombuffer(result.stdout_bytes, "<f4"), np.concatenate([ours.push(wav), ours.flush()]))
+
+
+def test_a_stream_refuses_a_denoiser_that_needs_the_length_of_its_clips_and_half_a_sample(checkpoint):
+    refused(call("stream", "--checkpoint", checkpoint), "clip_s: expected the length of a clip for a denoiser that rests on a clip's spectrum")
+    result = call("stream", "--checkpoint", checkpoint, "--clip-s", 1, stdin=b"abcde")
+    assert result.exit_code == 2 and "expected whole samples of 2 bytes, got 1 bytes of one at the end" in result.stderr

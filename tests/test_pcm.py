@@ -6,7 +6,7 @@ import soundfile
 from small_machine import RATE_HZ, hum
 
 from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.pcm import FORMATS, clips_of
+from dcase_denoise_plugin.pcm import FORMATS, blocks_of, clips_of, encoded
 
 SAMPLES = 1000
 
@@ -100,3 +100,38 @@ def test_what_is_no_sound_of_this_kind_is_refused(content, pcm, message):
 def test_another_rate_is_refused():
     with pytest.raises(AudioError, match="standard input: expected 8000 Hz as in training, got 4000 Hz. Resample it."):
         list(clips_of(Pipe(wav_of(hum(0))), SAMPLES, 8000))
+
+
+class Trickle(Pipe):
+    """Hands over at most five bytes at a time."""
+
+    def read1(self):
+        return self._content.read(5)
+
+
+@pytest.mark.parametrize("pcm", FORMATS)
+def test_raw_samples_arrive_as_blocks_however_they_are_cut_and_go_out_as_they_came(pcm):
+    content = raw_of(hum(0), pcm)
+    blocks = list(blocks_of(Trickle(content), pcm))
+    assert len(blocks) > 100 and np.array_equal(np.concatenate(blocks), np.concatenate(clips(content, pcm)))
+    assert encoded(np.concatenate(blocks), pcm) == content
+
+
+def test_samples_beyond_full_scale_are_clipped():
+    assert encoded(np.float32([1.5, -1.5]), "s16le") == np.int16([32767, -32768]).tobytes()
+
+
+def test_a_stream_of_blocks_may_be_shorter_than_a_wav_mark_or_empty():
+    assert [block.tolist() for block in blocks_of(Trickle(b"\x80"), "u8")] == [[0.0]]
+    assert list(blocks_of(Trickle(b""), "s16le")) == []
+
+
+def test_blocks_of_a_wav_or_of_a_broken_sample_are_refused_after_the_whole_ones():
+    with pytest.raises(AudioError, match="expected raw s16le samples, got a wav header. Send the samples alone"):
+        next(blocks_of(Trickle(wav_of(hum(0))), "s16le"))
+    blocks = blocks_of(Trickle(raw_of(hum(0), "s16le")[:-1]), "s16le")
+    with pytest.raises(AudioError, match="expected whole samples of 2 bytes, got 1 bytes of one at the end"):
+        total = 0
+        for block in blocks:
+            total += len(block)
+    assert total == len(hum(0)) - 1
