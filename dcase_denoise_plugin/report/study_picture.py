@@ -7,6 +7,7 @@ from typing import Any, Mapping, Sequence
 from matplotlib.figure import Figure
 
 from dcase_denoise_plugin.report.tables import Table
+from dcase_denoise_plugin.whole_file import written_whole
 
 COLOURS = ("#1f77b4", "#d62728")
 PANEL_INCHES, CELL_INCHES = 4.2, 0.3
@@ -46,7 +47,8 @@ def draw_study(tables: Mapping[str, Sequence[Table]], path: Path) -> None:
         axes.set(title=machine, xlabel="difference to plain, points", yticks=range(len(cells)), yticklabels=cells, ylim=(len(cells) - 0.5, -0.5))
         axes.grid(axis="x", color="0.9")
         axes.legend(frameon=False)
-    figure.savefig(path, dpi=90)
+    with written_whole(path) as aside:
+        figure.savefig(aside, dpi=90, format="png")
 
 
 def _records(table):

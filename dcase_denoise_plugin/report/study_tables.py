@@ -10,6 +10,7 @@ from dcase_denoise_plugin.report.comparison import ALL_MACHINES, MEAN_OF_AUCS, O
 from dcase_denoise_plugin.report.figures_of_merit import AUC_FIGURES
 from dcase_denoise_plugin.report.score_files import ScoreFolder
 from dcase_denoise_plugin.report.tables import Cell, Column, Table, bounds, label, mean_and_deviation, number, written
+from dcase_denoise_plugin.whole_file import written_whole
 
 
 def study_tables(plain: Iterable[MachineRun], cells: Mapping[str, Iterable[MachineRun]], score: str) -> list[Table]:
@@ -65,12 +66,10 @@ def _difference(row: Row) -> Cell:
 
 def write_tables(folder: Path, tables: Iterable[Table], stem: str) -> list[Path]:
     """Writes all of them into one Markdown file and each as CSV (unrounded); returns the files, Markdown first."""
-    folder.mkdir(parents=True, exist_ok=True)
     tables = list(tables)
     files = [folder / f"{stem}.md"]
-    aside = files[0].with_name(f".{files[0].name}.partial")
-    aside.write_text("\n\n".join(table.markdown() for table in tables) + "\n", encoding="utf-8")
-    aside.replace(files[0])
+    with written_whole(files[0]) as aside:
+        aside.write_text("\n\n".join(table.markdown() for table in tables) + "\n", encoding="utf-8")
     for table in tables:
         files.append(folder / f"{stem}_{table.name}.csv")
         table.write_csv(files[-1])
