@@ -49,14 +49,19 @@ class Plan:
         return self.baseline.folder / str(self.settings.get("result_directory", "results")) / f"{self.mode}_data" / name
 
     @property
+    def compare_folder(self) -> Path:
+        """Where all that is about plain and denoised results together goes, of every data set."""
+        return self.result_folder(f"{self.export_dir('plain')}_compare")
+
+    @property
     def summary_folder(self) -> Path:
         """Where the summary over plain and denoised results goes."""
-        return self.result_folder(f"{self.export_dir('plain')}_compare") / "summarize" / self.dataset
+        return self.compare_folder / "summarize" / self.dataset
 
     @property
     def submission_folder(self) -> Path:
         """Where the scores and decisions go as the challenge's evaluator takes them."""
-        return self.result_folder(f"{self.export_dir('plain')}_compare") / "submission" / self.dataset
+        return self.compare_folder / "submission" / self.dataset
 
     @property
     def log_folder(self) -> Path:
