@@ -44,7 +44,7 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
         failed = _on_cluster(runs, cluster, parameters, plan, keep_features) if cluster else _here(runs, jobs, quiet, keep_features)
     done = {cell: finished(of_cell) for cell, of_cell in runs.items()}
     plain = done.pop(PLAIN)
-    tables = {score: study_tables(plain, done, score) for score in SCORES} if plain else {}
+    tables = {score: study_tables(plain, done, score, next(iter(plan.cells))) for score in SCORES} if plain else {}
     for score, of_score in tables.items():
         files = write_tables(plan.folder, of_score, score)
         click.echo("\n" + files[0].read_text(encoding="utf-8"))

@@ -1,15 +1,21 @@
+import csv
 import json
+import statistics
 from pathlib import Path
 
 import fake_baseline
+import made_results
 import matplotlib.image
 import pytest
+import scipy.stats
 from click.testing import CliRunner
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.machine_run import STEPS
 from dcase_denoise_plugin.report.study_picture import CELL_INCHES, PANEL_INCHES
+from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
+from dcase_denoise_plugin.results import read_roc
 from dcase_denoise_plugin.run_record import write_record
 from dcase_denoise_plugin.runner import run_all
 from dcase_denoise_plugin.study import PLAIN, Study, drop_features
@@ -61,6 +67,53 @@ def test_the_tables_show_each_cell_and_its_paired_difference(file, baseline):
     plain, recommended = rows[:2]
     assert plain[1:4] == ["2", "51.50 ± 0.71", "46.50 ± 0.71"] and set(plain[6:]) == {""}
     assert recommended[1:4] == ["2", "61.50 ± 0.71", "56.50 ± 0.71"] and recommended[6].startswith("+10.0 (±0.0")
+
+
+def made_up(file, baseline, seeds, machines=("fan", "ToyCar")):
+    """Finished runs of plain and of each cell with the seeds in `seeds`, and figures that differ."""
+    study = Study.read(file, baseline, "DCASE2025T2")
+    runs = {cell: study.runs(cell, machines, of_cell) for cell, of_cell in seeds.items()}
+    for better, (cell, of_cell) in enumerate(runs.items()):
+        made_results.write(baseline.folder, machines, seeds[cell], arms=[of_cell[0].plan.export_dir(of_cell[0].arm)], better=better / 3)
+    return study, runs
+
+
+def harmonic_means(runs, machines):
+    """One a seed, over the AUCs of all `machines`."""
+    values = {}
+    for run in runs:
+        values.setdefault(run.seed, []).extend(read_roc(run.roc("MSE")).values() if run.machine in machines else ())
+    return [statistics.harmonic_mean(values[seed]) for seed in sorted(values)]
+
+
+@pytest.mark.parametrize("machines, mean", [(("fan",), "harmonic mean"), (("fan", "ToyCar"), "official score")])
+def test_each_cell_is_held_against_the_first_one_over_the_seeds_that_both_have(file, baseline, tmp_path, machines, mean):
+    study, runs = made_up(file, baseline, {PLAIN: (1, 2, 3, 4), "recommended": (1, 2, 3, 4), "half strength": (1, 2, 3)})
+    plain = runs.pop(PLAIN)
+    made = study_tables(plain, runs, "MSE", "recommended")
+    write_tables(tmp_path, made, "MSE")
+    (of_machines,) = (one for one in made if one.title.startswith("fan" if len(machines) == 1 else "all machines"))
+    with open(tmp_path / f"MSE_{of_machines.name}.csv", newline="") as stream:
+        rows = {row["cell"]: row for row in csv.DictReader(stream)}
+    columns = [f"difference to recommended {what}" for what in ("mean", "half width of 95 % over seeds")]
+    first, other = (harmonic_means(runs[cell], machines) for cell in ("recommended", "half strength"))
+    expected = scipy.stats.ttest_rel(other, first[:3])
+    low, high = expected.confidence_interval(0.95)
+    assert [float(rows["half strength"][column]) for column in columns] == pytest.approx([(low + high) / 2, (high - low) / 2], abs=1e-6)
+    assert [rows[cell][column] for cell in ("plain", "recommended") for column in columns] == [""] * 4
+    header, _, *lines = of_machines.markdown().splitlines()[2:]
+    assert header.endswith(f"| Δ {mean} to recommended |") and lines[1].endswith("|  |") and f"(±{(high - low) / 2:.1f})" in lines[2].split("|")[-2]
+
+
+def test_a_cell_that_shares_no_seed_with_the_first_one_has_no_difference_to_it(file, baseline):
+    _, runs = made_up(file, baseline, {PLAIN: (1, 2), "recommended": (1,), "half strength": (2,)}, ("fan",))
+    (made,) = study_tables(runs.pop(PLAIN), runs, "MSE", "recommended")
+    assert [row[-1].text for row in made.rows] == ["", "", ""] and made.columns[-1].title == "Δ harmonic mean to recommended"
+
+
+def test_without_the_first_cell_nothing_is_held_against_it(file, baseline):
+    _, runs = made_up(file, baseline, {PLAIN: (1,), "half strength": (1,)}, ("fan",))
+    assert "to recommended" not in study_tables(runs.pop(PLAIN), runs, "MSE", "recommended")[0].markdown()
 
 
 def test_a_picture_has_a_panel_for_each_machine_type_and_one_for_all_and_a_line_for_each_cell(file, baseline, tmp_path):
