@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.machine_run import STEPS
-from dcase_denoise_plugin.report.study_picture import CELL_INCHES, PANEL_INCHES
+from dcase_denoise_plugin.report.study_picture import CELL_INCHES, COLOURS, HALF_WIDTH_MOST, OVER_CLIPS, OVER_SEEDS, PANEL_INCHES, study_figure
 from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
 from dcase_denoise_plugin.results import read_roc
 from dcase_denoise_plugin.run_record import write_record
@@ -125,6 +125,21 @@ def test_a_picture_has_a_panel_for_each_machine_type_and_one_for_all_and_a_line_
     call(file, baseline, "--seed", "1")
     assert matplotlib.image.imread(picture).shape[1] - one_panel[1] == 2 * 90 * PANEL_INCHES
     assert one_panel[0] - one_cell[0] == round(90 * CELL_INCHES) and one_panel[1] == one_cell[1]
+
+
+def test_the_pictures_intervals_are_thin_over_seeds_and_thick_over_clips_as_on_the_page_and_its_legend_says_so(file, baseline):
+    _, runs = made_up(file, baseline, {PLAIN: (1, 2, 3, 4, 5), "recommended": (1, 2, 3, 4, 5)}, ("fan",))
+    (made,) = study_tables(runs.pop(PLAIN), runs, "MSE", "recommended")
+    record = {name: value for column, cell in zip(made.columns, made.rows[1]) for name, value in zip(column.names, cell.values)}
+    mean, half = (record[f"difference of harmonic mean {what}"] for what in ("mean", "half width of 95 % over seeds"))
+    assert half < HALF_WIDTH_MOST
+    figure = study_figure({"MSE": [made]})
+    ends = {line.get_linewidth(): list(line.get_xdata()) for line in figure.axes[0].lines if len(line.get_xdata()) == 2}
+    thin, thick = OVER_SEEDS["linewidth"], OVER_CLIPS["linewidth"]
+    assert thin < thick and ends[thin] == [mean - half, mean + half] and ends[thick] == [record["over clips low"], record["over clips high"]]
+    key = {line.get_label(): line for line in figure.legends[0].get_lines()}
+    assert list(key) == ["MSE", "95 % over seeds", "95 % over clips"] and key["MSE"].get_color() == COLOURS[0]
+    assert [key[f"95 % over {what}"].get_linewidth() for what in ("seeds", "clips")] == [thin, thick]
 
 
 def test_a_second_call_runs_nothing_again(file, baseline):
