@@ -9,6 +9,7 @@ import matplotlib.image
 import pytest
 import scipy.stats
 from click.testing import CliRunner
+from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
@@ -140,6 +141,15 @@ def test_the_pictures_intervals_are_thin_over_seeds_and_thick_over_clips_as_on_t
     key = {line.get_label(): line for line in figure.legends[0].get_lines()}
     assert list(key) == ["MSE", "95 % over seeds", "95 % over clips"] and key["MSE"].get_color() == COLOURS[0]
     assert [key[f"95 % over {what}"].get_linewidth() for what in ("seeds", "clips")] == [thin, thick]
+
+
+def test_calls_of_a_study_that_end_at_the_same_time_write_their_tables_one_after_the_other(file, baseline, monkeypatch):
+    def look(tables, path):
+        with pytest.raises(Timeout):
+            FileLock(path.with_name("tables.lock"), timeout=0).acquire()
+        path.touch()
+    monkeypatch.setattr("dcase_denoise_plugin.report.study_picture.draw_study", look)
+    assert call(file, baseline, "--tables").exit_code == 0 and (baseline.folder / "results/dev_data/tiny_study/gains.png").exists()
 
 
 def test_a_second_call_runs_nothing_again(file, baseline):
