@@ -14,6 +14,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.results import read_roc
+from dcase_denoise_plugin.whole_file import written_whole
 
 DEFAULT_TOLERANCE = 0.01
 # Copies that the summary over plain and denoised results works on.
@@ -141,11 +142,8 @@ def write_reference(path: Path, found: Mapping[Figure, float], tolerance: float 
     for figure, value in found.items():
         if not math.isfinite(value):
             raise RunError(f"RESULTS: expected AUCs, got {value} as {figure}. Repeat that run before its results become a reference.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.partial")
-    with open(aside, "w", newline="", encoding="utf-8") as file:
+    with written_whole(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
         (_write_csv if _is_csv(path) else _write_json)(file, _rows(found), tolerance)
-    aside.replace(path)
 
 
 def _rows(found: Mapping[Figure, float]) -> list[dict[str, Any]]:

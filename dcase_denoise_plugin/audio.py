@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 
 from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.whole_file import written_whole
 
 SHORTEST_CLIP_S = 1.0
 _STREAMED_BYTES = 0x7FFFFF00
@@ -82,12 +83,8 @@ def check_fit(wav: np.ndarray, sample_rate_hz: int, expected_samples: int, expec
 
 def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int) -> None:
     """Writes one mono clip as 16-bit PCM; aside first, so that a file that is there is whole."""
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        soundfile.write(aside, wav, sample_rate_hz, subtype="PCM_16", format="WAV")
-        aside.replace(path)
+        with written_whole(path) as aside:
+            soundfile.write(aside, wav, sample_rate_hz, subtype="PCM_16", format="WAV")
     except (OSError, RuntimeError) as error:
-        aside.unlink(missing_ok=True)
         raise AudioError(f"denoised clip: expected to write {path}, got {error}. Free space or choose another folder.") from None

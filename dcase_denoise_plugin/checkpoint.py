@@ -14,6 +14,7 @@ from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
+from dcase_denoise_plugin.whole_file import written_whole
 
 FORMAT = "dcase_denoise_plugin denoiser 5"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
@@ -146,14 +147,10 @@ def digest_of(content: Any) -> str:
 
 def save_aside(content: Any, path: Path) -> None:
     """Writes beside `path`, then renames, so that a file that is there is whole. Raises CheckpointError if that is not possible."""
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, aside)
-        aside.replace(path)
+        with written_whole(path) as aside:
+            torch.save(content, aside)
     except (OSError, RuntimeError) as error:
-        aside.unlink(missing_ok=True)
         raise CheckpointError(f"denoiser: expected to write {path}, got {error}. Free space or choose another folder.") from None
 
 

@@ -73,7 +73,6 @@ def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_bas
     from dcase_denoise_plugin import outcome as outcomes
     from dcase_denoise_plugin.machine_run import ARMS, MachineRun
     from dcase_denoise_plugin.overrides import read_overrides, resolve_stage
-    from dcase_denoise_plugin.plain_features import drop_half_written
     from dcase_denoise_plugin.plan import Plan
     from dcase_denoise_plugin.runner import run_all
     from dcase_denoise_plugin.screen import screen_on
@@ -104,8 +103,6 @@ def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_bas
     runs = [run for run in both_arms if run.arm in ARMS[what]]
     title = "DEMO on made-up machines" if demo else f"{dataset} {'development' if mode == 'dev' else 'evaluation'} data"
     mention(f"{title}: {', '.join(present)}" + (f"; no clips of {', '.join(absent)}" if absent else "") + f"; baseline in {baseline.folder}")
-    for pickle in drop_half_written(plan.data_folder / "processed"):
-        mention(f"deleted {pickle}, which an interrupted run left half-written")
 
     outcome |= {"title": title, "dataset": dataset, "mode": mode, "baseline": str(baseline.folder), "machines": present, "without_clips": absent}
     with screen_on(stream, quiet, verbose) as screen:

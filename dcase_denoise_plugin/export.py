@@ -1,7 +1,6 @@
 """Writes a denoiser, or the whole way from a clip to its anomaly scores, as an ONNX file that onnxruntime alone runs."""
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import logging
@@ -23,6 +22,7 @@ from dcase_denoise_plugin.methods import unet_denoiser
 from dcase_denoise_plugin.onnx_model import FORMAT, INSTALL, PREFIX
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.trained_baseline import TrainedBaseline
+from dcase_denoise_plugin.whole_file import written_whole
 
 OPSET = 20
 
@@ -103,19 +103,13 @@ def write_graph(graph: nn.Module, example: torch.Tensor, facts: Mapping[str, Any
     # A whole clip must be there before anything of it can come out.
     metadata = {"format": FORMAT, "plugin_version": __version__, "int8": calibration is not None, "latency_samples": facts["samples"], **facts}
     program.model.metadata_props.update({f"{PREFIX}{name}": json.dumps(value) for name, value in metadata.items()})
-    out = Path(out)
-    aside = out.with_name(f".{out.name}.partial")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        program.save(aside)
-        if calibration is not None:
-            quantise(aside, itertools.islice(calibration, CALIBRATION_CLIPS))
-        aside.replace(out)
+        with written_whole(out) as aside:
+            program.save(aside)
+            if calibration is not None:
+                quantise(aside, itertools.islice(calibration, CALIBRATION_CLIPS))
     except OSError as error:
         raise CheckpointError(f"exported model: expected to write {out}, got {error}. Free space or choose another folder.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink()
 
 
 def _fit(clip: Path, samples: int, sample_rate_hz: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import torch
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.whole_file import written_whole
 
 DYNAMIC_RANGE_DB = 60.0
 DOTS_PER_INCH = 110
@@ -38,4 +39,5 @@ def draw(clip: Path, denoiser: Denoiser, path: Path, reference: Path | None = No
         panel.set(title=name, xlabel="time [s]")
     panels[0].set_ylabel("mel band")
     figure.colorbar(image, ax=panels, label="level [dB]")
-    figure.savefig(path, dpi=DOTS_PER_INCH)
+    with written_whole(path) as aside:
+        figure.savefig(aside, dpi=DOTS_PER_INCH, format=path.suffix[1:] or "png")

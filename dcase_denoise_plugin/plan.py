@@ -49,19 +49,24 @@ class Plan:
         return self.baseline.folder / str(self.settings.get("result_directory", "results")) / f"{self.mode}_data" / name
 
     @property
+    def compare_folder(self) -> Path:
+        """Where all that is about plain and denoised results together goes, of every data set."""
+        return self.result_folder(f"{self.export_dir('plain')}_compare")
+
+    @property
     def summary_folder(self) -> Path:
         """Where the summary over plain and denoised results goes."""
-        return self.result_folder(f"{self.export_dir('plain')}_compare") / "summarize" / self.dataset
+        return self.compare_folder / "summarize" / self.dataset
 
     @property
     def submission_folder(self) -> Path:
         """Where the scores and decisions go as the challenge's evaluator takes them."""
-        return self.result_folder(f"{self.export_dir('plain')}_compare") / "submission" / self.dataset
+        return self.compare_folder / "submission" / self.dataset
 
     @property
     def log_folder(self) -> Path:
-        """Where the runner keeps what the baseline says, beside the baseline's own logs."""
-        return self.baseline.folder / "logs" / ("run_all" if not self.cell else f"study/{self.cell.replace(' ', '_')}")
+        """Where the runner keeps what the baseline says, beside the baseline's own; those of a cell under the study's and its name, as its results."""
+        return self.baseline.folder / "logs" / (f"study/{self.export_dir('plain')}" if self.cell else "run_all")
 
     def machines(self, asked: Iterable[str]) -> tuple[list[str], list[str]]:
         """The machine types to run, and those of the data set that have no clips.

@@ -9,6 +9,7 @@ from typing import Iterable
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine_run import ARMS, MachineRun
+from dcase_denoise_plugin.whole_file import written_whole
 
 # Columns of the baseline's _roc.csv → as in the table. Data sets before 2022 have no domains.
 METRICS = {"AUC": "AUC", "AUC (source)": "AUC src", "AUC (target)": "AUC tgt", "pAUC": "pAUC"}
@@ -126,10 +127,7 @@ def read_roc(path: Path) -> dict[str, float]:
 
 def write_rows(path: Path, comparisons: Iterable[Comparison]) -> None:
     """Writes all comparisons into one CSV; aside first."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    with open(aside, "w", newline="", encoding="utf-8") as file:
+    with written_whole(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["score", "machine", "arm", "metric", "mean", "standard deviation", "seeds"])
         writer.writerows(row for comparison in comparisons for row in comparison.rows())
-    aside.replace(path)

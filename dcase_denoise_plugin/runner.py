@@ -19,12 +19,14 @@ from dcase_denoise_plugin.config import PRESET_VARIABLE
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.gpus import VARIABLE, gpu_of_each
 from dcase_denoise_plugin.machine_run import STEPS, MachineRun
-from dcase_denoise_plugin.plain_features import check_fresh
+from dcase_denoise_plugin.plain_features import check_fresh, drop_half_written
 from dcase_denoise_plugin.progress import Progress, Snapshot
 from dcase_denoise_plugin.run_record import is_finished, write_record
 
 GRACE_S = 5.0
 LOOK_EVERY_S = 1.0
+# POSIX locks belong to a process: two of its threads would both be granted the one that the baseline left, and drop the same file.
+_DROPPING = threading.Lock()
 
 
 def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = print,
@@ -121,8 +123,16 @@ def _run_steps(run: MachineRun, children: _Children, environment: Mapping[str, s
                 log.truncate(0)
                 progress.say(f"{run} starts; its log is {run.log}")
             progress.starts(run, step, log.seek(0, os.SEEK_END))
+            if run.arm == "plain":
+                _drop_half_written(run, progress)
             _run_step(run, step, log, children, environment)
             progress.ends(run, step)
+
+
+def _drop_half_written(run, progress):
+    with _DROPPING:
+        for pickle in drop_half_written(run.plan.data_folder / "processed"):
+            progress.say(f"deleted {pickle}, which an interrupted run left half-written")
 
 
 def _run_step(run, step, log, children, environment):

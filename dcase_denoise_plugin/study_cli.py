@@ -27,6 +27,8 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
 
     Each finished run is kept: the same command goes on where it was interrupted, on this machine or another that shares the checkout.
     """
+    from filelock import FileLock
+
     from dcase_denoise_plugin import baseline_folder as baselines
     from dcase_denoise_plugin.machine_run import SCORES
     from dcase_denoise_plugin.report.study_picture import draw_study
@@ -44,11 +46,13 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
         failed = _on_cluster(runs, cluster, parameters, plan, keep_features) if cluster else _here(runs, jobs, quiet, keep_features)
     done = {cell: finished(of_cell) for cell, of_cell in runs.items()}
     plain = done.pop(PLAIN)
-    tables = {score: study_tables(plain, done, score) for score in SCORES} if plain else {}
-    for score, of_score in tables.items():
-        files = write_tables(plan.folder, of_score, score)
-        click.echo("\n" + files[0].read_text(encoding="utf-8"))
-    draw_study(tables, plan.folder / "gains.png")
+    tables = {score: study_tables(plain, done, score, next(iter(plan.cells))) for score in SCORES} if plain else {}
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(plan.folder / "tables.lock"):  # another call may be at other machine types of the same study
+        for score, of_score in tables.items():
+            files = write_tables(plan.folder, of_score, score)
+            click.echo("\n" + files[0].read_text(encoding="utf-8"))
+        draw_study(tables, plan.folder / "gains.png")
     click.echo(f"{sum(map(len, done.values()))} of {sum(map(len, runs.values())) - len(runs[PLAIN])} runs of cells and {len(plain)} of {len(runs[PLAIN])} "
                f"plain ones are finished; tables and gains.png in {plan.folder}")
     if failed:

@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Callable, NamedTuple, Sequence
 
+from filelock import FileLock
+
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine_run import SCORES, STEPS, MachineRun
 from dcase_denoise_plugin.report.at_the_end import write_report_of
@@ -29,11 +31,20 @@ class Summary(NamedTuple):
 def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print) -> Summary:
     """Reports `runs`, all of them finished: AUCs of the machine types whose truth is known, and of evaluation data what the challenge takes.
 
+    A call that reports on the same data set in the same folder at the same time is waited for; the later one's files stay.
+
     Raises
     ------
     RunError
         If the baseline's summary tool fails, or a result cannot be read.
     """
+    plan = runs[0].plan
+    plan.compare_folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(plan.compare_folder / f"{plan.dataset}.lock"):
+        return _summarise(runs, title, say)
+
+
+def _summarise(runs, title, say):
     plan, comparisons = runs[0].plan, []
     # Rows of folders that an earlier call summarised would stay.
     shutil.rmtree(plan.summary_folder, ignore_errors=True)
@@ -94,7 +105,7 @@ def _one_folder_a_seed(runs: Sequence[MachineRun]) -> list[Path]:
     """Copies of the AUC tables, a folder for each result folder and seed: the tool skips, without a word, a machine type with two tables in one folder."""
     plan = runs[0].plan
     several = len({run.seed for run in runs}) > 1
-    inputs = plan.summary_folder.parent.parent / "by_seed"
+    inputs = plan.compare_folder / "by_seed" / plan.dataset
     shutil.rmtree(inputs, ignore_errors=True)
     folders = []
     for run in runs:

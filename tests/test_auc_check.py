@@ -37,7 +37,7 @@ def test_figures_have_the_same_names_from_wherever_they_are_read(results, monkey
 
 def test_copies_that_the_summary_works_on_are_passed_over(results):
     folder, write = results
-    write("baseline_compare/by_seed/baseline_MSE", FAN, 0.1, 0.1, 0.1)
+    write("baseline_compare/by_seed/DCASE2025T2/baseline_MSE", FAN, 0.1, 0.1, 0.1)
     write("baseline_compare/summarize/DCASE2025T2/baseline_MSE", FAN, 0.1, 0.1, 0.1)
     assert read_results(folder)[SOURCE] == pytest.approx(0.7)
 

@@ -55,14 +55,6 @@ def test_a_failed_machine_is_named_last_and_the_exit_code_is_1(root):
     assert result.output.rstrip().endswith("FAILED: fan seed 13711 plain") and "ToyCar" in result.output
 
 
-def test_an_interrupted_features_file_is_dropped_aloud(root):
-    lock_file = root / "data/dcase2025t2/dev_data/processed/fan/train/mels128/section_00_lockfile"
-    lock_file.parent.mkdir(parents=True)
-    lock_file.touch()
-    lock_file.with_name("section_00.pickle").touch()
-    assert "left half-written" in call("run", "-d", "baseline", "--baseline", root, "--machine", "fan").output
-
-
 @pytest.mark.parametrize("words, line", [
     (("run", "-d"), "dcase-denoise: baseline: expected a checkout"),
     (("run", "-d", "--baseline", "."), "dcase-denoise: baseline: expected a checkout"),

@@ -114,6 +114,20 @@ def test_plain_features_older_than_the_clips_stop_the_machine(tmp_path):
     assert "younger than the clips" in str(error)
 
 
+@pytest.mark.parametrize("what, dropped", [("baseline", True), ("denoise", False)])
+def test_plain_features_that_a_killed_run_left_half_written_go_aloud_where_a_plain_run_would_read_them(tmp_path, what, dropped):
+    baseline, said = fake_baseline.lay_out(tmp_path), []
+    lock_file = tmp_path / "data/dcase2025t2/dev_data/processed/fan/train/mels128/section_00_lockfile"
+    lock_file.parent.mkdir(parents=True)
+    lock_file.touch()
+    pickle = lock_file.with_name("section_00.pickle")
+    pickle.write_text("half of it")
+    # Side by side, the runs find it at the same time.
+    assert run_all(runs_of(baseline, seeds=(1, 2, 3), what=what), 3, said.append) == {}
+    assert (not pickle.exists() and not lock_file.exists()) == dropped
+    assert [line for line in said if "left half-written" in line] == [f"deleted {pickle}, which an interrupted run left half-written"] * dropped
+
+
 def test_two_runners_do_not_work_on_the_same_run(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     (run,) = runs_of(baseline, what="baseline")

@@ -1,15 +1,22 @@
+import csv
 import json
+import statistics
 from pathlib import Path
 
 import fake_baseline
+import made_results
 import matplotlib.image
 import pytest
+import scipy.stats
 from click.testing import CliRunner
+from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.machine_run import STEPS
-from dcase_denoise_plugin.report.study_picture import CELL_INCHES, PANEL_INCHES
+from dcase_denoise_plugin.report.study_picture import CELL_INCHES, COLOURS, HALF_WIDTH_MOST, OVER_CLIPS, OVER_SEEDS, PANEL_INCHES, study_figure
+from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
+from dcase_denoise_plugin.results import read_roc
 from dcase_denoise_plugin.run_record import write_record
 from dcase_denoise_plugin.runner import run_all
 from dcase_denoise_plugin.study import PLAIN, Study, drop_features
@@ -63,6 +70,53 @@ def test_the_tables_show_each_cell_and_its_paired_difference(file, baseline):
     assert recommended[1:4] == ["2", "61.50 ± 0.71", "56.50 ± 0.71"] and recommended[6].startswith("+10.0 (±0.0")
 
 
+def made_up(file, baseline, seeds, machines=("fan", "ToyCar")):
+    """Finished runs of plain and of each cell with the seeds in `seeds`, and figures that differ."""
+    study = Study.read(file, baseline, "DCASE2025T2")
+    runs = {cell: study.runs(cell, machines, of_cell) for cell, of_cell in seeds.items()}
+    for better, (cell, of_cell) in enumerate(runs.items()):
+        made_results.write(baseline.folder, machines, seeds[cell], arms=[of_cell[0].plan.export_dir(of_cell[0].arm)], better=better / 3)
+    return study, runs
+
+
+def harmonic_means(runs, machines):
+    """One a seed, over the AUCs of all `machines`."""
+    values = {}
+    for run in runs:
+        values.setdefault(run.seed, []).extend(read_roc(run.roc("MSE")).values() if run.machine in machines else ())
+    return [statistics.harmonic_mean(values[seed]) for seed in sorted(values)]
+
+
+@pytest.mark.parametrize("machines, mean", [(("fan",), "harmonic mean"), (("fan", "ToyCar"), "official score")])
+def test_each_cell_is_held_against_the_first_one_over_the_seeds_that_both_have(file, baseline, tmp_path, machines, mean):
+    study, runs = made_up(file, baseline, {PLAIN: (1, 2, 3, 4), "recommended": (1, 2, 3, 4), "half strength": (1, 2, 3)})
+    plain = runs.pop(PLAIN)
+    made = study_tables(plain, runs, "MSE", "recommended")
+    write_tables(tmp_path, made, "MSE")
+    (of_machines,) = (one for one in made if one.title.startswith("fan" if len(machines) == 1 else "all machines"))
+    with open(tmp_path / f"MSE_{of_machines.name}.csv", newline="") as stream:
+        rows = {row["cell"]: row for row in csv.DictReader(stream)}
+    columns = [f"difference to recommended {what}" for what in ("mean", "half width of 95 % over seeds")]
+    first, other = (harmonic_means(runs[cell], machines) for cell in ("recommended", "half strength"))
+    expected = scipy.stats.ttest_rel(other, first[:3])
+    low, high = expected.confidence_interval(0.95)
+    assert [float(rows["half strength"][column]) for column in columns] == pytest.approx([(low + high) / 2, (high - low) / 2], abs=1e-6)
+    assert [rows[cell][column] for cell in ("plain", "recommended") for column in columns] == [""] * 4
+    header, _, *lines = of_machines.markdown().splitlines()[2:]
+    assert header.endswith(f"| Δ {mean} to recommended |") and lines[1].endswith("|  |") and f"(±{(high - low) / 2:.1f})" in lines[2].split("|")[-2]
+
+
+def test_a_cell_that_shares_no_seed_with_the_first_one_has_no_difference_to_it(file, baseline):
+    _, runs = made_up(file, baseline, {PLAIN: (1, 2), "recommended": (1,), "half strength": (2,)}, ("fan",))
+    (made,) = study_tables(runs.pop(PLAIN), runs, "MSE", "recommended")
+    assert [row[-1].text for row in made.rows] == ["", "", ""] and made.columns[-1].title == "Δ harmonic mean to recommended"
+
+
+def test_without_the_first_cell_nothing_is_held_against_it(file, baseline):
+    _, runs = made_up(file, baseline, {PLAIN: (1,), "half strength": (1,)}, ("fan",))
+    assert "to recommended" not in study_tables(runs.pop(PLAIN), runs, "MSE", "recommended")[0].markdown()
+
+
 def test_a_picture_has_a_panel_for_each_machine_type_and_one_for_all_and_a_line_for_each_cell(file, baseline, tmp_path):
     call(file, baseline, "--seed", "1", "--seed", "2", "--machine", "fan")
     picture = baseline.folder / "results/dev_data/tiny_study/gains.png"
@@ -72,6 +126,30 @@ def test_a_picture_has_a_panel_for_each_machine_type_and_one_for_all_and_a_line_
     call(file, baseline, "--seed", "1")
     assert matplotlib.image.imread(picture).shape[1] - one_panel[1] == 2 * 90 * PANEL_INCHES
     assert one_panel[0] - one_cell[0] == round(90 * CELL_INCHES) and one_panel[1] == one_cell[1]
+
+
+def test_the_pictures_intervals_are_thin_over_seeds_and_thick_over_clips_as_on_the_page_and_its_legend_says_so(file, baseline):
+    _, runs = made_up(file, baseline, {PLAIN: (1, 2, 3, 4, 5), "recommended": (1, 2, 3, 4, 5)}, ("fan",))
+    (made,) = study_tables(runs.pop(PLAIN), runs, "MSE", "recommended")
+    record = {name: value for column, cell in zip(made.columns, made.rows[1]) for name, value in zip(column.names, cell.values)}
+    mean, half = (record[f"difference of harmonic mean {what}"] for what in ("mean", "half width of 95 % over seeds"))
+    assert half < HALF_WIDTH_MOST
+    figure = study_figure({"MSE": [made]})
+    ends = {line.get_linewidth(): list(line.get_xdata()) for line in figure.axes[0].lines if len(line.get_xdata()) == 2}
+    thin, thick = OVER_SEEDS["linewidth"], OVER_CLIPS["linewidth"]
+    assert thin < thick and ends[thin] == [mean - half, mean + half] and ends[thick] == [record["over clips low"], record["over clips high"]]
+    key = {line.get_label(): line for line in figure.legends[0].get_lines()}
+    assert list(key) == ["MSE", "95 % over seeds", "95 % over clips"] and key["MSE"].get_color() == COLOURS[0]
+    assert [key[f"95 % over {what}"].get_linewidth() for what in ("seeds", "clips")] == [thin, thick]
+
+
+def test_calls_of_a_study_that_end_at_the_same_time_write_their_tables_one_after_the_other(file, baseline, monkeypatch):
+    def look(tables, path):
+        with pytest.raises(Timeout):
+            FileLock(path.with_name("tables.lock"), timeout=0).acquire()
+        path.touch()
+    monkeypatch.setattr("dcase_denoise_plugin.report.study_picture.draw_study", look)
+    assert call(file, baseline, "--tables").exit_code == 0 and (baseline.folder / "results/dev_data/tiny_study/gains.png").exists()
 
 
 def test_a_second_call_runs_nothing_again(file, baseline):
@@ -98,6 +176,15 @@ def test_each_run_has_a_log_of_its_own(file, baseline):
     study = Study.read(file, baseline, "DCASE2025T2")
     logs = {run.log for cell in study.chosen(()) for run in study.runs(cell, ["fan"], [1])}
     assert len(logs) == 3 and str(next(iter(study.runs(PLAIN, ["fan"], [1])))) == "fan seed 1 plain"
+    assert {str(log.parent.relative_to(baseline.folder / "logs/study")) for log in logs} == {"tiny", "tiny_recommended", "tiny_half_strength"}
+
+
+def test_two_studies_with_cells_of_one_name_share_no_log(file, baseline):
+    other = file.with_name("other.yaml")
+    other.write_text(STUDY)
+    studies = [Study.read(path, baseline, "DCASE2025T2") for path in (file, other)]
+    logs = [{run.log for cell in study.chosen(()) for run in study.runs(cell, ["fan"], [1])} for study in studies]
+    assert not logs[0] & logs[1]
 
 
 def test_features_that_a_cell_built_for_itself_go_and_others_stay(file, baseline):

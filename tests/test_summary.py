@@ -1,5 +1,6 @@
 import fake_baseline
 import pytest
+from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine_run import ARMS
@@ -22,7 +23,7 @@ def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside
     summarise(finished(), "TITLE", lambda line: None)
     out = "results/dev_data/baseline_compare/summarize/DCASE2025T2"
     names = ("baseline_MSE", "baseline_MAHALA", "baseline_denoise_MSE", "baseline_denoise_MAHALA")
-    folders = " ".join(f"results/dev_data/baseline_compare/by_seed/{name}" for name in names)
+    folders = " ".join(f"results/dev_data/baseline_compare/by_seed/DCASE2025T2/{name}" for name in names)
     assert (tmp_path / "logs/run_all/DCASE2025T2_summary.log").read_text() == f"DCASE2025T2 {out} None -d {folders}\n"
     assert sorted(file.name for file in (tmp_path / out).iterdir()) == ["DCASE2025T2_auc_pauc_extract.csv", "DCASE2025T2_comparison.csv"]
 
@@ -34,6 +35,29 @@ def test_rows_of_an_earlier_summary_do_not_stay(finished, tmp_path):
     old.mkdir()
     summarise(runs, "TITLE", lambda line: None)
     assert not old.exists()
+
+
+def test_calls_that_end_at_the_same_time_report_one_after_the_other(finished, tmp_path):
+    lock_file = tmp_path / "results/dev_data/baseline_compare/DCASE2025T2.lock"
+
+    def is_locked():
+        try:
+            with FileLock(lock_file, timeout=0):
+                return False
+        except Timeout:
+            return True
+    locked = []
+    summarise(finished(), "TITLE", lambda line: locked.append(is_locked()))
+    assert len(locked) > 2 and all(locked) and not is_locked()
+
+
+def test_data_sets_of_one_checkout_do_not_touch_each_others_files(finished, tmp_path):
+    other = [tmp_path / "results/dev_data/baseline_compare" / name for name in ("by_seed/DCASE2024T2/a.csv", "summarize/DCASE2024T2/a.csv")]
+    for path in other:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    summarise(finished(), "TITLE", lambda line: None)
+    assert all(path.exists() for path in other)
 
 
 def test_several_seeds_are_a_system_each_because_the_tool_skips_machines_with_two_tables(tmp_path):

@@ -23,7 +23,7 @@ def write_report_of(runs: Sequence[MachineRun], title: str, say: Callable[[str],
     from dcase_denoise_plugin.report.page import Arm, write_report
 
     plan = runs[0].plan
-    page = plan.summary_folder.parent.parent / f"{plan.dataset}_report.html"
+    page = plan.compare_folder / f"{plan.dataset}_report.html"
     arms = [Arm(name, {score: own[0].folder(score) for score in SCORES}) for name, own in by_arm.items()]
     try:
         return [("report", write_report(*arms, page, title, only={(run.machine, run.seed) for run in runs})[0])]

@@ -22,6 +22,7 @@ from dcase_denoise_plugin.report.losses import autoencoder_losses, denoiser_loss
 from dcase_denoise_plugin.report.provenance import Provenance, gather
 from dcase_denoise_plugin.report.score_files import Remark, ScoreFolder, SectionScores
 from dcase_denoise_plugin.report.tables import Cell, Column, Table, label, number, written
+from dcase_denoise_plugin.whole_file import written_whole
 
 # What a page may weigh; sounds and pictures that would exceed it stay out, and the page says so.
 MOST_BYTES = 10_000_000
@@ -93,7 +94,6 @@ def write_report(first: Arm, second: Arm, page: Path, title: str, only: Collecti
     report = _Report(comparisons, checkouts, (first.name, second.name), title or _title(checkouts), most_bytes)
     html = report.html()
     page = Path(page)
-    page.parent.mkdir(parents=True, exist_ok=True)
     _write(page, html)
     _write(page.with_suffix(".md"), report.markdown())
     files = [page, page.with_suffix(".md")]
@@ -104,9 +104,8 @@ def write_report(first: Arm, second: Arm, page: Path, title: str, only: Collecti
 
 
 def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    with written_whole(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def _title(checkouts: Mapping[int, list[Checkout]]) -> str:

@@ -9,6 +9,7 @@ from typing import Iterable, Sequence
 
 from dcase_denoise_plugin.report.comparison import ALL_MACHINES, Row, ScoreComparison
 from dcase_denoise_plugin.report.intervals import Interval
+from dcase_denoise_plugin.whole_file import written_whole
 
 NOTHING = "–"
 
@@ -57,7 +58,7 @@ class Table:
 
     def write_csv(self, path: Path) -> None:
         """All values unrounded; nothing for what is not there."""
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        with written_whole(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([name for column in self.columns for name in column.names])
             for row in (*self.rows, *self.totals):
