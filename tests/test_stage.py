@@ -120,6 +120,36 @@ def test_a_method_that_breaks_the_contract_is_refused(machine, stage_of, tmp_pat
         denoised(stage, *clip_of(machine))
 
 
+@pytest.fixture
+def users_stage(stage_of, tmp_path, monkeypatch):
+    """The stage with a user's function of this body."""
+    def make(body, **settings):
+        (tmp_path / "users_own.py").write_text(f"def denoise(wav, sample_rate_hz):\n    {body}\n    return wav\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "users_own", raising=False)
+        return stage_of(method="users_own:denoise", domain="waveform", **settings)
+    return make
+
+
+def test_a_method_that_works_in_place_is_blended_with_the_noisy_clip(machine, users_stage):
+    (wav, rate), path = clip_of(machine)
+    before = wav.copy()
+    np.testing.assert_allclose(denoised(users_stage("wav *= 0", strength=0.5), (wav, rate), path), before / 2)
+    assert np.array_equal(wav, before)
+
+
+def test_what_a_users_method_raises_stops_in_one_line_that_names_the_clip_and_the_place(machine, users_stage):
+    expected = r"^denoise_method users_own:denoise: expected it to denoise .*normal_0000_spd_1.wav, got ZeroDivisionError: .* \(users_own.py, line 2\)"
+    with pytest.raises(DenoiseError, match=expected) as stopped:
+        denoised(users_stage("1 / 0"), *clip_of(machine))
+    assert isinstance(stopped.value.__cause__, ZeroDivisionError)
+
+
+def test_an_error_of_the_plugins_own_in_a_users_method_stays_as_it_is(machine, users_stage):
+    with pytest.raises(AudioError, match="^too loud$"):
+        denoised(users_stage("from dcase_denoise_plugin.errors import AudioError; raise AudioError('too loud')"), *clip_of(machine))
+
+
 def test_a_method_that_draws_from_the_global_streams_does_not_disturb_them(machine, stage_of, tmp_path, monkeypatch):
     source = "import numpy as np, torch\ndef denoise(wav, sample_rate_hz):\n    np.random.rand(3), torch.rand(3)\n    return wav\n"
     (tmp_path / "drawing_method.py").write_text(source)
