@@ -135,7 +135,7 @@ class Stage:
         if train_command is not None:
             raise CheckpointError(f"denoiser of {self.machine.machine_type}: expected one trained with these settings and clips, "
                                   f"got none at {self.checkpoint}. Train it first: {train_command}")
-        train_denoiser(self.machine, self.config, self.checkpoint, self.device)
+        train_denoiser(self.machine, self.config, self.checkpoint, self.device, shared=True)
         freed_memory.give_back()
 
     def _of_one(self, clip, sample_rate_hz, path):

@@ -8,6 +8,7 @@ from baseline_checkouts import RATE_HZ, make_machine
 
 from dcase_denoise_plugin.audio import read_wav, write_wav
 from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.stage import Stage
@@ -52,6 +53,15 @@ def test_a_missing_denoiser_is_trained_once(machine, stage_of, capsys):
     first = stage_of(**TINY)
     assert "epoch 1/1" in capsys.readouterr().out
     assert stage_of(**TINY).digest == first.digest and not capsys.readouterr().out
+
+
+def test_the_file_that_runs_of_every_strength_and_output_share_does_not_tell_who_trained_it(machine, stage_of):
+    first = stage_of(**TINY, strength=0.0, output="clip_spectrum", equaliser=1.0, guessed_noise_share=0.0)
+    content = first.checkpoint.read_bytes()
+    first.checkpoint.unlink()
+    assert stage_of(**TINY).checkpoint.read_bytes() == content
+    denoiser = Denoiser.load(first.checkpoint, "cpu")
+    assert (denoiser.strength, denoiser.config.output, denoiser.config.equaliser) == (1.0, "frames", 0.0)
 
 
 def test_another_recording_in_the_users_noise_folder_takes_a_denoiser_of_its_own(machine, stage_of, tmp_path):
