@@ -73,7 +73,7 @@ class DenoisedRun:
     def reading(self, files=()):
         """While the baseline's loader asks for the clips `files` in this order, those to come are read ahead; others are read when it asks."""
         around = self._reader
-        with ClipReader(self._stage, files) as self._reader:
+        with ClipReader(self._stage, files, around.threads if around else None) as self._reader:
             yield
         self._reader = around
 
