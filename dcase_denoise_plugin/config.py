@@ -70,7 +70,7 @@ class DenoiseConfig:
                         shapes="weights")
     noise_source: str = _key("auto", "where the added noise comes from; auto takes denoise_noise_folder if it is set, else supplemental noise clips if there "
                              "are any, else the clip's own noise floor", choices=NOISE_SOURCES, shapes="weights")
-    noise_folder: str = _key("", "folder of noise recordings of your own (*.wav, any length, the clips' sample rate)", shapes="weights")
+    noise_folder: str = _key("", "folder of noise recordings of your own (*.wav, 1 s or longer, the clips' sample rate)", shapes="weights")
     snr_db_min: float = _key(-5.0, "lowest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
     snr_db_max: float = _key(10.0, "highest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
     level_match: bool = _key(False, "bring both sides of a noisy pair back to the clip's level, so that the network sees levels it will meet, and learns to "

@@ -304,6 +304,11 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(checkout):
     checkout.train_py("--train_only", *IDENTITY)
 
 
+def test_a_place_that_cannot_be_written_stops_the_run_in_one_line(checkout):
+    (checkout.root / "models").write_text("a file where a folder is to be")
+    stopped(checkout.train_py("--train_only", *IDENTITY, ok=False), "denoised run: expected to read and write its files, got", "models", "path and rights")
+
+
 def test_a_machine_with_one_clip_stops_the_run(checkout):
     for clip in sorted((checkout.raw / "fan/train").glob("*.wav"))[1:]:
         clip.unlink()
