@@ -21,6 +21,7 @@ clips. A callable that is neither a function nor a class, such as a `functools.p
 """
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import inspect
@@ -30,7 +31,7 @@ import sysconfig
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
 import scipy.ndimage
@@ -184,14 +185,21 @@ class Wiener(Filter):
 BUILT_IN = {"identity": identity, "spectral_gate": SpectralGate, "wiener": Wiener}
 
 
-def find(name: str) -> Any:
-    """The class or function behind an entry point or ``package.module:function``. Raises ConfigError if there is none."""
+def find(name: str, first: Iterable[Path] = (), last: Iterable[Path] = ()) -> Any:
+    """The class or function behind an entry point or ``package.module:function``, looked for in these folders before and after those on Python's path.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
     found = [entry for entry in metadata.entry_points(group=ENTRY_POINTS) if entry.name == name]
     module_name, _, path = (found[0].value if found else name).partition(":")
     try:
         if not path:
             raise ImportError("no entry point has this name, and a path needs a colon")
-        target = importlib.import_module(module_name)
+        with _on_the_path(first, last):
+            target = importlib.import_module(module_name)
         for attribute in path.split("."):
             target = getattr(target, attribute)
     except Exception as error:  # importing a user's module may raise anything
@@ -200,6 +208,18 @@ def find(name: str) -> Any:
     if not callable(target):
         raise ConfigError(f"denoise_method: expected a function or class, got {type(target).__name__} {name!r}. Name something that can be called.")
     return target
+
+
+@contextlib.contextmanager
+def _on_the_path(first: Iterable[Path], last: Iterable[Path]) -> Iterator[None]:
+    front, back = [str(folder) for folder in first], [str(folder) for folder in last if str(folder) not in sys.path]
+    sys.path[:0] = front
+    sys.path.extend(back)
+    try:
+        yield
+    finally:
+        for folder in front + back:  # one by one: what the module itself has put there stays
+            sys.path.remove(folder)
 
 
 def source_digest(target: Any) -> str:

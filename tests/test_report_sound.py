@@ -134,6 +134,15 @@ def test_without_a_denoiser_the_reason_is_kept_and_the_clip_can_still_be_heard(t
     assert set(sight.sounds) == set(sight.pictures) == {"noisy"}
 
 
+def test_a_users_method_that_lies_in_the_checkout_is_heard(tmp_path):
+    checkout = checkout_with(tmp_path, {"config": {"denoise_method": "beside_the_baseline:quieter", "denoise_domain": "waveform", "denoise_strength": 0.5}})
+    (tmp_path / "beside_the_baseline.py").write_text("def quieter(wav, sample_rate_hz):\n    wav *= 0\n    return wav\n")
+    for index in range(2):
+        write(checkout.recordings("fan") / "train" / f"section_00_source_train_normal_{index}.wav", hum(index))
+    noisy, denoised, _ = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
+    assert np.allclose(denoised, noisy / 2) and noisy.any()
+
+
 def test_recordings_and_references_may_lie_elsewhere(tmp_path):
     checkout = checkout_with(tmp_path, {"config": {"denoise_method": "identity"}}, data=tmp_path / "data" / "dcase2025t2" / "dev_data" / "raw",
                              reference=tmp_path / "nowhere")

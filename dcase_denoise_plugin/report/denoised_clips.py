@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Callable, Sequence
 
 import numpy as np
@@ -106,7 +107,7 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
     if receipt.get("checkpoint"):
         return _denoiser(checkout, machine, seed, receipt)
     from dcase_denoise_plugin.machine import Machine
-    from dcase_denoise_plugin.methods import build_method
+    from dcase_denoise_plugin.methods import build_method, find
 
     config = configuration.DenoiseConfig(**configuration.from_keys(dict(receipt["config"]), "the receipt"))
     if config.method == "identity":
@@ -114,6 +115,8 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
     if config.domain != "waveform":
         raise ConfigError(f"denoise_domain: expected waveform for a method to listen to, got {config.domain} with {config.method} in the receipt. "
                           "What works on log-mel spectrograms alone cannot be heard.")
+    if config.method not in configuration.BUILT_IN_METHODS:
+        find(config.method, (checkout.root,), (Path.cwd(),))
     method = build_method(Machine.from_folder(checkout.recordings(machine), checkout.folder.dataset, checkout.features(machine), seed), config)
     return lambda wav, sample_rate_hz: wav - config.strength * (wav - method(wav.copy(), sample_rate_hz))
 
