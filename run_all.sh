@@ -14,20 +14,19 @@ find_python() {
     done
     stop "expected Python 3.10 or newer, got none on PATH. Install one, or activate an environment that has one."
 }
+make_environment() {  # or what an interrupted call left out of it
+    local base
+    base=$(find_python)
+    echo "run_all.sh: makes a virtual environment in $here/.venv" >&2
+    "$base" -m venv "$here/.venv" >&2 || stop "expected $base to make a virtual environment, got the error above. Install its venv package."
+}
 
 if [[ -n ${VIRTUAL_ENV:-}${CONDA_PREFIX:-} ]] && meets_pins python3; then
     python=python3
 else
     python=$here/.venv/bin/python3
-    if [[ ! -x $python ]]; then
-        base=$(find_python)
-        echo "run_all.sh: makes a virtual environment in $here/.venv" >&2
-        if ! "$base" -m venv "$here/.venv" >&2; then
-            rm -rf "$here/.venv"
-            stop "expected $base to make a virtual environment, got the error above. Install its venv package."
-        fi
-    fi
     if ! meets_pins "$python"; then
+        "$python" -m pip --version > /dev/null 2>&1 || make_environment
         echo "run_all.sh: installs the pinned packages there; with PyTorch some 5 GB, once" >&2
         "$python" -m pip install --quiet --disable-pip-version-check --editable "$here${extra:+[$extra]}" >&2 ||
             stop "expected pip to install the packages, got the error above. Look at the network and the disk."

@@ -23,16 +23,20 @@ class ClipReader:
 
     The first clip is read when it is asked for, and shows how this baseline reads its clips. From then on threads take the next ones through the baseline's
     own functions and the stage, as many threads as PyTorch may use. A method that takes one clip at a time gets one at a time, in order, in the main thread.
+
+    Parameters
+    ----------
+    threads : most of them; what PyTorch may use now by default, which is one inside of another reader.
     """
 
-    def __init__(self, stage: Stage, files: Sequence[str] = ()):
+    def __init__(self, stage: Stage, files: Sequence[str] = (), threads: int | None = None):
         self._stage, self._files = stage, [str(file) for file in files]
         self._ahead: Iterator[tuple[str, np.ndarray]] | None = None
         self._load: Callable[[str], Any] | None = None
         self._sample_rate_hz = 0  # of every clip, once the first is there
         self._denoised_wavs: dict[str, tuple[np.ndarray, int]] = {}
-        self._threads = min(torch.get_num_threads(), MOST_THREADS)
-        self._pool = ThreadPoolExecutor(self._threads)
+        self.threads = min(threads or torch.get_num_threads(), MOST_THREADS)
+        self._pool = ThreadPoolExecutor(self.threads)
         # Threads that start in here get one thread of PyTorch's each: two that wait for each other on two busy cores take 20 times as long as one.
         self._one_thread = thread_limit(1 if stage.takes_batches else 0)
 
@@ -78,7 +82,7 @@ class ClipReader:
         at_work = deque()
         for batch in _batches(files):
             at_work.append((batch, self._pool.submit(read, batch)))
-            if len(at_work) > self._threads:
+            if len(at_work) > self.threads:
                 batch, done = at_work.popleft()
                 yield from zip(batch, done.result())
         for batch, done in at_work:

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -73,7 +74,7 @@ class DenoisedRun:
     def reading(self, files=()):
         """While the baseline's loader asks for the clips `files` in this order, those to come are read ahead; others are read when it asks."""
         around = self._reader
-        with ClipReader(self._stage, files) as self._reader:
+        with ClipReader(self._stage, files, around.threads if around else None) as self._reader:
             yield
         self._reader = around
 
@@ -93,14 +94,18 @@ class DenoisedRun:
         Raises
         ------
         BaselineError
-            If the autoencoder under test was trained on other features than those of this stage.
+            If the autoencoder under test, or the one whose training is to go on, was trained on other features than those of this stage.
         """
         receipt = {"plugin_version": __version__, "baseline": self.baseline, **self._stage.receipt(), "splits": self.splits, "command": sys.argv}
         trained = _model_receipt(self.args)
         same_stage = _stage_digest(trained) == receipt["stage_digest"]
         if not self.args.test_only:
-            if not (same_stage and self.args.restart):
+            resumed = _resumed(self.args)
+            if resumed is None:
                 _write_json(trained, receipt)
+            elif not (same_stage and _is_own(resumed, self.args) and _newer(resumed, trained)):
+                raise BaselineError(f"--restart: expected an autoencoder in training on the features of denoiser stage {receipt['stage_digest'][:12]}, "
+                                    f"got one of another stage or of none in {resumed}. Leave --restart out, or name another --export_dir.")
         elif not same_stage or not _newer(_model(self.args), trained):
             raise BaselineError(f"autoencoder {_model(self.args)}: expected one trained on the features of denoiser stage {receipt['stage_digest'][:12]}, "
                                 f"got one of {(_stage_digest(trained) or 'none')[:12]}. Train it first: {self._train_command()}")
@@ -118,8 +123,7 @@ class DenoisedRun:
         return self._stage
 
     def _train_command(self) -> str:
-        options = [word for word in sys.argv[1:] if word != "--test_only"]
-        return " ".join(["python3 train.py", *(f"'{word}'" if "(" in word else word for word in options), "--train_only"])
+        return shlex.join(["python3", "train.py", *(word for word in sys.argv[1:] if word != "--test_only"), "--train_only"])
 
     @staticmethod
     def _moved(settings: dict, folder: Path) -> dict:
@@ -165,6 +169,22 @@ def _model(args) -> Path:
 
 def _model_receipt(args) -> Path:
     return Path("models/saved_model", args.export_dir, f"denoise_receipt_{_run_name(args)}.json")
+
+
+def _resumed(args) -> Path | None:
+    """The state of training that the baseline goes on from, None if it starts anew: without --restart, or where there is none."""
+    named = Path(args.checkpoint_path) if args.checkpoint_path else next(filter(Path.is_file, _own_states(args)), None)
+    return named if args.restart and named and named.is_file() else None
+
+
+def _is_own(state: Path, args) -> bool:
+    return state.resolve() in [own.resolve() for own in _own_states(args)]
+
+
+def _own_states(args) -> list[Path]:
+    stem = _model(args).stem
+    # The stand-in leaves the mark of evaluation data out.
+    return [Path("models/checkpoint", args.export_dir, name, "checkpoint.tar") for name in (stem, stem.replace("_Eval_seed", "_seed"))]
 
 
 def _stage_digest(receipt: Path) -> str | None:

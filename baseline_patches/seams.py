@@ -14,7 +14,7 @@ import sys
 
 from baseline_patches import baselines
 from dcase_denoise_plugin import config as configuration
-from dcase_denoise_plugin.errors import BaselineError, DenoiseError
+from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError
 
 _NOT_GIVEN = object()
 _WRAPPED_MODULES = {seam.partition(":")[0] for seam in baselines.SEAMS}
@@ -157,6 +157,9 @@ def _wrap_data(original):
         try:
             original(self, args)
             _run.write_receipt()
+        except OSError as error:
+            raise DataError(f"denoised run: expected to read and write its files, got {' '.join(str(error).split())} in {os.getcwd()}. "
+                            "Free space or correct path and rights, then run the same command again.") from error
         finally:
             _run = None
     return __init__

@@ -81,9 +81,9 @@ def streams(checkpoint: Path, clip: Path) -> None:
     from dcase_denoise_plugin.streaming import streaming
 
     wav, rate_hz = read_wav(clip)
-    denoiser = Denoiser.load(checkpoint, "cpu")
+    denoiser = Denoiser.load(checkpoint, "cpu", preset="recommended")
     by_frame = Denoiser(denoiser.checkpoint, "cpu", config=dataclasses.replace(denoiser.config, output="frames", equaliser=0.0))
-    for name, of in (("as trained", denoiser), ("denoise_output frames", by_frame)):
+    for name, of in (("preset recommended", denoiser), ("denoise_output frames", by_frame)):
         stream = streaming(of, len(wav) / rate_hz)
         start = time.process_time()
         for _ in range(20):

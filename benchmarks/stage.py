@@ -54,7 +54,7 @@ def main(clips: int, rounds: int):
         config = configuration.resolve({"preset": "recommended", "epochs": 1, "pairs_per_clip": 1, "threads": 1})
         checkpoint = Stage(machine, config, torch.device("cpu"), Path(root, "denoisers")).checkpoint
         loaded = [read_wav(file) for file in machine.train_files[:clips]]
-        denoiser, head, threads = Denoiser.load(checkpoint, "cpu"), on_what(root), torch.get_num_threads()
+        denoiser, head, threads = Denoiser.load(checkpoint, "cpu", preset="recommended"), on_what(root), torch.get_num_threads()
     wavs, rate_hz = np.stack([wav for wav, _ in loaded]), loaded[0][1]
     at_work = contenders(denoiser, wavs, rate_hz, threads)
     taken = {name: [] for name in at_work}

@@ -8,8 +8,8 @@ from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError
 
 
-def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float | None = None) -> int:
-    """Denoises every wav under `source` into `target`, under the same relative path; returns how many there were.
+def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float | None = None, preset: str = "") -> int:
+    """Denoises every wav under `source` into `target`, under the same relative path; returns how many there were. `Denoiser.load` says what the others do.
 
     Raises
     ------
@@ -17,13 +17,15 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
         If there is none, both folders are the same, or a clip is unfit.
     CheckpointError
         If `checkpoint` cannot be read.
+    ConfigError
+        If `preset` cannot.
     """
     clips = sorted(source.rglob("*.wav"))
     if not clips:
         raise AudioError(f"IN_DIR: expected wav files, got none under {source}. Name the folder that holds the clips.")
     if source.resolve() == target.resolve():
         raise AudioError(f"OUT_DIR: expected another folder than IN_DIR, got {target} twice. The recordings would be overwritten; name a new folder.")
-    denoiser = Denoiser.load(checkpoint, strength=strength)
+    denoiser = Denoiser.load(checkpoint, strength=strength, preset=preset)
     for clip in clips:
         wav, sample_rate_hz = read_wav(clip)
         write_wav(target / clip.relative_to(source), denoiser(wav, sample_rate_hz), sample_rate_hz)

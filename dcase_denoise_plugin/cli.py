@@ -162,12 +162,13 @@ def check(results, reference, tolerance, write_reference):
 @click.argument("source", metavar="IN_DIR", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT_DIR", type=click.Path(path_type=Path))
 @click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
-@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the clips alone, 1 removes all the denoiser takes for noise [default: as trained].")
-def apply(source, target, checkpoint, strength):
+@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the clips alone, 1 removes all the denoiser takes for noise [default: the preset's].")
+@click.option("--preset", default="", metavar="NAME", help="Preset or YAML file whose denoise_output, strength … hold [default: what the file says].")
+def apply(source, target, checkpoint, strength, preset):
     """Denoise every wav file under IN_DIR into OUT_DIR, under the same names."""
     from dcase_denoise_plugin.apply import denoise_folder
 
-    count = denoise_folder(source, target, checkpoint, strength)
+    count = denoise_folder(source, target, checkpoint, strength, preset)
     click.echo(f"denoised {count} clips into {target}")
 
 
@@ -176,12 +177,13 @@ def apply(source, target, checkpoint, strength):
 @click.argument("target", metavar="PNG", type=click.Path(path_type=Path))
 @click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
 @click.option("--reference", type=click.Path(path_type=Path), metavar="FILE", help="The same clip without noise, if there is one.")
-def picture(clip, target, checkpoint, reference):
+@click.option("--preset", default="", metavar="NAME", help="Preset or YAML file whose denoise_output, strength … hold [default: what the file says].")
+def picture(clip, target, checkpoint, reference, preset):
     """Draw CLIP before and after the denoiser, as log-mel spectrograms."""
     from dcase_denoise_plugin import Denoiser
     from dcase_denoise_plugin.picture import draw
 
-    draw(clip, Denoiser.load(checkpoint), target, reference)
+    draw(clip, Denoiser.load(checkpoint, preset=preset), target, reference)
     click.echo(f"wrote {target}")
 
 

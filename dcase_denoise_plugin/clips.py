@@ -23,7 +23,7 @@ class Clips:
     Raises
     ------
     AudioError
-        If a clip cannot be read, or differs from the first one in sample rate or length.
+        If a clip cannot be read, has another sample rate than `spectrogram`, or another length than the first one.
     """
 
     def __init__(self, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES):
@@ -76,7 +76,8 @@ class Clips:
     def _read(self, index: int) -> torch.Tensor:
         wav, sample_rate_hz = read_wav(self.files[index])
         if sample_rate_hz != self.spectrogram.sample_rate_hz:
-            raise AudioError(f"clip: expected {self.spectrogram.sample_rate_hz} Hz as in {self.files[0]}, got {sample_rate_hz} Hz in {self.files[index]}. "
+            like = f"in {self.files[0]}" if index else "the denoiser was trained at"
+            raise AudioError(f"clip: expected {self.spectrogram.sample_rate_hz} Hz as {like}, got {sample_rate_hz} Hz in {self.files[index]}. "
                              "Resample or remove the file.")
         if len(wav) != self.samples:
             raise AudioError(f"clip: expected {self.samples} samples as in {self.files[0]}, got {len(wav)} in {self.files[index]}. "

@@ -6,6 +6,7 @@ from typing import Any, Callable, Iterable, Mapping
 
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError, RunError
 from dcase_denoise_plugin.machine_run import STEPS, MachineRun
+from dcase_denoise_plugin.overrides import import_method
 from dcase_denoise_plugin.run_record import is_finished
 from dcase_denoise_plugin.runner import run_all
 from dcase_denoise_plugin.study import drop_features
@@ -25,6 +26,7 @@ class Job(Checkpointable):
 
     def __call__(self, run: MachineRun, keep_features: bool) -> str:
         """Runs all steps; returns what failed, or nothing."""
+        import_method(run.plan.config.method, run.plan.baseline)
         failed = run_all([run], 1)
         if not keep_features:
             drop_features([run])

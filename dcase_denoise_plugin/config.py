@@ -70,7 +70,7 @@ class DenoiseConfig:
                         shapes="weights")
     noise_source: str = _key("auto", "where the added noise comes from; auto takes denoise_noise_folder if it is set, else supplemental noise clips if there "
                              "are any, else the clip's own noise floor", choices=NOISE_SOURCES, shapes="weights")
-    noise_folder: str = _key("", "folder of noise recordings of your own (*.wav, any length, the clips' sample rate)", shapes="weights")
+    noise_folder: str = _key("", "folder of noise recordings of your own (*.wav, 1 s or longer, the clips' sample rate)", shapes="weights")
     snr_db_min: float = _key(-5.0, "lowest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
     snr_db_max: float = _key(10.0, "highest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
     level_match: bool = _key(False, "bring both sides of a noisy pair back to the clip's level, so that the network sees levels it will meet, and learns to "
@@ -146,6 +146,14 @@ class DenoiseConfig:
         """The settings that differ from the default, under their YAML names."""
         return {option_name(field): getattr(self, field.name) for field in dataclasses.fields(self) if getattr(self, field.name) != field.default}
 
+    def with_output_of(self, other: DenoiseConfig) -> DenoiseConfig:
+        """These settings, but what is made of the U-Net's prediction (strength included) as in `other`."""
+        return dataclasses.replace(self, **other._shaping("output"))
+
+    def for_any_output(self) -> DenoiseConfig:
+        """What shapes the weights alone, all else at its default: the same for all runs that share a denoiser."""
+        return DenoiseConfig(**self._shaping("weights"))
+
     def digest(self) -> str:
         """Hex digest of everything that shapes what the stage hands over; the key for feature caches and receipts."""
         return self._digest_of("weights", "output")
@@ -155,8 +163,10 @@ class DenoiseConfig:
         return self._digest_of("weights")
 
     def _digest_of(self, *kinds: str) -> str:
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.metadata["shapes"] in kinds}
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self._shaping(*kinds), sort_keys=True).encode()).hexdigest()
+
+    def _shaping(self, *kinds: str) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.metadata["shapes"] in kinds}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from dcase_denoise_plugin.audio import check_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.clip_spectrum import clip_spectrum, heard_in_pauses, steady_machine_residual_db
-from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.config import DenoiseConfig, resolve
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.threads import thread_limit
@@ -48,9 +48,26 @@ class Denoiser:
         self._images_at_once = IMAGES_AT_ONCE
 
     @classmethod
-    def load(cls, path: Path, device: torch.device | str | None = None, strength: float | None = None) -> Denoiser:
-        """Reads a denoiser file; `device` defaults to CUDA where there is one, `strength` to the one in the file. Raises CheckpointError."""
-        return cls(Checkpoint.load(path), device, strength)
+    def load(cls, path: Path, device: torch.device | str | None = None, strength: float | None = None, preset: str = "") -> Denoiser:
+        """Reads a denoiser file.
+
+        Parameters
+        ----------
+        device : CUDA where there is one, by default.
+        preset : name or YAML file that says what is made of the U-Net's prediction; the file's own settings by default, which are full strength and every
+            frame as predicted where a run of the baseline trained it.
+        strength : the one of these settings by default.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be read.
+        ConfigError
+            If the preset cannot.
+        """
+        checkpoint = Checkpoint.load(path)
+        config = checkpoint.config.with_output_of(resolve({"preset": preset}, {})) if preset else checkpoint.config
+        return cls(checkpoint, device, config.strength if strength is None else strength, config)
 
     def __call__(self, wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         """Denoises a clip: a mask on its STFT, with the noisy phase; a mel denoiser's band gains are spread over the STFT bins.

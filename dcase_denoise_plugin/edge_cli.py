@@ -32,11 +32,12 @@ def _with_trained_baseline(command):
 @click.option("--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser, for a graph that denoises.")
 @click.option("--clip-s", type=click.FloatRange(1), metavar="SECONDS", help="Length of the clips that graph takes; a graph has one length.")
 @click.option("--log-mel", is_flag=True, help="Log-mel spectrograms in and out, not waveforms; for a denoiser trained for mel.")
-@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the clips alone, 1 removes all the denoiser takes for noise [default: as trained].")
+@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the clips alone, 1 removes all the denoiser takes for noise [default: the preset's].")
+@click.option("--preset", default="", metavar="NAME", help="Preset or YAML file whose denoise_output, strength … hold [default: what the file says].")
 @click.option("--int8", is_flag=True, help="Quantise the U-Net by what it sees on training clips; what that costs is in docs/edge.md.")
 @click.option("--clips", type=click.Path(path_type=Path), metavar="DIR", help="Training clips for --int8 with --checkpoint.")
 @_with_trained_baseline
-def export(out, checkpoint, clip_s, log_mel, strength, int8, clips, machine, **trained):
+def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, machine, **trained):
     """Write one file that onnxruntime runs without PyTorch.
 
     With --checkpoint, a denoiser: clip in, clip out. With --machine, all that `monitor --onnx` needs: clip in, the baseline's anomaly scores out.
@@ -54,7 +55,7 @@ def export(out, checkpoint, clip_s, log_mel, strength, int8, clips, machine, **t
             raise click.UsageError("Say with --clip-s how long the clips are; a graph has one length.")
         if int8 != bool(clips):
             raise click.UsageError("With --checkpoint, give --int8 together with --clips, a folder of training clips.")
-        denoiser = Denoiser.load(checkpoint, "cpu", strength)
+        denoiser = Denoiser.load(checkpoint, "cpu", strength, preset)
         samples = round(clip_s * denoiser.checkpoint.sample_rate_hz)
         export_denoiser(denoiser, samples, out, log_mel, _wav_files(clips) if int8 else ())
     click.echo(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
@@ -100,8 +101,9 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
 @click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
 @click.option("--clip-s", type=click.FloatRange(1), metavar="SECONDS", help="Length of its training clips, for a denoiser that rests on a clip's spectrum.")
 @click.option("--pcm", type=click.Choice(list(FORMATS)), default="s16le", show_default=True, help="Format of the samples, in and out.")
-@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the sound alone, 1 removes all the denoiser takes for noise [default: as trained].")
-def stream(checkpoint, clip_s, pcm, strength):
+@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the sound alone, 1 removes all the denoiser takes for noise [default: the preset's].")
+@click.option("--preset", default="", metavar="NAME", help="Preset or YAML file whose denoise_output, strength … hold [default: what the file says].")
+def stream(checkpoint, clip_s, pcm, strength, preset):
     """Denoise sound without end: raw samples of one channel on standard input, as many denoised ones on standard output, at the training clips' rate.
 
     What comes out lags behind by what the first line on standard error says.
@@ -110,7 +112,7 @@ def stream(checkpoint, clip_s, pcm, strength):
     from dcase_denoise_plugin.pcm import blocks_of, encoded
     from dcase_denoise_plugin.streaming import streaming
 
-    denoiser = Denoiser.load(checkpoint, "cpu", strength)
+    denoiser = Denoiser.load(checkpoint, "cpu", strength, preset)
     through, rate_hz = streaming(denoiser, clip_s), denoiser.checkpoint.sample_rate_hz
     click.echo(f"{rate_hz} Hz, {pcm}, {through.latency_samples / rate_hz:.1f} s behind", err=True)
     with contextlib.suppress(KeyboardInterrupt):  # the way to end it

@@ -1,4 +1,8 @@
 """Errors of the plugin: one base class, one line each, in the shape ``<what>: expected <X>, got <Y> in <where>. <What to do.>``."""
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
 
 
 class DenoiseError(Exception):
@@ -31,3 +35,10 @@ class BaselineError(DenoiseError):
 
 class RunError(DenoiseError):
     """A run of the baseline failed or left no proof that it did what was asked."""
+
+
+def told(error: BaseException) -> str:
+    """An exception from foreign code in one line, with the place that raised it."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}".removesuffix(": ")
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else text

@@ -16,7 +16,7 @@ class MachineClips:
 
     Parameters
     ----------
-    reel : the recordings, of any length.
+    reel : the recordings, end to end.
     """
 
     def __init__(self, reel: Reel):

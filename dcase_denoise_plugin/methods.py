@@ -11,15 +11,27 @@ A method is
 What comes back has the same shape and dtype, and the same absolute level. A method works at full strength and must not draw from a global random
 stream; ``denoise_strength`` is applied to its result by the stage. ``denoise_method`` names it: one of the four above, an entry point of the group
 ``dcase_denoise_plugin.methods``, or ``package.module:function``.
+
+``array`` is a copy: a method may work in place. What it raises stops the run with one line that names the clip.
+
+Denoised features are kept under a digest of all that the method rests on: the ``.py`` files of its top-level package or, for a module on its own, those
+beside it; for a class also the seed and the names, sizes and times of all clips and files that `Machine` and `DenoiseConfig` offer. What else it reads, a
+file of weights say, it tells by an attribute ``digest``, a text that changes with it. An instance's own ``digest`` stands in place of the seed and the
+clips. A callable that is neither a function nor a class, such as a `functools.partial`, is taken only with a ``digest``.
 """
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import inspect
+import json
+import sys
+import sysconfig
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Callable
+from types import ModuleType
+from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
 import scipy.ndimage
@@ -30,9 +42,9 @@ from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.errors import ConfigError
-from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import read_noise
+from dcase_denoise_plugin.errors import ConfigError, DenoiseError, told
+from dcase_denoise_plugin.machine import Machine, manifest
+from dcase_denoise_plugin.noise import own_noise, read_noise
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 ENTRY_POINTS = "dcase_denoise_plugin.methods"
@@ -47,7 +59,7 @@ class Method:
 
     Attributes
     ----------
-    digest : hex; changes whenever what the method does may have changed: its weights, or the source file of its code.
+    digest : hex; changes whenever what the method does may have changed: its weights or, by the contract above, its source and what it learns from.
     batch : the same for arrays of one shape at once, stacked along a first axis, from any thread; None if it takes them one at a time.
     """
 
@@ -64,14 +76,32 @@ def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path 
     Raises
     ------
     ConfigError
-        If the name leads to nothing that can be called.
+        If the name leads to nothing that can be called, or nothing tells when that changes.
     CheckpointError
         If the U-Net's file is missing, damaged or made for something else.
+    DenoiseError
+        If a user's class cannot be built.
     """
     if config.method == "unet":
         return unet(machine, config, checkpoint_path, device)
     target = BUILT_IN[config.method] if config.method in BUILT_IN else find(config.method)
-    return Method(target(machine, config) if inspect.isclass(target) else target, source_digest(target))
+    source = source_digest(target)
+    if not inspect.isclass(target):
+        return Method(target, source)
+    method = _built(target, machine, config)
+    if config.method in BUILT_IN:
+        return Method(method, _hex([source, manifest(machine.noise_files)]))
+    return Method(method, _hex([source, _own_digest(method) or _all_it_is_given(machine, config)]))
+
+
+def _built(target: type, machine: Machine, config: DenoiseConfig) -> Callable[[np.ndarray, int], np.ndarray]:
+    try:
+        return target(machine, config)
+    except Exception as error:  # a user's class may raise anything
+        if isinstance(error, DenoiseError) or config.method in BUILT_IN:
+            raise
+        raise DenoiseError(f"denoise_method {config.method}: expected it to be built for machine {machine.machine_type}, got {told(error)}. "
+                           "Correct the method.") from error
 
 
 def unet(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None) -> Method:
@@ -155,14 +185,21 @@ class Wiener(Filter):
 BUILT_IN = {"identity": identity, "spectral_gate": SpectralGate, "wiener": Wiener}
 
 
-def find(name: str) -> Any:
-    """The class or function behind an entry point or ``package.module:function``. Raises ConfigError if there is none."""
+def find(name: str, first: Iterable[Path] = (), last: Iterable[Path] = ()) -> Any:
+    """The class or function behind an entry point or ``package.module:function``, looked for in these folders before and after those on Python's path.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
     found = [entry for entry in metadata.entry_points(group=ENTRY_POINTS) if entry.name == name]
     module_name, _, path = (found[0].value if found else name).partition(":")
     try:
         if not path:
             raise ImportError("no entry point has this name, and a path needs a colon")
-        target = importlib.import_module(module_name)
+        with _on_the_path(first, last):
+            target = importlib.import_module(module_name)
         for attribute in path.split("."):
             target = getattr(target, attribute)
     except Exception as error:  # importing a user's module may raise anything
@@ -173,8 +210,67 @@ def find(name: str) -> Any:
     return target
 
 
+@contextlib.contextmanager
+def _on_the_path(first: Iterable[Path], last: Iterable[Path]) -> Iterator[None]:
+    front, back = [str(folder) for folder in first], [str(folder) for folder in last if str(folder) not in sys.path]
+    sys.path[:0] = front
+    sys.path.extend(back)
+    try:
+        yield
+    finally:
+        for folder in front + back:  # one by one: what the module itself has put there stays
+            sys.path.remove(folder)
+
+
 def source_digest(target: Any) -> str:
-    """Hex SHA-256 of a callable's name and the source file of its module."""
-    module = inspect.getmodule(target)
-    source = Path(module.__file__).read_bytes() if getattr(module, "__file__", None) else b""
-    return hashlib.sha256(f"{target.__module__}:{getattr(target, '__qualname__', '')}".encode() + source).hexdigest()
+    """Hex SHA-256 of the source that a user's function or class rests on, and of a ``digest`` of its own.
+
+    Raises
+    ------
+    ConfigError
+        If nothing tells the source of the callable and it has no digest of its own, or that is no text.
+    """
+    own = None if inspect.isclass(target) else _own_digest(target)
+    code = inspect.unwrap(target)
+    written = any(kind(code) for kind in (inspect.isclass, inspect.isfunction, inspect.ismethod, inspect.isbuiltin))
+    sources = _source_files(inspect.getmodule(code)) if written else []
+    if not sources and not own:
+        raise ConfigError(f"denoise_method: expected a function or class that is written in a file, got {type(target).__name__} {target!r:.80}. "
+                          "Wrap it in a function, or give it an attribute digest that changes with what it does.")
+    contents = [(str(file.relative_to(folder)), hashlib.sha256(file.read_bytes()).hexdigest()) for folder, file in sources]
+    return _hex([getattr(code, "__module__", ""), getattr(code, "__qualname__", ""), contents, own])
+
+
+def _source_files(module: ModuleType | None) -> list[tuple[Path, Path]]:
+    """(folder, file) of the code in `module` and what it may import of its author's: its top-level package or, of a module on its own, those beside it."""
+    own = [file for file in [Path(getattr(module, "__file__", None) or "")] if file.is_file()]
+    if module is None or module.__name__ == __name__:
+        return [(file.parent, file) for file in own]
+    folders, pattern = [Path(folder) for folder in getattr(sys.modules.get(module.__name__.partition(".")[0]), "__path__", ())], "**/*.py"
+    if not folders:
+        folders, pattern = [file.parent for file in own if not _is_installed(file)], "*.py"
+    found = {file: folder for folder in folders for file in folder.glob(pattern) if file.is_file()}
+    return sorted((folder, file) for file, folder in ({file: file.parent for file in own} | found).items())
+
+
+def _is_installed(file: Path) -> bool:
+    """Whether what lies beside `file` is other people's."""
+    return any(file.is_relative_to(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+def _own_digest(method: Any) -> str | None:
+    """The ``digest`` that a user's method offers, None if it offers none. Raises ConfigError if that is no text."""
+    own = getattr(method, "digest", None)
+    if own is not None and not isinstance(own, str):
+        raise ConfigError(f"denoise_method: expected a text as the method's own digest, got {type(own).__name__} in {method!r:.80}. Make it one.")
+    return own
+
+
+def _all_it_is_given(machine: Machine, config: DenoiseConfig) -> list[Any]:
+    """Everything that a class can get at through what it is built with, the settings aside."""
+    named = (Path(config.checkpoint),) if config.checkpoint and Path(config.checkpoint).is_file() else ()
+    return [machine.training_digest(), manifest(machine.other_files + own_noise(config) + named)]
+
+
+def _hex(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

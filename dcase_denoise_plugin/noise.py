@@ -65,7 +65,7 @@ class Reel:
 
     @classmethod
     def from_files(cls, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES, what: str = "noise clip") -> Reel:
-        """Reads clips of any length, called `what` in an error. Raises AudioError if one cannot be read or has another sample rate than the machine's clips."""
+        """Reads clips of 1 s or longer, called `what` in an error. Raises AudioError if one cannot be read or is not of the rate of the machine's clips."""
         first = read_noise(files[0], spectrogram, what)
         kept = max(1, min(len(files), memory_bytes // first.nbytes))
         chosen = [files[index * len(files) // kept] for index in range(kept)]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 
@@ -68,7 +69,7 @@ def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str
     Raises
     ------
     ConfigError
-        If a key in ``baseline.yaml``, the preset or the overrides is unknown or out of range, or a user's method cannot be imported.
+        If a key in ``baseline.yaml``, the preset or the overrides is unknown or out of range, or a user's method cannot be imported or told from others.
     """
     in_yaml = {key: value for key, value in baseline.settings.items() if key.startswith(config.PREFIX)}
     written = config.from_keys(in_yaml, str(baseline.folder / "baseline.yaml"))
@@ -77,11 +78,30 @@ def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str
     if str(written.get("preset", "")).endswith((".yaml", ".yml")):
         written["preset"] = str(baseline.folder / written["preset"])
     resolved = config.resolve({**written, **overrides.denoise, "denoise": True}, environment)
-    if resolved.method not in config.BUILT_IN_METHODS:
-        from dcase_denoise_plugin import methods  # imports torch
-
-        methods.find(resolved.method)
+    import_method(resolved.method, baseline)
     return overrides, resolved
+
+
+def import_method(method: str, baseline: Baseline) -> None:
+    """Imports a user's method (and none of the plugin's) as the baseline's process will: from the baseline's folder, else as here, else from the caller's.
+
+    One that lies in the caller's folder takes that folder into PYTHONPATH, behind all that is there, so that the processes started from here find it too.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be imported, or nothing tells its source.
+    """
+    if method in config.BUILT_IN_METHODS:
+        return
+    from dcase_denoise_plugin import methods  # imports torch
+
+    methods.source_digest(methods.find(method, (baseline.folder,), (Path.cwd(),)))
+    module = sys.modules.get(method.partition(":")[0].partition(".")[0])
+    places = [*getattr(module, "__path__", ()), getattr(module, "__file__", None) or ""]
+    path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if str(Path.cwd()) not in path and any(place and Path(place).absolute().parent == Path.cwd() for place in places):
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*path, str(Path.cwd())]))
 
 
 def _as_option(option: str, value: Any) -> list[str]:
@@ -94,6 +114,6 @@ def _parsed(text: str) -> Any:
 
 def _from_here(name: str, value: Any) -> Any:
     """A path relative to the caller's folder made absolute, for a run that starts in the baseline's."""
-    if (name == "checkpoint" and value) or (name == "preset" and Path(value).suffix in (".yaml", ".yml")):
+    if (name in ("checkpoint", "noise_folder") and value) or (name == "preset" and Path(value).suffix in (".yaml", ".yml")):
         return str(Path(value).absolute())
     return value

@@ -15,8 +15,8 @@ import torch
 from dcase_denoise_plugin import freed_memory
 from dcase_denoise_plugin.audio import check_file, check_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.config import DenoiseConfig
-from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
+from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError, told
 from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.noise import own_noise
@@ -102,7 +102,7 @@ class Stage:
         Raises
         ------
         DenoiseError
-            If the method hands back another shape or dtype, or values that are not finite, or the GPU's memory does not hold a single image.
+            If the method raises, hands back another shape or dtype, or values that are not finite, or the GPU's memory does not hold a single image.
         """
         if self.config.strength == 0.0:
             return list(clips)
@@ -112,7 +112,7 @@ class Stage:
                 denoised = self._in_batch(np.stack(clips), sample_rate_hz, paths)
         else:
             with self._at_work():
-                denoised = [np.asarray(self._method(clip, sample_rate_hz)) for clip in clips]
+                denoised = [self._of_one(clip, sample_rate_hz, path) for clip, path in zip(clips, paths)]
         return [self._blended(*clip) for clip in zip(clips, denoised, paths)]
 
     def receipt(self) -> dict[str, Any]:
@@ -135,8 +135,18 @@ class Stage:
         if train_command is not None:
             raise CheckpointError(f"denoiser of {self.machine.machine_type}: expected one trained with these settings and clips, "
                                   f"got none at {self.checkpoint}. Train it first: {train_command}")
-        train_denoiser(self.machine, self.config, self.checkpoint, self.device)
+        train_denoiser(self.machine, self.config, self.checkpoint, self.device, shared=True)
         freed_memory.give_back()
+
+    def _of_one(self, clip, sample_rate_hz, path):
+        if self.config.method in BUILT_IN_METHODS:
+            return np.asarray(self._method(clip, sample_rate_hz))
+        try:  # on a copy: a method of the user's that works in place must leave the noisy clip to be blended with
+            return np.asarray(self._method(clip.copy(), sample_rate_hz))
+        except DenoiseError:
+            raise
+        except Exception as error:  # a user's code may raise anything
+            raise DenoiseError(f"denoise_method {self.config.method}: expected it to denoise {path}, got {told(error)}. Correct the method.") from error
 
     def _in_batch(self, clips, sample_rate_hz, paths):
         try:

@@ -16,6 +16,7 @@ from dcase_denoise_plugin.decision import decision_threshold
 from dcase_denoise_plugin.errors import BaselineError, RunError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.machine_run import SCORES, MachineRun
+from dcase_denoise_plugin.overrides import import_method
 from dcase_denoise_plugin.run_record import read_receipt
 from dcase_denoise_plugin.stage import CHECKPOINT_FOLDER, Stage
 
@@ -83,6 +84,7 @@ def _stage_of(run: MachineRun, machine: Machine) -> Stage:
     config = DenoiseConfig(**configuration.from_keys(receipt["config"], str(run.receipt("train"))))
     if config.checkpoint:  # the baseline ran in its own folder
         config = dataclasses.replace(config, checkpoint=str(root / config.checkpoint))
+    import_method(config.method, run.plan.baseline)
     stage = Stage(machine, config, torch.device("cpu"), root / CHECKPOINT_FOLDER, train_command=f"dcase-denoise run denoise --machine {run.machine}")
     if stage.method_digest != receipt["method_digest"]:
         raise BaselineError(f"{run}: expected the denoiser it was trained behind ({receipt['method_digest'][:12]}), got another one "

@@ -35,8 +35,13 @@ WEIGHTS, NOISE, EPOCHS = 0, 1, 2
 WARM_UP = 0.05
 
 
-def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None] = print) -> None:
+def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None] = print,
+                   shared: bool = False) -> None:
     """Trains the machine's denoiser and writes it to `path`; goes on from the last finished epoch, and does nothing if it is finished.
+
+    Parameters
+    ----------
+    shared : whether runs of other strengths and outputs take the file too; it then holds none of those of `config`, so that it does not matter who was first.
 
     Raises
     ------
@@ -53,14 +58,14 @@ def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: 
             if rank() == 0:
                 Checkpoint.load(path).require(machine, config, path)
             return
-        Training(machine, config, path, device, say).run()
+        Training(machine, config, path, device, say, shared).run()
 
 
 class Training:
     """One denoiser in the making."""
 
-    def __init__(self, machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None]):
-        self.machine, self.config, self.path, self.device = machine, config, path, torch.device(device)
+    def __init__(self, machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None], shared: bool = False):
+        self.machine, self.config, self.path, self.device, self.shared = machine, config, path, torch.device(device), shared
         self.say = lambda line: say(f"denoiser {machine.machine_type}: {line}") if rank() == 0 else None
         if config.batch_size < processes():
             raise ConfigError(f"denoise_batch_size: expected at least one pair for each of {processes()} processes, got {config.batch_size}. "
@@ -146,7 +151,7 @@ class Training:
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(
-            config=self.config,
+            config=self.config.for_any_output() if self.shared else self.config,
             features=self.machine.features,
             sample_rate_hz=self.pairs.clips.spectrogram.sample_rate_hz,
             dataset=self.machine.dataset,

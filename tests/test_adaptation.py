@@ -54,5 +54,5 @@ def test_a_denoiser_named_by_key_serves_another_machine(tmp_path, path):
 
 
 def test_clips_of_another_rate_are_refused(tmp_path, path):
-    with pytest.raises(AudioError, match=f"expected {RATE_HZ} Hz"):
+    with pytest.raises(AudioError, match=f"clip: expected {RATE_HZ} Hz as the denoiser was trained at, got 8000 Hz in .*normal_0.wav. Resample"):
         adapted(Checkpoint.load(path), machine_elsewhere(tmp_path, rate_hz=8000))

@@ -137,6 +137,40 @@ def test_testing_an_autoencoder_of_another_stage_stops(checkout):
     assert not list((checkout.root / "results").rglob("*.csv"))
 
 
+RESTART = ("--restart", "--train_only", "--epochs", "3")
+
+
+def epochs_trained(run):
+    return re.findall(r"^epoch (\d+)/3 ", run.stdout, re.MULTILINE)
+
+
+def test_a_training_that_goes_on_behind_the_same_stage_keeps_its_receipt(checkout):
+    checkout.train_py("--train_only", *IDENTITY)
+    before = receipt(checkout)
+    assert epochs_trained(checkout.train_py(*IDENTITY, *RESTART)) == ["3"] and receipt(checkout) == before
+
+
+def test_a_training_that_is_to_go_on_behind_another_stage_stops_and_the_receipt_stays(checkout):
+    checkout.train_py("--train_only", *IDENTITY)
+    before = receipt(checkout)
+    run = checkout.train_py("--denoise", "true", "--denoise_method", "wiener", *RESTART, ok=False)
+    stopped(run, "--restart: expected an autoencoder in training on the features of denoiser stage", "checkpoint.tar. Leave --restart out")
+    assert receipt(checkout) == before
+
+
+def test_a_training_that_is_to_go_on_from_a_plain_autoencoder_stops(checkout):
+    checkout.train_py("--train_only")
+    state, = (checkout.root / "models/checkpoint/baseline").glob("*/checkpoint.tar")
+    stopped(checkout.train_py(*IDENTITY, *RESTART, "--checkpoint_path", str(state), ok=False), "got one of another stage or of none in", str(state))
+    assert not list(checkout.root.rglob("denoise_receipt*"))
+
+
+def test_a_restart_with_nothing_to_go_on_from_trains_anew(checkout):
+    # The stand-in, unlike the baseline, then fails; by that time the receipt has been written.
+    checkout.train_py(*IDENTITY, *RESTART, ok=False)
+    assert receipt(checkout)["config"]["denoise_method"] == "identity"
+
+
 def test_a_plain_and_a_denoised_run_never_share_a_folder(checkout):
     checkout.train_py("--train_only", *IDENTITY, "--export_dir", "mine")
     stopped(checkout.train_py("--train_only", "--export_dir", "mine", ok=False), "expected a folder without denoised models for a plain run, got 'mine'")
@@ -268,6 +302,11 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(checkout):
     stopped(run, "features: expected to write them in", "File too large", "Free space")
     assert not pickles(checkout) and not list(checkout.root.rglob("partial"))
     checkout.train_py("--train_only", *IDENTITY)
+
+
+def test_a_place_that_cannot_be_written_stops_the_run_in_one_line(checkout):
+    (checkout.root / "models").write_text("a file where a folder is to be")
+    stopped(checkout.train_py("--train_only", *IDENTITY, ok=False), "denoised run: expected to read and write its files, got", "models", "path and rights")
 
 
 def test_a_machine_with_one_clip_stops_the_run(checkout):

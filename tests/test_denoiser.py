@@ -164,6 +164,14 @@ def test_a_loaded_denoiser_is_the_saved_one(tmp_path):
     assert Denoiser.load(tmp_path / "denoiser.pt", "cpu", strength=0.25).strength == 0.25
 
 
+def test_a_preset_says_what_is_made_of_the_prediction_and_a_strength_wins_over_its_own(tmp_path):
+    denoiser_that(0.3, fluctuation=0.9).checkpoint.save(tmp_path / "denoiser.pt")
+    (tmp_path / "mine.yaml").write_text("denoise_output: clip_spectrum\ndenoise_strength: 0.25\ndenoise_width: 64\n")
+    loaded = Denoiser.load(tmp_path / "denoiser.pt", "cpu", preset=str(tmp_path / "mine.yaml"))
+    assert (loaded.config.output, loaded.config.fluctuation, loaded.strength, loaded.config.width) == ("clip_spectrum", 0.5, 0.25, SMALL.width)
+    assert Denoiser.load(tmp_path / "denoiser.pt", "cpu", 1.0, str(tmp_path / "mine.yaml")).strength == 1.0
+
+
 def test_denoising_leaves_the_array_and_the_random_stream_alone():
     wav, before = hum(0), torch.get_rng_state()
     denoiser_that(0.5)(wav, RATE_HZ)

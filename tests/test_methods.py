@@ -9,12 +9,14 @@ from small_machine import RATE_HZ, SMALL, hiss, hum, small_machine, write
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
-from dcase_denoise_plugin.methods import build_method
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, DenoiseError
+from dcase_denoise_plugin.methods import build_method, find, source_digest
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import train_denoiser
 
 USER_CODE = """
+import functools
+
 def halve(array, sample_rate_hz):
     return array / 2
 
@@ -27,7 +29,26 @@ class Offset:
 class Box:
     halve = staticmethod(halve)
 
+class Trained:
+    def __init__(self, machine, config):
+        self.weights = machine.seed
+    def __call__(self, array, sample_rate_hz):
+        return array
+
+class WithWeights(Trained):
+    digest = "weights 1"
+
+class WithoutClips(Trained):
+    def __init__(self, machine, config):
+        raise ValueError("no clips\\nat all.")
+
 number = 5
+halve_partially = functools.partial(halve)
+instance = object.__new__(Trained)
+named = functools.partial(halve)
+named.digest = "weights 1"
+numbered = functools.partial(halve)
+numbered.digest = 1
 """
 
 
@@ -123,8 +144,87 @@ def test_the_digest_of_users_code_follows_its_source(machine, user_module):
     assert len({before, other, after}) == 3 and all(int(digest, 16) for digest in (before, other, after))
 
 
-def test_a_function_without_a_source_file_has_a_digest_too(machine):
-    assert int(method(machine, "math:sqrt").digest, 16) != int(method(machine, "math:exp").digest, 16)
+def digest_of(machine, name, **keys):
+    return method(machine, f"users_method:{name}", **keys).digest
+
+
+def test_the_digest_of_a_users_class_follows_the_seed(machine, user_module):
+    other = dataclasses.replace(machine, seed=8)
+    assert digest_of(machine, "Trained") == digest_of(machine, "Trained") != digest_of(other, "Trained")
+    assert digest_of(machine, "halve") == digest_of(other, "halve")
+
+
+@pytest.mark.parametrize("name", ["users_method:Trained", "wiener"])
+def test_the_digest_of_a_class_follows_the_supplemental_clips(tmp_path, machine, user_module, name):
+    assert method(machine, name).digest != method(small_machine(tmp_path, noise_clips=3), name).digest
+
+
+def test_the_digest_of_a_filter_is_one_for_all_seeds(machine):
+    assert method(machine, "wiener").digest == method(dataclasses.replace(machine, seed=8), "wiener").digest
+
+
+def test_the_digest_of_a_users_class_follows_the_other_machines_the_noise_folder_and_the_checkpoint(tmp_path, machine, user_module):
+    recording = tmp_path / "mine" / "recording.wav"
+    before = digest_of(machine, "Trained")
+    for samples in (RATE_HZ, 2 * RATE_HZ):
+        write(recording, hiss(5, samples))
+        with_it = [digest_of(dataclasses.replace(machine, other_files=(recording,)), "Trained"),
+                   digest_of(machine, "Trained", noise_folder=str(recording.parent)), digest_of(machine, "Trained", checkpoint=str(recording))]
+        assert before not in with_it
+        before = with_it[0]
+
+
+def test_a_digest_of_the_methods_own_stands_in_place_of_seed_and_clips(machine, user_module):
+    before = digest_of(machine, "WithWeights")
+    assert before == digest_of(dataclasses.replace(machine, seed=8), "WithWeights")
+    find("users_method:WithWeights").digest = "weights 2"
+    assert digest_of(machine, "WithWeights") != before
+
+
+def test_the_digest_of_users_code_follows_the_modules_beside_it(machine, user_module):
+    before = digest_of(machine, "halve")
+    (user_module.parent / "helper.py").write_text("GAIN = 2")
+    assert digest_of(machine, "halve") != before
+
+
+def test_the_digest_of_a_users_package_follows_all_of_its_modules(machine, tmp_path, monkeypatch):
+    for name, text in (("__init__", ""), ("deep/__init__", ""), ("deep/method", USER_CODE), ("weights", "SCALE = 1")):
+        (tmp_path / "users_package" / name).with_suffix(".py").parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "users_package" / name).with_suffix(".py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    before = method(machine, "users_package.deep.method:halve").digest
+    (tmp_path / "beside.py").write_text("")
+    assert method(machine, "users_package.deep.method:halve").digest == before
+    (tmp_path / "users_package/weights.py").write_text("SCALE = 2")
+    assert method(machine, "users_package.deep.method:halve").digest != before
+
+
+@pytest.mark.parametrize("name", ["users_method:halve_partially", "users_method:instance", "sys:getsizeof"])
+def test_a_callable_whose_source_cannot_be_told_is_refused(machine, user_module, name):
+    with pytest.raises(ConfigError, match="denoise_method: expected a function or class that is written in a file, got .*. Wrap it in a function, or give it"):
+        method(machine, name)
+
+
+def test_such_a_callable_is_taken_with_a_digest_of_its_own(machine, user_module):
+    before = digest_of(machine, "named")
+    find("users_method:named").digest = "weights 2"
+    assert digest_of(machine, "named") != before
+
+
+def test_a_digest_that_is_no_text_is_refused(machine, user_module):
+    with pytest.raises(ConfigError, match="denoise_method: expected a text as the method's own digest, got int in functools.partial.* Make it one."):
+        method(machine, "users_method:numbered")
+
+
+def test_of_an_installed_module_its_file_alone_counts():
+    assert source_digest(dataclasses.replace) != source_digest(dataclasses.field)
+
+
+def test_a_users_class_that_cannot_be_built_stops_in_one_line_with_its_place(machine, user_module):
+    expected = r"^denoise_method users_method:WithoutClips: expected it to be built for machine fan, got ValueError: no clips at all \(users_method.py, line"
+    with pytest.raises(DenoiseError, match=expected) as stopped:
+        method(machine, "users_method:WithoutClips")
+    assert isinstance(stopped.value.__cause__, ValueError)
 
 
 @pytest.mark.parametrize("name", ["unett", "no_such_package:function", "users_method:no_such_function", "users_method"])

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import fake_baseline
@@ -6,6 +8,7 @@ import pytest
 
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.overrides import Overrides, read_overrides, resolve_stage
+from dcase_denoise_plugin.runner import child_environment
 
 
 @pytest.fixture
@@ -65,9 +68,53 @@ def test_the_resolved_stage_is_switched_on_and_follows_preset_file_and_overrides
 
 def test_paths_are_the_callers_not_the_baselines(baseline, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    denoise = read_overrides(None, ["denoise_checkpoint=models/mine.pt", "denoise_preset=mine.yaml"], baseline).denoise
-    assert denoise == {"checkpoint": os.path.join(tmp_path, "models/mine.pt"), "preset": os.path.join(tmp_path, "mine.yaml")}
+    denoise = read_overrides(None, ["denoise_checkpoint=models/mine.pt", "denoise_preset=mine.yaml", "denoise_noise_folder=noise"], baseline).denoise
+    assert denoise == {name: os.path.join(tmp_path, path) for name, path in
+                       (("checkpoint", "models/mine.pt"), ("preset", "mine.yaml"), ("noise_folder", "noise"))}
+    assert read_overrides(None, ["denoise_noise_folder="], baseline).denoise == {"noise_folder": ""}
     assert read_overrides(None, ["denoise_preset=recommended"], baseline).denoise == {"preset": "recommended"}
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A caller's folder that is not on Python's path, with a PYTHONPATH that is the user's."""
+    (tmp_path / "caller").mkdir()
+    monkeypatch.chdir(tmp_path / "caller")
+    monkeypatch.setenv("PYTHONPATH", "/users/own")
+    yield tmp_path / "caller"
+    for name in ("their_method", "their_package", "their_package.deep"):
+        sys.modules.pop(name, None)
+
+
+METHOD = "def denoise(array, sample_rate_hz):\n    return array\n"
+
+
+@pytest.mark.parametrize("file, method", [("their_method.py", "their_method:denoise"), ("their_package/deep.py", "their_package.deep:denoise")])
+@pytest.mark.parametrize("in_baseline", [True, False])
+def test_a_method_in_the_callers_or_the_baselines_folder_passes_and_is_found_by_the_baselines_process(baseline, elsewhere, file, method, in_baseline):
+    path = (baseline.folder if in_baseline else elsewhere) / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(METHOD)
+    before = list(sys.path)
+    for _ in range(2):
+        resolve_stage(baseline, Overrides(denoise={"method": method}), "recommended", {})
+    assert sys.path == before
+    assert os.environ["PYTHONPATH"] == "/users/own" + ("" if in_baseline else f"{os.pathsep}{elsewhere}")
+    program = f"import {method.partition(':')[0]} as found; print(found.__file__)"
+    child = subprocess.run([sys.executable, "-c", program], cwd=baseline.folder, env=child_environment(), capture_output=True, text=True)
+    assert child.stdout.strip() == str(path), child.stderr
+
+
+def test_of_two_modules_of_one_name_the_check_takes_the_one_that_the_baselines_process_will(baseline, elsewhere):
+    (elsewhere / "their_method.py").write_text("")
+    (baseline.folder / "their_method.py").write_text(METHOD)
+    resolve_stage(baseline, Overrides(denoise={"method": "their_method:denoise"}), "recommended", {})
+    assert os.environ["PYTHONPATH"] == "/users/own"
+
+
+def test_a_method_whose_source_cannot_be_told_is_refused_before_anything_runs(baseline):
+    with pytest.raises(ConfigError, match="expected a function or class that is written in a file"):
+        resolve_stage(baseline, Overrides(denoise={"method": "sys:getsizeof"}), "recommended", {})
 
 
 def test_a_method_of_ones_own_that_cannot_be_imported_is_refused(baseline):

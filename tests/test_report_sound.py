@@ -12,6 +12,10 @@ import soundfile
 from PIL import Image
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
+from dcase_denoise_plugin.adaptation import adapted
+from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.comparison import compare
 from dcase_denoise_plugin.report.denoised_clips import MachineSound, si_sdr_db, snr_db, typical_clips
@@ -88,6 +92,35 @@ def test_a_trained_checkpoint_is_heard_at_the_strength_of_the_run(tmp_path):
     assert all(before == pytest.approx(3.1, abs=0.2) for before, *_ in sound.separation.values())
 
 
+@pytest.fixture
+def shared_denoiser(tmp_path):
+    """A denoiser in the checkout, trained by a run of another output."""
+    path = tmp_path / "models" / "checkpoint" / "denoiser" / "some" / "denoiser.pt"
+    first = dataclasses.replace(SMALL, strength=0.0, output="clip_spectrum", fluctuation=1.0)
+    train_denoiser(small_machine(tmp_path / "other"), first, path, "cpu", lambda line: None)
+    return path
+
+
+def test_what_is_heard_is_the_output_of_the_run_and_not_of_the_one_that_trained_the_denoiser(tmp_path, shared_denoiser):
+    for fluctuation in (0.0, 1.0):
+        config = dataclasses.replace(SMALL, output="clip_spectrum", fluctuation=fluctuation)
+        checkout = checkout_with(tmp_path / str(fluctuation), {"config": config.as_keys(), "checkpoint": str(shared_denoiser)})
+        noisy, denoised, rate = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
+        expected = Denoiser(Checkpoint.load(shared_denoiser), "cpu", 1.0, config)
+        assert np.array_equal(denoised, expected(noisy, rate)) and (fluctuation == 1.0 or not np.allclose(denoised, noisy, atol=0.01))
+
+
+def test_a_denoiser_of_another_machine_is_heard_with_scaling_and_equaliser_of_the_one_it_serves(tmp_path, shared_denoiser):
+    config = dataclasses.replace(SMALL, checkpoint=str(shared_denoiser), equaliser=1.0)
+    checkout = checkout_with(tmp_path / "here", {"config": config.as_keys(), "checkpoint": str(shared_denoiser)})
+    raw = checkout.recordings("fan")
+    for index in range(6):
+        write(raw / "train" / f"section_00_{'source' if index < 4 else 'target'}_train_normal_{index}.wav", 0.25 * hum(index))
+    noisy, denoised, rate = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
+    here = adapted(Checkpoint.load(shared_denoiser), Machine.from_folder(raw, "DCASE2025T2", FEATURES, 1))
+    assert here.equaliser.found and np.array_equal(denoised, Denoiser(here, "cpu", 1.0, config)(noisy, rate))
+
+
 @pytest.mark.parametrize("receipt, reason", [
     (None, "these results came without a receipt"), ({"config": {"denoise_strength": 1}, "checkpoint": "gone.pt"}, "expected a readable file"),
     ({"config": {"denoise_method": "spectral_gate", "denoise_domain": "mel"}}, "got mel with spectral_gate"),
@@ -99,6 +132,15 @@ def test_without_a_denoiser_the_reason_is_kept_and_the_clip_can_still_be_heard(t
     assert sound.function is None and reason in sound.reason and not sound.removed_db
     sight = sound.sight("section_00_source_test_normal_0000.wav")
     assert set(sight.sounds) == set(sight.pictures) == {"noisy"}
+
+
+def test_a_users_method_that_lies_in_the_checkout_is_heard(tmp_path):
+    checkout = checkout_with(tmp_path, {"config": {"denoise_method": "beside_the_baseline:quieter", "denoise_domain": "waveform", "denoise_strength": 0.5}})
+    (tmp_path / "beside_the_baseline.py").write_text("def quieter(wav, sample_rate_hz):\n    wav *= 0\n    return wav\n")
+    for index in range(2):
+        write(checkout.recordings("fan") / "train" / f"section_00_source_train_normal_{index}.wav", hum(index))
+    noisy, denoised, _ = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
+    assert np.allclose(denoised, noisy / 2) and noisy.any()
 
 
 def test_recordings_and_references_may_lie_elsewhere(tmp_path):

@@ -8,6 +8,7 @@ from baseline_checkouts import RATE_HZ, make_machine
 
 from dcase_denoise_plugin.audio import read_wav, write_wav
 from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.stage import Stage
@@ -52,6 +53,15 @@ def test_a_missing_denoiser_is_trained_once(machine, stage_of, capsys):
     first = stage_of(**TINY)
     assert "epoch 1/1" in capsys.readouterr().out
     assert stage_of(**TINY).digest == first.digest and not capsys.readouterr().out
+
+
+def test_the_file_that_runs_of_every_strength_and_output_share_does_not_tell_who_trained_it(machine, stage_of):
+    first = stage_of(**TINY, strength=0.0, output="clip_spectrum", equaliser=1.0, guessed_noise_share=0.0)
+    content = first.checkpoint.read_bytes()
+    first.checkpoint.unlink()
+    assert stage_of(**TINY).checkpoint.read_bytes() == content
+    denoiser = Denoiser.load(first.checkpoint, "cpu")
+    assert (denoiser.strength, denoiser.config.output, denoiser.config.equaliser) == (1.0, "frames", 0.0)
 
 
 def test_another_recording_in_the_users_noise_folder_takes_a_denoiser_of_its_own(machine, stage_of, tmp_path):
@@ -118,6 +128,36 @@ def test_a_method_that_breaks_the_contract_is_refused(machine, stage_of, tmp_pat
     stage = stage_of(method="broken_method:denoise", domain="waveform")
     with pytest.raises(DenoiseError, match=message):
         denoised(stage, *clip_of(machine))
+
+
+@pytest.fixture
+def users_stage(stage_of, tmp_path, monkeypatch):
+    """The stage with a user's function of this body."""
+    def make(body, **settings):
+        (tmp_path / "users_own.py").write_text(f"def denoise(wav, sample_rate_hz):\n    {body}\n    return wav\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "users_own", raising=False)
+        return stage_of(method="users_own:denoise", domain="waveform", **settings)
+    return make
+
+
+def test_a_method_that_works_in_place_is_blended_with_the_noisy_clip(machine, users_stage):
+    (wav, rate), path = clip_of(machine)
+    before = wav.copy()
+    np.testing.assert_allclose(denoised(users_stage("wav *= 0", strength=0.5), (wav, rate), path), before / 2)
+    assert np.array_equal(wav, before)
+
+
+def test_what_a_users_method_raises_stops_in_one_line_that_names_the_clip_and_the_place(machine, users_stage):
+    expected = r"^denoise_method users_own:denoise: expected it to denoise .*normal_0000_spd_1.wav, got ZeroDivisionError: .* \(users_own.py, line 2\)"
+    with pytest.raises(DenoiseError, match=expected) as stopped:
+        denoised(users_stage("1 / 0"), *clip_of(machine))
+    assert isinstance(stopped.value.__cause__, ZeroDivisionError)
+
+
+def test_an_error_of_the_plugins_own_in_a_users_method_stays_as_it_is(machine, users_stage):
+    with pytest.raises(AudioError, match="^too loud$"):
+        denoised(users_stage("from dcase_denoise_plugin.errors import AudioError; raise AudioError('too loud')"), *clip_of(machine))
 
 
 def test_a_method_that_draws_from_the_global_streams_does_not_disturb_them(machine, stage_of, tmp_path, monkeypatch):

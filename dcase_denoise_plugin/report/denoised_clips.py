@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Callable, Sequence
 
 import numpy as np
@@ -102,22 +103,39 @@ def si_sdr_db(estimate: np.ndarray, clean: np.ndarray) -> float:
 
 
 def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Callable[[np.ndarray, int], np.ndarray]:
-    """The denoiser that a receipt names, at the strength that the run used."""
-    from dcase_denoise_plugin import Denoiser
-    from dcase_denoise_plugin.machine import Machine
-    from dcase_denoise_plugin.methods import build_method
-
+    """The stage of the run that left the receipt."""
     if receipt.get("checkpoint"):
-        # Not the whole configuration: a key of another version must not keep a checkpoint from being heard.
-        return Denoiser.load(checkout.root / receipt["checkpoint"], device="cpu", strength=float(receipt["config"]["denoise_strength"]))
+        return _denoiser(checkout, machine, seed, receipt)
+    from dcase_denoise_plugin.machine import Machine
+    from dcase_denoise_plugin.methods import build_method, find
+
     config = configuration.DenoiseConfig(**configuration.from_keys(dict(receipt["config"]), "the receipt"))
     if config.method == "identity":
         return lambda wav, sample_rate_hz: wav
     if config.domain != "waveform":
         raise ConfigError(f"denoise_domain: expected waveform for a method to listen to, got {config.domain} with {config.method} in the receipt. "
                           "What works on log-mel spectrograms alone cannot be heard.")
+    if config.method not in configuration.BUILT_IN_METHODS:
+        find(config.method, (checkout.root,), (Path.cwd(),))
     method = build_method(Machine.from_folder(checkout.recordings(machine), checkout.folder.dataset, checkout.features(machine), seed), config)
-    return lambda wav, sample_rate_hz: wav - config.strength * (wav - method(wav, sample_rate_hz))
+    return lambda wav, sample_rate_hz: wav - config.strength * (wav - method(wav.copy(), sample_rate_hz))
+
+
+def _denoiser(checkout, machine, seed, receipt):
+    """The receipt's checkpoint under the receipt's settings: the file is shared by runs of every strength and output, and may be another machine's."""
+    from dcase_denoise_plugin.adaptation import adapted
+    from dcase_denoise_plugin.checkpoint import Checkpoint
+    from dcase_denoise_plugin.denoiser import Denoiser
+    from dcase_denoise_plugin.machine import Machine
+
+    checkpoint = Checkpoint.load(checkout.root / receipt["checkpoint"])
+    # A key of another version must not keep a checkpoint from being heard.
+    known = {key: value for key, value in receipt["config"].items() if key in configuration.field_names()}
+    config = dataclasses.replace(checkpoint.config, **configuration.from_keys(known, "the receipt"))
+    if config.checkpoint:
+        recordings = checkout.recordings(machine)
+        checkpoint = adapted(checkpoint, Machine.from_folder(recordings, checkout.folder.dataset, checkpoint.features, seed))
+    return Denoiser(checkpoint, "cpu", config.strength, config)
 
 
 def typical_clips(section: SectionScores, preferred: Sequence[str] = ()) -> list[str]:
