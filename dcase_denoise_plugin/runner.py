@@ -21,7 +21,7 @@ from dcase_denoise_plugin.gpus import VARIABLE, gpu_of_each
 from dcase_denoise_plugin.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.plain_features import fresh_features
 from dcase_denoise_plugin.progress import Progress, Snapshot
-from dcase_denoise_plugin.run_record import is_finished, write_record
+from dcase_denoise_plugin.run_record import is_finished, wanted, write_record
 
 GRACE_S = 5.0
 LOOK_EVERY_S = 1.0
@@ -126,13 +126,13 @@ def _run_steps(run: MachineRun, children: _Children, environment: Mapping[str, s
 
 
 def _run_step(run, step, log, children, environment):
-    start, start_ns = log.seek(0, os.SEEK_END), time.time_ns()
+    asked, start, start_ns = wanted(run, step), log.seek(0, os.SEEK_END), time.time_ns()
     raw, processed = (run.plan.data_folder / kind / run.machine for kind in ("raw", "processed"))
     with fresh_features(raw, processed, run.plan.settings) if run.arm == "plain" else contextlib.nullcontext():
         status = children.run([sys.executable, *run.command(step)], log, cwd=run.plan.baseline.folder, env=environment)
         if status:
             raise RunError(f"{run} {step}: expected the baseline's train.py to end well, got exit status {status} in {run.log}. {_last_words(run.log, start)}")
-    write_record(run, step, start_ns)
+    write_record(run, step, start_ns, asked)
 
 
 def _last_words(log: Path, start: int) -> str:

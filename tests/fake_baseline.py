@@ -28,6 +28,8 @@ with open("gpus.txt", "a") as gpus:
     gpus.write(os.environ.get("CUDA_VISIBLE_DEVICES", "all") + "\\n")
 orders = pathlib.Path("orders.json")
 order = json.loads(orders.read_text()).get(args.dataset, {}) if orders.exists() else {}
+if "touches" in order:
+    pathlib.Path(order["touches"]).write_text(order["content"])
 if "sleep_s" in order:
     pathlib.Path("pid.txt").write_text(str(os.getpid()))
     time.sleep(order["sleep_s"])

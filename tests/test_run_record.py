@@ -8,14 +8,14 @@ import fake_baseline
 import pytest
 
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.run_record import is_finished, seconds_of, write_record
+from dcase_denoise_plugin.run_record import is_finished, seconds_of, wanted, write_record
 
 
 def finish(run, step="train"):
     """Runs a step as the runner does."""
-    start_ns = time.time_ns()
+    asked, start_ns = wanted(run, step), time.time_ns()
     subprocess.run([sys.executable, *run.command(step)], cwd=run.plan.baseline.folder, check=True, capture_output=True)
-    write_record(run, step, start_ns)
+    write_record(run, step, start_ns, asked)
 
 
 @pytest.fixture
@@ -57,6 +57,14 @@ def test_a_changed_clip_baseline_or_output_undoes_it(run):
         file.write_bytes(before)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
         assert is_finished(run, "train")
+
+
+def test_settings_are_those_in_the_baselines_file_when_the_step_starts_not_when_it_was_planned(run, baseline):
+    file = baseline.folder / "baseline.yaml"
+    file.write_text(file.read_text().replace("--epochs: 100", "--epochs: 99"))
+    assert not is_finished(run, "train") and wanted(run, "train")["settings"]["epochs"] == 99
+    file.write_text("[")
+    assert not is_finished(run, "train")
 
 
 def test_the_denoise_flag_in_the_yaml_does_not_undo_a_plain_step(run, baseline):
@@ -108,12 +116,12 @@ def test_without_a_receipt_a_denoised_step_is_not_finished(denoised):
     denoised.receipt("train").unlink()
     assert not is_finished(denoised, "train")
     with pytest.raises(RunError, match="receipt.*did not denoise"):
-        write_record(denoised, "train", 0)
+        write_record(denoised, "train", 0, wanted(denoised, "train"))
 
 
 def test_a_receipt_from_before_does_not_vouch_for_a_new_run(denoised):
     with pytest.raises(RunError, match="got an earlier one"):
-        write_record(denoised, "train", denoised.receipt("train").stat().st_mtime_ns + 1)
+        write_record(denoised, "train", denoised.receipt("train").stat().st_mtime_ns + 1, wanted(denoised, "train"))
 
 
 def test_a_receipt_of_another_configuration_is_refused_by_what_differs(denoised):
@@ -121,7 +129,7 @@ def test_a_receipt_of_another_configuration_is_refused_by_what_differs(denoised)
     receipt["config"].update(denoise_strength=0.25, denoise_preset="any.yaml")
     denoised.receipt("train").write_text(json.dumps(receipt))
     with pytest.raises(RunError, match="other values of denoise_strength in"):
-        write_record(denoised, "train", 0)
+        write_record(denoised, "train", 0, wanted(denoised, "train"))
 
 
 def test_a_test_through_another_denoiser_than_the_training_is_refused(denoised):
@@ -129,7 +137,7 @@ def test_a_test_through_another_denoiser_than_the_training_is_refused(denoised):
     receipt = json.loads(denoised.receipt("MSE").read_text())
     denoised.receipt("MSE").write_text(json.dumps({**receipt, "stage_digest": "e" * 64}))
     with pytest.raises(RunError, match="expected the denoiser of the training run"):
-        write_record(denoised, "MSE", 0)
+        write_record(denoised, "MSE", 0, wanted(denoised, "MSE"))
 
 
 def test_the_record_says_how_long_the_step_took(run):

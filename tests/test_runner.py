@@ -114,6 +114,19 @@ def test_plain_features_older_than_the_clips_stop_the_machine(tmp_path):
     assert "section_00.pickle from before section_00_source_train_normal_0000.wav was written" in str(error)
 
 
+@pytest.mark.parametrize("file, what", [("data/dcase2025t2/dev_data/raw/fan/test/section_00_source_test_normal_0000.wav", "clips"),
+                                        ("networks/base_model.py", "baseline code"), ("baseline.yaml", "settings")])
+def test_what_changes_while_a_step_runs_spoils_it_and_the_same_call_runs_it_again(tmp_path, file, what):
+    baseline = fake_baseline.lay_out(tmp_path)
+    content = "--epochs: 100\n" if file == "baseline.yaml" else "touched"
+    order(baseline, fan={"touches": file, "content": content})
+    (error,) = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None).values()
+    assert f"fan seed 13711 plain train: expected the same {what} at its end as at its start" in str(error) and "run the same command again" in str(error)
+    order(baseline)
+    (run,) = runs_of(baseline, what="baseline")
+    assert not is_finished(run, "train") and run_all([run], 1, lambda line: None) == {}
+
+
 def test_two_runners_do_not_work_on_the_same_run(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     (run,) = runs_of(baseline, what="baseline")
