@@ -11,7 +11,7 @@ from typing import Any
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX
 from dcase_denoise_plugin.errors import DenoiseError, RunError
-from dcase_denoise_plugin.machine import manifest
+from dcase_denoise_plugin.machine import manifest, recordings_from_elsewhere, training_clips_beside
 from dcase_denoise_plugin.machine_run import MachineRun
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
@@ -70,6 +70,8 @@ def wanted(run: MachineRun, step: str) -> dict[str, Any]:
         content["stage"] = plan.config.as_keys()
         content["versions"]["dcase_denoise_plugin"] = __version__
         content["checkpoint"] = _file_digest(plan.baseline.folder / plan.config.checkpoint) if plan.config.checkpoint else None
+        beside = training_clips_beside(plan.data_folder / "raw" / run.machine)
+        content["recordings_from_elsewhere"] = _digest(manifest(recordings_from_elsewhere(plan.config, beside, plan.baseline.folder)))
         content["method"] = _own_method_digest(plan.config.method)
     if step != "train":
         content["trained"] = _digests(run, "train")

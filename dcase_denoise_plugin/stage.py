@@ -17,9 +17,8 @@ from dcase_denoise_plugin.audio import check_file, check_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
-from dcase_denoise_plugin.machine import Machine, manifest
+from dcase_denoise_plugin.machine import Machine, manifest, recordings_from_elsewhere
 from dcase_denoise_plugin.methods import build_method
-from dcase_denoise_plugin.noise import own_noise
 from dcase_denoise_plugin.random_streams import untouched_random_streams
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.training import train_denoiser
@@ -122,11 +121,7 @@ class Stage:
                 "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept}
 
     def _name(self) -> str:
-        rests_on = [self.config.weights_digest(), self.machine.training_digest()]
-        if self.config.noise_source == "other_machines":
-            rests_on.append(manifest(self.machine.other_files))
-        if self.config.noise_folder:
-            rests_on.append(manifest(own_noise(self.config)))
+        rests_on = [self.config.weights_digest(), self.machine.training_digest(), manifest(recordings_from_elsewhere(self.config, self.machine.other_files))]
         return f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}_{_digest(rests_on)[:16]}"
 
     def _train(self, train_command: str | None) -> None:

@@ -103,6 +103,26 @@ def test_a_users_method_undoes_its_steps_when_its_source_changes(baseline, tmp_p
     assert not is_finished(run, "train")
 
 
+def test_a_recording_added_to_the_users_noise_folder_undoes_the_denoised_steps(baseline):
+    noise = baseline.folder / "noise"
+    noise.mkdir()
+    (noise / "hall.wav").write_text("noise")
+    run = fake_baseline.run_of(fake_baseline.plan_of(baseline, "denoise_noise_folder=noise"), arm="denoised")
+    finish(run)
+    assert is_finished(run, "train")
+    (noise / "yard.wav").write_text("noise")
+    assert not is_finished(run, "train")
+
+
+@pytest.mark.parametrize("source, undone", [("other_machines", True), ("auto", False)])
+def test_another_machines_training_clip_undoes_the_steps_of_a_denoiser_that_takes_it_for_noise(tmp_path, source, undone):
+    baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
+    run = fake_baseline.run_of(fake_baseline.plan_of(baseline, f"denoise_noise_source={source}"), arm="denoised")
+    finish(run)
+    next((tmp_path / "data/dcase2025t2/dev_data/raw/ToyCar/train").glob("*.wav")).unlink()
+    assert is_finished(run, "train") is not undone
+
+
 def test_a_checkpoint_of_the_users_undoes_its_steps_when_it_changes(baseline, tmp_path):
     checkpoint = tmp_path / "mine.pt"
     checkpoint.write_text("weights")

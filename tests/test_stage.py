@@ -62,6 +62,15 @@ def test_another_recording_in_the_users_noise_folder_takes_a_denoiser_of_its_own
         assert len(denoisers) == 1 and len(list((tmp_path / "denoisers").iterdir())) == index + 1
 
 
+def test_other_machines_clips_shape_the_denoiser_that_takes_them_for_noise_and_no_other(machine, stage_of, tmp_path):
+    def denoiser(source):
+        again = Machine.from_folder(tmp_path / "raw" / machine.machine_type, "DCASE2025T2", seed=5)
+        return Stage(again, DenoiseConfig(denoise=True, method="identity", noise_source=source), torch.device("cpu"), tmp_path).checkpoint
+    before = denoiser("floor"), denoiser("other_machines")
+    write_wav(tmp_path / "raw/valve/train/valve.wav", np.zeros(RATE_HZ), RATE_HZ)
+    assert denoiser("floor") == before[0] and denoiser("other_machines") != before[1]
+
+
 def test_the_digest_follows_strength_weights_and_method(stage_of):
     stages = [stage_of(**TINY), stage_of(**TINY, strength=0.5), stage_of(**TINY, learning_rate=1e-4), stage_of(method="wiener"), stage_of(method="identity")]
     assert len({stage.digest for stage in stages}) == 5
