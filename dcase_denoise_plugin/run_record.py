@@ -13,6 +13,7 @@ from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.machine import manifest, recordings_from_elsewhere, training_clips_beside
 from dcase_denoise_plugin.machine_run import MachineRun
+from dcase_denoise_plugin.plugin_source import plugin_source_digest
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
 NOT_DENOISED = "The run did not denoise and is not reported; try dcase-denoise doctor, and look at"
@@ -69,6 +70,7 @@ def wanted(run: MachineRun, step: str) -> dict[str, Any]:
     if run.arm == "denoised":
         content["stage"] = plan.config.as_keys()
         content["versions"]["dcase_denoise_plugin"] = __version__
+        content["plugin_code"] = plugin_source_digest()
         content["checkpoint"] = _file_digest(plan.baseline.folder / plan.config.checkpoint) if plan.config.checkpoint else None
         beside = training_clips_beside(plan.data_folder / "raw" / run.machine)
         content["recordings_from_elsewhere"] = _digest(manifest(recordings_from_elsewhere(plan.config, beside, plan.baseline.folder)))

@@ -7,6 +7,7 @@ import time
 import fake_baseline
 import pytest
 
+from dcase_denoise_plugin import run_record
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.run_record import is_finished, seconds_of, wanted, write_record
 
@@ -101,6 +102,11 @@ def test_a_users_method_undoes_its_steps_when_its_source_changes(baseline, tmp_p
     assert is_finished(run, "train")
     source.write_text("def method(array, sample_rate_hz):\n    return 2 * array\n")
     assert not is_finished(run, "train")
+
+
+def test_other_code_of_the_plugin_undoes_the_denoised_steps_alone(run, denoised, monkeypatch):
+    monkeypatch.setattr(run_record, "plugin_source_digest", lambda: "code of tomorrow")
+    assert is_finished(run, "train") and not is_finished(denoised, "train")
 
 
 def test_a_recording_added_to_the_users_noise_folder_undoes_the_denoised_steps(baseline):

@@ -6,6 +6,8 @@ import soundfile
 import torch
 from baseline_checkouts import RATE_HZ, make_machine
 
+from dcase_denoise_plugin import checkpoint as checkpoint_module
+from dcase_denoise_plugin import stage as stage_module
 from dcase_denoise_plugin.audio import read_wav, write_wav
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
@@ -74,6 +76,21 @@ def test_other_machines_clips_shape_the_denoiser_that_takes_them_for_noise_and_n
 def test_the_digest_follows_strength_weights_and_method(stage_of):
     stages = [stage_of(**TINY), stage_of(**TINY, strength=0.5), stage_of(**TINY, learning_rate=1e-4), stage_of(method="wiener"), stage_of(method="identity")]
     assert len({stage.digest for stage in stages}) == 5
+
+
+def test_the_digest_follows_the_plugins_own_code(machine, stage_of, monkeypatch):
+    stage = stage_of(method="identity")
+    before = stage.digest, stage.feature_digest([], {})
+    monkeypatch.setattr(stage_module, "plugin_source_digest", lambda: "code of tomorrow")
+    assert stage.digest != before[0] and stage.feature_digest([], {}) != before[1]
+
+
+def test_a_newer_file_format_trains_a_denoiser_anew_beside_the_old_one(stage_of, monkeypatch):
+    old = stage_of(**TINY)
+    for module in (stage_module, checkpoint_module):
+        monkeypatch.setattr(module, "FORMAT", "a newer one")
+    new = stage_of(**TINY)
+    assert new.checkpoint != old.checkpoint and old.checkpoint.is_file() and new.checkpoint.is_file()
 
 
 def test_the_feature_digest_follows_clips_and_settings(machine, stage_of):
