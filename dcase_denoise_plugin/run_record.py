@@ -28,12 +28,13 @@ def is_finished(run: MachineRun, step: str) -> bool:
         return False
 
 
-def write_record(run: MachineRun, step: str, start_ns: int, asked: dict[str, Any]) -> None:
+def write_record(run: MachineRun, step: str, start_ns: int, asked: dict[str, Any], place: dict[str, str]) -> None:
     """Notes a step that was started at `start_ns` and has ended well; aside first, so that a record that is there is whole.
 
     Parameters
     ----------
     asked : what was `wanted` when it started.
+    place : its threads and device. They are noted and told in the report, and another place does not undo the step.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def write_record(run: MachineRun, step: str, start_ns: int, asked: dict[str, Any
         raise RunError(f"{run} {step}: expected the same {', '.join(changed)} at its end as at its start, got changed ones in {run.plan.baseline.folder}. "
                        "Nobody knows which of them shaped the result, and it does not count; run the same command again.")
     content = {"files": _digests(run, step), "stage_digest": check_receipt(run, step, start_ns) if run.arm == "denoised" else None,
-               "wanted": asked, "seconds": round((time.time_ns() - start_ns) / 1e9, 3)}
+               "wanted": asked, "place": place, "seconds": round((time.time_ns() - start_ns) / 1e9, 3)}
     path = run.record(step)
     aside = path.with_name(f".{path.name}.partial")
     aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ def finish(run, step="train"):
     """Runs a step as the runner does."""
     asked, start_ns = wanted(run, step), time.time_ns()
     subprocess.run([sys.executable, *run.command(step)], cwd=run.plan.baseline.folder, check=True, capture_output=True)
-    write_record(run, step, start_ns, asked)
+    write_record(run, step, start_ns, asked, {"threads": "1", "device": "cpu"})
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_damaged_record_counts_as_none(run):
 def test_the_record_says_what_the_result_rests_on(denoised):
     record = json.loads(denoised.record("train").read_text())
     assert record["stage_digest"] == "d" * 64 and record["wanted"]["stage"]["denoise_preset"] == "recommended"
-    assert {"torch", "numpy", "librosa", "dcase_denoise_plugin"} == set(record["wanted"]["versions"])
+    assert {"torch", "numpy", "librosa", "dcase_denoise_plugin"} == set(record["wanted"]["versions"]) and record["place"] == {"threads": "1", "device": "cpu"}
 
 
 def test_a_users_method_undoes_its_steps_when_its_source_changes(baseline, tmp_path, monkeypatch):
@@ -142,12 +142,12 @@ def test_without_a_receipt_a_denoised_step_is_not_finished(denoised):
     denoised.receipt("train").unlink()
     assert not is_finished(denoised, "train")
     with pytest.raises(RunError, match="receipt.*did not denoise"):
-        write_record(denoised, "train", 0, wanted(denoised, "train"))
+        write_record(denoised, "train", 0, wanted(denoised, "train"), {})
 
 
 def test_a_receipt_from_before_does_not_vouch_for_a_new_run(denoised):
     with pytest.raises(RunError, match="got an earlier one"):
-        write_record(denoised, "train", denoised.receipt("train").stat().st_mtime_ns + 1, wanted(denoised, "train"))
+        write_record(denoised, "train", denoised.receipt("train").stat().st_mtime_ns + 1, wanted(denoised, "train"), {})
 
 
 def test_a_receipt_of_another_configuration_is_refused_by_what_differs(denoised):
@@ -155,7 +155,7 @@ def test_a_receipt_of_another_configuration_is_refused_by_what_differs(denoised)
     receipt["config"].update(denoise_strength=0.25, denoise_preset="any.yaml")
     denoised.receipt("train").write_text(json.dumps(receipt))
     with pytest.raises(RunError, match="other values of denoise_strength in"):
-        write_record(denoised, "train", 0, wanted(denoised, "train"))
+        write_record(denoised, "train", 0, wanted(denoised, "train"), {})
 
 
 def test_a_test_through_another_denoiser_than_the_training_is_refused(denoised):
@@ -163,7 +163,7 @@ def test_a_test_through_another_denoiser_than_the_training_is_refused(denoised):
     receipt = json.loads(denoised.receipt("MSE").read_text())
     denoised.receipt("MSE").write_text(json.dumps({**receipt, "stage_digest": "e" * 64}))
     with pytest.raises(RunError, match="expected the denoiser of the training run"):
-        write_record(denoised, "MSE", 0, wanted(denoised, "MSE"))
+        write_record(denoised, "MSE", 0, wanted(denoised, "MSE"), {})
 
 
 def test_the_record_says_how_long_the_step_took(run):

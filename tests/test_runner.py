@@ -141,8 +141,24 @@ def test_the_hook_and_this_python_come_first_and_one_job_keeps_the_thread_count(
     assert "OMP_NUM_THREADS" not in child
 
 
-def test_several_jobs_share_the_cores():
+def test_several_jobs_share_the_cores_that_this_process_may_use(monkeypatch):
     assert child_environment(10**6, {})["OMP_NUM_THREADS"] == "1"
+    monkeypatch.setattr(runner, "usable_cores", lambda: 6)
+    assert child_environment(2, {"OMP_NUM_THREADS": ""})["OMP_NUM_THREADS"] == "3"
+
+
+def test_several_jobs_keep_the_thread_count_that_the_user_has_set():
+    assert child_environment(2, {"OMP_NUM_THREADS": "5"})["OMP_NUM_THREADS"] == "5"
+
+
+def test_the_record_says_what_each_step_ran_on_and_another_place_does_not_undo_it(tmp_path, monkeypatch):
+    baseline = fake_baseline.lay_out(tmp_path)
+    (run,) = runs_of(baseline, what="baseline")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    run_all([run], 1, lambda line: None)
+    assert all(json.loads(run.record(step).read_text())["place"] == {"threads": "3", "device": "cpu"} for step in STEPS)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert all(is_finished(run, step) for step in STEPS)
 
 
 def test_a_preset_file_in_the_environment_is_the_callers_not_the_baselines(tmp_path, monkeypatch):

@@ -110,7 +110,7 @@ def test_features_that_a_cell_built_for_itself_go_and_others_stay(file, baseline
     for receipt, step in zip(receipts, STEPS):
         splits = {"train": {"cached": False, "features": "own"}, "test": {"cached": True, "features": "others"}}
         receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "splits": splits}))
-        write_record(runs[0], step, 0, wanted(runs[0], step))
+        write_record(runs[0], step, 0, wanted(runs[0], step), {})
     drop_features(runs)
     assert not (baseline.folder / "own").exists() and (baseline.folder / "others").exists()
 
