@@ -64,6 +64,19 @@ def test_an_older_codes_run_among_denoised_ones_is_named(results):
     assert warnings(results) == ("not all runs rest on the same code of the plugin: baseline_denoise fan seed 1; baseline_denoise fan seed 2.",)
 
 
+def test_seeds_of_several_stages_in_one_arm_are_named(results):
+    for seed, strength in ((1, 0.5), (2, 1.0)):
+        note(results, "baseline_denoise", seed, "denoise_receipt", {"config": {"denoise_strength": strength, "denoise_width": 8, "denoise_threads": seed}})
+    assert warnings(results) == ("not all runs of baseline_denoise went through the same stage, but through several of other denoise_strength: "
+                                 "fan seed 1; fan seed 2.",)
+
+
+def test_the_same_stage_by_another_preset_or_number_of_threads_is_the_same(results):
+    for seed, preset in ((1, "recommended"), (2, "mine.yaml")):
+        note(results, "baseline_denoise", seed, "denoise_receipt", {"config": {"denoise_strength": 1.0, "denoise_preset": preset, "denoise_threads": seed}})
+    assert warnings(results) == ()
+
+
 def test_an_arm_without_records_is_said(results):
     for seed in (1, 2):
         note(results, "baseline", seed, "run", "[]")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shlex
 from importlib import metadata
@@ -150,12 +151,26 @@ def _warnings(receipts, records, places):
                 found.setdefault(repr(_without(content[key], "export_dir", "dcase_denoise_plugin")), []).append(f"{arm} {machine} seed {seed}")
         if len(found) > 1:
             yield f"not all runs rest on the same {what}: {_grouped(found)}."
+    yield from _mixed_stages(receipts)
     for machine in sorted({machine for _, machine, *_ in records}):
         if len({wanted["clips"] for _, own, _, wanted in records if own == machine and wanted.get("clips")}) > 1:
             yield f"not all runs of {machine} rest on the same clips; a difference may come from the data."
     noted = {arm for arm, *_, wanted in records if wanted}
     if noted and len({arm for arm, *_ in records}) > len(noted):
         yield "one arm has no records of the runner, so that nothing shows whether both rest on the same settings and clips."
+
+
+def _mixed_stages(receipts):
+    """Arms whose runs are of several stages, as where one seed was run at another strength and the last one is left over: their mean is nobody's."""
+    for name in dict.fromkeys(arm for arm, *_ in receipts):
+        configs, found = [], {}
+        for arm, machine, seed, receipt in receipts:
+            if arm == name and _mapping(receipt.get("config")):
+                configs.append(_without(receipt["config"], "denoise_preset", "denoise_threads"))
+                found.setdefault(json.dumps(configs[-1], sort_keys=True), []).append(f"{machine} seed {seed}")
+        if len(found) > 1:
+            keys = sorted({key for config in configs for key in config if any(other.get(key) != config[key] for other in configs)})
+            yield f"not all runs of {name} went through the same stage, but through several of other {', '.join(keys)}: {_grouped(found)}."
 
 
 def _without(value, *names):
