@@ -127,10 +127,12 @@ def _run_steps(run: MachineRun, children: _Children, environment: Mapping[str, s
 
 
 def _run_step(run, step, log, children, environment):
-    place = workplace(environment, run.plan.settings)
-    asked, start, start_ns = wanted(run, step), log.seek(0, os.SEEK_END), time.time_ns()
+    asked = wanted(run, step)
+    settings = asked["settings"]
+    place = workplace(environment, settings)
+    start, start_ns = log.seek(0, os.SEEK_END), time.time_ns()
     raw, processed = (run.plan.data_folder / kind / run.machine for kind in ("raw", "processed"))
-    with fresh_features(raw, processed, run.plan.settings) if run.arm == "plain" else contextlib.nullcontext():
+    with fresh_features(raw, processed, settings) if run.arm == "plain" else contextlib.nullcontext():
         status = children.run([sys.executable, *run.command(step)], log, cwd=run.plan.baseline.folder, env=environment)
         if status:
             raise RunError(f"{run} {step}: expected the baseline's train.py to end well, got exit status {status} in {run.log}. {_last_words(run.log, start)}")

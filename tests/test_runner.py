@@ -127,6 +127,20 @@ def test_what_changes_while_a_step_runs_spoils_it_and_the_same_call_runs_it_agai
     assert not is_finished(run, "train") and run_all([run], 1, lambda line: None) == {}
 
 
+def test_plain_features_of_another_power_stop_the_run_that_would_take_them(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    pickle = tmp_path / "data/dcase2025t2/dev_data/processed/fan/train/mels128_fft1024_hop512/section_00.pickle"
+    pickle.parent.mkdir(parents=True)
+    order(baseline, fan={"touches": str(pickle), "content": "features"})
+    runs = runs_of(baseline, what="baseline")  # planned before the baseline's file says another power
+    assert run_all(runs, 1, lambda line: None) == {}
+    order(baseline)
+    with open(tmp_path / "baseline.yaml", "a") as file:
+        file.write("--power: 1.0\n")
+    (error,) = run_all(runs, 1, lambda line: None).values()
+    assert "fan: expected the plain baseline's features to be of power 1.0, got those of None in" in str(error)
+
+
 def test_two_runners_do_not_work_on_the_same_run(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     (run,) = runs_of(baseline, what="baseline")
