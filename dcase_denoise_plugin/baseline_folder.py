@@ -66,9 +66,13 @@ class Baseline:
         if missing:
             raise BaselineError(f"baseline: expected a checkout of the DCASE Task 2 baseline, got a folder without {', '.join(missing)} in {folder}. "
                                 "Name the folder that holds its train.py with --baseline.")
-        settings = read_mapping(folder / "baseline.yaml", BaselineError)
+        settings = _settings_in(folder)
         options = re.findall(r"""["'](--?[A-Za-z]\w*)["']""", (folder / "common.py").read_text(encoding="utf-8"))
-        return cls(folder, {str(key).lstrip("-"): value for key, value in settings.items()}, frozenset(options))
+        return cls(folder, settings, frozenset(options))
+
+    def settings_now(self) -> dict[str, Any]:
+        """What ``baseline.yaml`` says by now. Raises BaselineError if it is no mapping any more."""
+        return _settings_in(self.folder)
 
     @property
     def has_stereo_data(self) -> bool:
@@ -108,6 +112,10 @@ class Baseline:
             for file in sorted(folder.glob("*.py" if folder == self.folder else "**/*.py")):
                 digest.update(str(file.relative_to(self.folder)).encode() + file.read_bytes())
         return digest.hexdigest()
+
+
+def _settings_in(folder: Path) -> dict[str, Any]:
+    return {str(key).lstrip("-"): value for key, value in read_mapping(folder / "baseline.yaml", BaselineError).items()}
 
 
 def read_mapping(path: Path, error_class: type[Exception]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Iterable
 
-from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings
 from dcase_denoise_plugin.errors import DataError
 
 NOISE_MARK = "_noise_"
@@ -57,8 +57,7 @@ class Machine:
         supplement = _wav_files(folder / "supplemental")
         noise_files = tuple(file for file in supplement if NOISE_MARK in file.name)
         machine_files = tuple(file for file in supplement if MACHINE_MARK in file.name and file not in noise_files)
-        other_files = tuple(file for other in sorted(folder.parent.iterdir()) if other.is_dir() and other != folder for file in _wav_files(other / "train"))
-        return cls(dataset, folder.name, train_files, noise_files, machine_files, other_files, features, seed)
+        return cls(dataset, folder.name, train_files, noise_files, machine_files, training_clips_beside(folder), features, seed)
 
     @property
     def in_target(self) -> tuple[bool, ...]:
@@ -70,6 +69,21 @@ class Machine:
         supplement = manifest(self.noise_files + self.machine_files)
         identity = [self.dataset, self.machine_type, self.seed, dataclasses.asdict(self.features), manifest(self.train_files), supplement]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def training_clips_beside(folder: Path) -> tuple[Path, ...]:
+    """The training clips of the other machine types beside the one in `folder`."""
+    return tuple(file for other in sorted(folder.parent.iterdir()) if other.is_dir() and other != folder for file in _wav_files(other / "train"))
+
+
+def own_noise(config: DenoiseConfig, root: Path = Path()) -> tuple[Path, ...]:
+    """The recordings in the user's noise folder, by name; none if there is no folder. One that is not absolute lies in `root`."""
+    return _wav_files(root / config.noise_folder) if config.noise_folder else ()
+
+
+def recordings_from_elsewhere(config: DenoiseConfig, beside: Iterable[Path], root: Path = Path()) -> tuple[Path, ...]:
+    """What shapes a machine's denoiser without lying in its folder: the user's noise recordings; the training clips `beside` it where they are its noise."""
+    return (*(beside if config.noise_source == "other_machines" else ()), *own_noise(config, root))
 
 
 def manifest(files: Iterable[Path]) -> list[tuple[str, int, int]]:

@@ -43,8 +43,8 @@ from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError, told
-from dcase_denoise_plugin.machine import Machine, manifest
-from dcase_denoise_plugin.noise import own_noise, read_noise
+from dcase_denoise_plugin.machine import Machine, manifest, own_noise
+from dcase_denoise_plugin.noise import read_noise
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 ENTRY_POINTS = "dcase_denoise_plugin.methods"

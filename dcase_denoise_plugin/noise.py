@@ -13,7 +13,7 @@ from dcase_denoise_plugin.clip_spectrum import clip_spectrum
 from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.machine import Machine, own_noise
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 # Noise clips beyond this are left out, evenly; 0.5 GB hold 380 clips of 10 s at 16 kHz.
@@ -183,11 +183,6 @@ def source_name(machine: Machine, config: DenoiseConfig) -> str:
     if config.noise_source != "auto":
         return config.noise_source
     return "folder" if config.noise_folder else "supplemental" if machine.noise_files else "floor"
-
-
-def own_noise(config: DenoiseConfig) -> tuple[Path, ...]:
-    """The recordings in the user's noise folder, by name; none if there is no folder."""
-    return tuple(sorted(Path(config.noise_folder).glob("*.wav"))) if config.noise_folder else ()
 
 
 def noise_floor(magnitude: torch.Tensor) -> torch.Tensor:

@@ -1,10 +1,19 @@
-"""The plain baseline's own feature cache, which it never checks: what a killed run left half-written, and what is older than the clips."""
+"""The plain baseline's own feature cache, which it never checks: what a killed run left half-written, and what was made of other clips or settings."""
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import json
 from pathlib import Path
+from typing import Any, Iterator, Mapping
 
 from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.machine import manifest
+
+# What the baseline has in the path of a pickle, so that another value is another pickle; and what shapes its content all the same.
+IN_THE_PATH = ("n_mels", "n_fft", "hop_length", "fmin", "fmax", "frames", "frame_hop_length")
+NOT_IN_THE_PATH = ("power", "win_length")
+LOCKED = "_lockfile"
 
 
 def drop_half_written(processed: Path) -> list[Path]:
@@ -14,13 +23,13 @@ def drop_half_written(processed: Path) -> list[Path]:
     it would end every later run.
     """
     dropped = []
-    for lock_file in processed.glob("*/*/*/*_lockfile"):
+    for lock_file in processed.glob(f"*/*/*/*{LOCKED}"):
         with open(lock_file, "a") as handle:
             try:
                 fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 continue
-            pickle = lock_file.with_name(lock_file.name.removesuffix("_lockfile") + ".pickle")
+            pickle = lock_file.with_name(lock_file.name.removesuffix(LOCKED) + ".pickle")
             if pickle.exists():
                 pickle.unlink()
                 dropped.append(pickle)
@@ -28,17 +37,110 @@ def drop_half_written(processed: Path) -> list[Path]:
     return dropped
 
 
-def check_fresh(raw: Path, processed: Path) -> None:
-    """Refuses features older than a clip they were made of; both folders are those of one machine type.
+@contextlib.contextmanager
+def fresh_features(raw: Path, processed: Path, settings: Mapping[str, Any]) -> Iterator[None]:
+    """Around a step of the plain baseline: `check_fresh` before and after, and a note beside each pickle that the step made, even one that failed later.
 
     Raises
     ------
     RunError
-        Naming the pickle, the clip and what to do.
+        As `check_fresh` does.
     """
+    check_fresh(raw, processed, settings)
+    clips = {split.name: _clips(split) for split in raw.glob("*") if split.is_dir()}
+    before = {pickle: _state(pickle) for pickle in processed.glob("*/*/*.pickle")}
+    try:
+        yield
+    finally:
+        wanted = _wanted(settings)
+        for pickle in processed.glob(f"*/{_folder(wanted)}/*.pickle"):
+            in_the_making = pickle.with_name(pickle.stem + LOCKED).exists()
+            if _state(pickle) != before.get(pickle) and not in_the_making and not _noted(pickle):
+                _write_note(pickle, {"pickle": _state(pickle), "settings": wanted, "clips": clips.get(pickle.parent.parent.name, {})})
+    check_fresh(raw, processed, settings)
+
+
+def check_fresh(raw: Path, processed: Path, settings: Mapping[str, Any]) -> None:
+    """Refuses features of other clips than are there, or of other `settings` of the baseline; both folders are those of one machine type.
+
+    A pickle without a note (the baseline alone made it) must be younger than the clips and than the last change in their folder. The times of inodes
+    say less: copying a data set with its features, times and all, renews them in the order of copying.
+
+    Raises
+    ------
+    RunError
+        Naming the pickle, what differs and what to do.
+    """
+    cure = f"delete {processed} and run again."
+    wanted = _wanted(settings)
     for pickle in sorted(processed.glob("*/*/*.pickle")):
-        made = pickle.stat().st_mtime_ns
-        changed = next((clip for clip in sorted((raw / pickle.parent.parent.name).glob("*.wav")) if clip.stat().st_mtime_ns > made), None)
+        split, note = raw / pickle.parent.parent.name, _noted(pickle)
+        if note and any(note["settings"].get(key) != wanted[key] for key in IN_THE_PATH):
+            continue  # the baseline will not read this one
+        for key in NOT_IN_THE_PATH if note else ():
+            if note["settings"].get(key) != wanted[key]:
+                raise RunError(f"{raw.name}: expected the plain baseline's features to be of {key} {wanted[key]}, got those of {note['settings'].get(key)} "
+                               f"in {pickle}. The baseline does not see the difference; {cure}")
+        changed = _difference(note["clips"], _clips(split)) if note else _younger(split, pickle)
         if changed:
-            raise RunError(f"{raw.name}: expected the plain baseline's features to be younger than the clips, got {pickle} from before {changed.name}. "
-                           f"The baseline would score clips that are gone; delete {processed} and run again.")
+            raise RunError(f"{raw.name}: expected the plain baseline's features to be of the clips that are in {split}, got {pickle} from before {changed}. "
+                           f"The baseline would score other clips than are there; {cure}")
+
+
+def _wanted(settings: Mapping[str, Any]) -> dict[str, float | None]:
+    return {key: _number(settings.get(key)) for key in (*IN_THE_PATH, *NOT_IN_THE_PATH)}
+
+
+def _number(value: Any) -> float | None:
+    # baseline.yaml says 2.0 or null, a command line "2" or "none".
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _folder(wanted: Mapping[str, float | None]) -> str:
+    """A pattern of the folder that the baseline puts these features in."""
+    n_mels, n_fft, hop_length = (f"{wanted[key]:.0f}" if wanted[key] is not None else "*" for key in ("n_mels", "n_fft", "hop_length"))
+    return f"mels{n_mels}_fft{n_fft}_hop{hop_length}" + ("_f*" if wanted["fmin"] or wanted["fmax"] else "")
+
+
+def _clips(split: Path) -> dict[str, list[int]]:
+    return {name: [size, time_ns] for name, size, time_ns in manifest(split.glob("*.wav"))}
+
+
+def _state(pickle: Path) -> list[int]:
+    stat = pickle.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def _difference(noted: Mapping[str, list[int]], now: Mapping[str, list[int]]) -> str | None:
+    name = min((name for name in noted.keys() | now.keys() if noted.get(name) != now.get(name)), default=None)
+    return name and f"{name} was {'added' if name not in noted else 'removed' if name not in now else 'changed'}"
+
+
+def _younger(split: Path, pickle: Path) -> str | None:
+    made = pickle.stat().st_mtime_ns
+    changed = next((clip for clip in sorted(split.glob("*.wav")) if clip.stat().st_mtime_ns > made), None)
+    if changed:
+        return f"{changed.name} was written"
+    return f"a file was added to it or removed from it (if it was no clip: touch {pickle})" if split.is_dir() and split.stat().st_mtime_ns > made else None
+
+
+def _note(pickle: Path) -> Path:
+    return pickle.with_name(f"{pickle.name}.json")
+
+
+def _noted(pickle: Path) -> dict[str, Any] | None:
+    """The note of this very pickle; one that was written of another, or is damaged, is none."""
+    try:
+        note = json.loads(_note(pickle).read_text(encoding="utf-8"))
+        return {"settings": dict(note["settings"]), "clips": dict(note["clips"])} if note["pickle"] == _state(pickle) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_note(pickle: Path, content: dict[str, Any]) -> None:
+    aside = pickle.with_name(f".{pickle.name}.json.partial")
+    aside.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    aside.replace(_note(pickle))

@@ -10,9 +10,10 @@ from typing import Any
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX
-from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.machine import manifest
+from dcase_denoise_plugin.errors import DenoiseError, RunError
+from dcase_denoise_plugin.machine import manifest, recordings_from_elsewhere, training_clips_beside
 from dcase_denoise_plugin.machine_run import MachineRun
+from dcase_denoise_plugin.plugin_source import plugin_source_digest
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
 NOT_DENOISED = "The run did not denoise and is not reported; try dcase-denoise doctor, and look at"
@@ -23,20 +24,30 @@ def is_finished(run: MachineRun, step: str) -> bool:
     try:
         record = json.loads(run.record(step).read_text(encoding="utf-8"))
         return record["wanted"] == wanted(run, step) and record["files"] == _digests(run, step)
-    except (OSError, ValueError, KeyError, RunError):
+    except (OSError, ValueError, KeyError, DenoiseError):
         return False
 
 
-def write_record(run: MachineRun, step: str, start_ns: int) -> None:
+def write_record(run: MachineRun, step: str, start_ns: int, asked: dict[str, Any], place: dict[str, str]) -> None:
     """Notes a step that was started at `start_ns` and has ended well; aside first, so that a record that is there is whole.
+
+    Parameters
+    ----------
+    asked : what was `wanted` when it started.
+    place : its threads and device. They are noted and told in the report, and another place does not undo the step.
 
     Raises
     ------
     RunError
-        If the step left nothing, or a denoised step has no valid receipt.
+        If the step left nothing, a denoised step has no valid receipt, or something that shapes the result has changed since the start.
     """
+    now = wanted(run, step)
+    changed = sorted(what.replace("_", " ") for what in asked.keys() | now.keys() if asked.get(what) != now.get(what))
+    if changed:
+        raise RunError(f"{run} {step}: expected the same {', '.join(changed)} at its end as at its start, got changed ones in {run.plan.baseline.folder}. "
+                       "Nobody knows which of them shaped the result, and it does not count; run the same command again.")
     content = {"files": _digests(run, step), "stage_digest": check_receipt(run, step, start_ns) if run.arm == "denoised" else None,
-               "wanted": wanted(run, step), "seconds": round((time.time_ns() - start_ns) / 1e9, 3)}
+               "wanted": asked, "place": place, "seconds": round((time.time_ns() - start_ns) / 1e9, 3)}
     path = run.record(step)
     aside = path.with_name(f".{path.name}.partial")
     aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -52,15 +63,18 @@ def seconds_of(run: MachineRun, step: str) -> float | None:
 
 
 def wanted(run: MachineRun, step: str) -> dict[str, Any]:
-    """Everything that shapes what the step leaves, as JSON."""
+    """Everything that shapes what the step leaves, as JSON, and as it is on the disk now: hours may have gone by since `run` was planned."""
     plan = run.plan
-    settings = {key: value for key, value in plan.settings.items() if not key.startswith(PREFIX)}
+    settings = {key: value for key, value in {**plan.baseline.settings_now(), **plan.overrides.baseline}.items() if not key.startswith(PREFIX)}
     content = {"command": run.command(step), "settings": settings, "baseline_code": plan.baseline.code_digest(), "clips": _digest(manifest(run.clips)),
                "versions": {name: metadata.version(name) for name in RECORDED_LIBRARIES}}
     if run.arm == "denoised":
         content["stage"] = plan.config.as_keys()
         content["versions"]["dcase_denoise_plugin"] = __version__
+        content["plugin_code"] = plugin_source_digest()
         content["checkpoint"] = _file_digest(plan.baseline.folder / plan.config.checkpoint) if plan.config.checkpoint else None
+        beside = training_clips_beside(plan.data_folder / "raw" / run.machine)
+        content["recordings_from_elsewhere"] = _digest(manifest(recordings_from_elsewhere(plan.config, beside, plan.baseline.folder)))
         content["method"] = _own_method_digest(plan.config.method)
     if step != "train":
         content["trained"] = _digests(run, "train")

@@ -19,9 +19,10 @@ from dcase_denoise_plugin.config import PRESET_VARIABLE
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.gpus import VARIABLE, gpu_of_each
 from dcase_denoise_plugin.machine_run import STEPS, MachineRun
-from dcase_denoise_plugin.plain_features import check_fresh, drop_half_written
+from dcase_denoise_plugin.plain_features import drop_half_written, fresh_features
 from dcase_denoise_plugin.progress import Progress, Snapshot
-from dcase_denoise_plugin.run_record import is_finished, write_record
+from dcase_denoise_plugin.run_record import is_finished, wanted, write_record
+from dcase_denoise_plugin.workplace import THREADS_VARIABLE, usable_cores, workplace
 
 GRACE_S = 5.0
 LOOK_EVERY_S = 1.0
@@ -70,8 +71,8 @@ def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = 
 def child_environment(jobs: int = 1, environment: Mapping[str, str] = os.environ, gpu: str | None = None) -> dict[str, str]:
     """The environment of the baseline's processes: the hook on PYTHONPATH, this Python first on PATH, and of several GPUs only `gpu`, if one is named.
 
-    One job at a time leaves the thread counts alone, so that the plain CSVs are byte for byte the user's own. Several jobs share the cores:
-    with default thread counts, two trainings on two cores run 30 times slower.
+    One job at a time leaves the thread counts alone, so that the plain CSVs are byte for byte the user's own. Several jobs share the cores that this
+    process may use, unless the user has set a thread count: with default ones, two trainings on two cores run 30 times slower.
 
     Raises
     ------
@@ -85,8 +86,8 @@ def child_environment(jobs: int = 1, environment: Mapping[str, str] = os.environ
     child = {**environment, "PYTHONUNBUFFERED": "1", **{name: os.pathsep.join(filter(None, [entry, environment.get(name)])) for name, entry in first.items()}}
     if environment.get(PRESET_VARIABLE, "").endswith((".yaml", ".yml")):
         child[PRESET_VARIABLE] = str(Path(environment[PRESET_VARIABLE]).absolute())
-    if jobs > 1:
-        child["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
+    if jobs > 1 and not environment.get(THREADS_VARIABLE):
+        child[THREADS_VARIABLE] = str(max(1, usable_cores() // jobs))
     if gpu is not None:
         child[VARIABLE] = gpu
     return child
@@ -136,13 +137,16 @@ def _drop_half_written(run, progress):
 
 
 def _run_step(run, step, log, children, environment):
-    if run.arm == "plain":
-        check_fresh(run.plan.data_folder / "raw" / run.machine, run.plan.data_folder / "processed" / run.machine)
+    asked = wanted(run, step)
+    settings = asked["settings"]
+    place = workplace(environment, settings)
     start, start_ns = log.seek(0, os.SEEK_END), time.time_ns()
-    status = children.run([sys.executable, *run.command(step)], log, cwd=run.plan.baseline.folder, env=environment)
-    if status:
-        raise RunError(f"{run} {step}: expected the baseline's train.py to end well, got exit status {status} in {run.log}. {_last_words(run.log, start)}")
-    write_record(run, step, start_ns)
+    raw, processed = (run.plan.data_folder / kind / run.machine for kind in ("raw", "processed"))
+    with fresh_features(raw, processed, settings) if run.arm == "plain" else contextlib.nullcontext():
+        status = children.run([sys.executable, *run.command(step)], log, cwd=run.plan.baseline.folder, env=environment)
+        if status:
+            raise RunError(f"{run} {step}: expected the baseline's train.py to end well, got exit status {status} in {run.log}. {_last_words(run.log, start)}")
+    write_record(run, step, start_ns, asked, place)
 
 
 def _last_words(log: Path, start: int) -> str:

@@ -14,12 +14,12 @@ import torch
 
 from dcase_denoise_plugin import freed_memory
 from dcase_denoise_plugin.audio import check_file, check_wav
-from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError, told
-from dcase_denoise_plugin.machine import Machine, manifest
+from dcase_denoise_plugin.machine import Machine, manifest, recordings_from_elsewhere
 from dcase_denoise_plugin.methods import build_method
-from dcase_denoise_plugin.noise import own_noise
+from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.random_streams import untouched_random_streams
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.training import train_denoiser
@@ -53,8 +53,8 @@ class Stage:
 
     @property
     def digest(self) -> str:
-        """Hex digest of everything that shapes what the stage hands over: configuration and method (weights included)."""
-        return _digest([self.config.digest(), self._method.digest])
+        """Hex digest of everything that shapes what the stage hands over: configuration, method (weights included) and the plugin's own code."""
+        return _digest([self.config.digest(), self._method.digest, plugin_source_digest()])
 
     @property
     def method_digest(self) -> str:
@@ -122,11 +122,8 @@ class Stage:
                 "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept}
 
     def _name(self) -> str:
-        rests_on = [self.config.weights_digest(), self.machine.training_digest()]
-        if self.config.noise_source == "other_machines":
-            rests_on.append(manifest(self.machine.other_files))
-        if self.config.noise_folder:
-            rests_on.append(manifest(own_noise(self.config)))
+        from_elsewhere = manifest(recordings_from_elsewhere(self.config, self.machine.other_files))
+        rests_on = [FORMAT, self.config.weights_digest(), self.machine.training_digest(), from_elsewhere]
         return f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}_{_digest(rests_on)[:16]}"
 
     def _train(self, train_command: str | None) -> None:

@@ -9,9 +9,14 @@ import torch
 
 @contextlib.contextmanager
 def thread_limit(threads: int) -> Iterator[None]:
-    """Limits PyTorch's CPU threads to `threads` (0: as they are) and restores them afterwards; a decorator, too."""
+    """Limits PyTorch's CPU threads to `threads` and restores them afterwards; a decorator, too. 0 touches nothing: a count that is set, even to what it was,
+    changes how MKL and OpenMP choose theirs.
+    """
+    if not threads:
+        yield
+        return
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    torch.set_num_threads(threads)
     try:
         yield
     finally:

@@ -28,6 +28,8 @@ with open("gpus.txt", "a") as gpus:
     gpus.write(os.environ.get("CUDA_VISIBLE_DEVICES", "all") + "\\n")
 orders = pathlib.Path("orders.json")
 order = json.loads(orders.read_text()).get(args.dataset, {}) if orders.exists() else {}
+if "touches" in order:
+    pathlib.Path(order["touches"]).write_text(order["content"])
 if "sleep_s" in order:
     pathlib.Path("pid.txt").write_text(str(os.getpid()))
     time.sleep(order["sleep_s"])
@@ -73,7 +75,7 @@ for folder in "${@:5}"; do
     echo "$(basename "$folder"),TOTAL score,$([ -n "$twice" ] || echo 0.6)" >> "$2/$1_auc_pauc_extract.csv"
 done
 '''
-SETTINGS = "--export_dir: baseline\n--seed: 13711\n--epochs: 100\n-lr: 0.001\n--dataset_directory: ./data\n--result_directory: ./results\n"
+SETTINGS = "--use_cuda: False\n--export_dir: baseline\n--seed: 13711\n--epochs: 100\n-lr: 0.001\n--dataset_directory: ./data\n--result_directory: ./results\n"
 
 
 def lay_out(root: Path, machines: tuple[str, ...] = ("fan",), sections: tuple[str, ...] = ("00",), mode: str = "dev") -> Baseline:

@@ -1,10 +1,11 @@
 import fcntl
 import os
+import shutil
 
 import pytest
 
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.plain_features import check_fresh, drop_half_written
+from dcase_denoise_plugin.plain_features import check_fresh, drop_half_written, fresh_features
 
 
 @pytest.fixture
@@ -41,12 +42,130 @@ def test_a_pickle_that_is_being_written_or_finished_stays(tmp_path, pickle):
     assert pickle.exists() and lock_file.exists()
 
 
-def test_features_older_than_a_clip_are_refused(tmp_path, pickle):
-    clip = tmp_path / "raw/fan/train/section_00.wav"
-    clip.parent.mkdir(parents=True)
-    clip.write_text("sound")
-    os.utime(clip, ns=(0, pickle.stat().st_mtime_ns))
-    check_fresh(tmp_path / "raw/fan", tmp_path / "processed/fan")
-    os.utime(clip, ns=(0, pickle.stat().st_mtime_ns + 1))
-    with pytest.raises(RunError, match=r"section_00.pickle from before section_00.wav.*delete .*processed/fan"):
-        check_fresh(tmp_path / "raw/fan", tmp_path / "processed/fan")
+SETTINGS = {"n_mels": 128, "n_fft": 1024, "hop_length": 512, "power": 2.0, "win_length": None}
+
+
+@pytest.fixture
+def fan(tmp_path):
+    """Two clips of `fan`, and where the baseline puts its features of them."""
+    for index in range(2):
+        write_clip(tmp_path / f"raw/fan/train/clip_{index}.wav")
+    return tmp_path / "raw/fan", tmp_path / "processed/fan"
+
+
+def write_clip(path, time_ns=10**18):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("sound")
+    os.utime(path, ns=(time_ns, time_ns))
+
+
+def make_features(fan, **settings):
+    """A step of the baseline, which makes the pickle if there is none; returns it."""
+    raw, processed = fan
+    path = processed / "train" / f"mels{settings.get('n_mels', 128)}_fft1024_hop512/section_00.pickle"
+    with fresh_features(raw, processed, {**SETTINGS, **settings}):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("features")
+    return path
+
+
+def test_features_of_the_clips_and_settings_that_are_there_are_taken(fan):
+    pickle = make_features(fan)
+    made = pickle.stat()
+    assert make_features(fan, power="2", win_length="None", fmin=0).stat() == made
+
+
+@pytest.mark.parametrize("setting, complaint", [
+    ({"power": "1.0"}, "of power 1.0, got those of 2.0 in"), ({"win_length": 512}, "of win_length 512.0, got those of None in")])
+def test_features_of_another_setting_that_their_name_does_not_tell_are_refused(fan, setting, complaint):
+    make_features(fan)
+    with pytest.raises(RunError, match=f"{complaint}.*section_00.pickle.*delete .*processed/fan and run again"):
+        make_features(fan, **setting)
+
+
+def test_features_in_another_place_are_nobodys_business(fan):
+    make_features(fan)
+    make_features(fan, power=1.0, n_mels=64)
+    make_features(fan)
+
+
+@pytest.mark.parametrize("change, complaint", [
+    (lambda raw: write_clip(raw / "train/clip_2.wav", 10**17), "clip_2.wav was added"),
+    (lambda raw: (raw / "train/clip_0.wav").unlink(), "clip_0.wav was removed"),
+    (lambda raw: write_clip(raw / "train/clip_1.wav", 10**17), "clip_1.wav was changed")])
+def test_features_of_other_clips_are_refused_however_old_the_clips_are(fan, change, complaint):
+    make_features(fan)
+    change(fan[0])
+    with pytest.raises(RunError, match=f"from before {complaint}.*delete .*processed/fan and run again"):
+        make_features(fan)
+
+
+def test_a_clip_that_changes_during_the_step_spoils_it(fan):
+    raw, processed = fan
+    with pytest.raises(RunError, match="clip_0.wav was changed"), fresh_features(raw, processed, SETTINGS):
+        path = processed / "train/mels128_fft1024_hop512/section_00.pickle"
+        path.parent.mkdir(parents=True)
+        path.write_text("features")
+        write_clip(raw / "train/clip_0.wav", 10**17)
+
+
+def test_a_step_that_fails_after_its_features_has_noted_them(fan):
+    raw, processed = fan
+    with pytest.raises(KeyError), fresh_features(raw, processed, SETTINGS):
+        make_features(fan)
+        raise KeyError
+    with pytest.raises(RunError, match="power"):
+        make_features(fan, power=1.0)
+
+
+def test_features_in_the_making_by_another_process_are_not_noted(fan):
+    raw, processed = fan
+    with fresh_features(raw, processed, SETTINGS):
+        path = processed / "train/mels128_fft1024_hop512/section_00.pickle"
+        path.parent.mkdir(parents=True)
+        path.write_text("half of it")
+        path.with_name("section_00_lockfile").touch()
+    assert not path.with_name("section_00.pickle.json").exists()
+
+
+@pytest.mark.parametrize("note", ["{", "[]", "{}", None])
+def test_features_without_a_note_of_their_own_must_be_younger_than_the_clips(fan, note):
+    raw, processed = fan
+    pickle = make_features(fan)
+    pickle.with_name("section_00.pickle.json").write_text(note or "")
+    if note is None:
+        pickle.with_name("section_00.pickle.json").unlink()
+    check_fresh(raw, processed, SETTINGS)
+    made = pickle.stat().st_mtime_ns
+    write_clip(raw / "train/clip_1.wav", made)
+    check_fresh(raw, processed, SETTINGS)
+    write_clip(raw / "train/clip_1.wav", made + 1)
+    with pytest.raises(RunError, match=r"section_00.pickle from before clip_1.wav was written.*delete .*processed/fan"):
+        check_fresh(raw, processed, SETTINGS)
+
+
+def test_a_pickle_that_the_baseline_alone_made_anew_is_not_taken_for_the_noted_one(fan):
+    pickle = make_features(fan)
+    pickle.write_text("of power 1")
+    make_features(fan, power=1.0)
+
+
+def test_features_without_a_note_must_be_younger_than_the_last_change_in_the_clips_folder(fan):
+    raw, processed = fan
+    pickle = make_features(fan)
+    pickle.with_name("section_00.pickle.json").unlink()
+    (raw / "train/clip_0.wav").unlink()
+    os.utime(raw / "train", ns=(0, pickle.stat().st_mtime_ns + 1))
+    with pytest.raises(RunError, match=r"from before a file was added to it or removed from it \(if it was no clip: touch .*section_00.pickle\)"):
+        check_fresh(raw, processed, SETTINGS)
+
+
+def test_a_data_set_copied_together_with_its_features_keeps_them(fan, tmp_path):
+    make_features(fan)
+    for folder in ("processed", "raw"):
+        shutil.copytree(tmp_path / folder, tmp_path / "copy" / folder)
+    copy = tmp_path / "copy/raw/fan", tmp_path / "copy/processed/fan"
+    check_fresh(*copy, SETTINGS)
+    (copy[1] / "train/mels128_fft1024_hop512/section_00.pickle.json").unlink()
+    check_fresh(*copy, SETTINGS)

@@ -48,6 +48,35 @@ def test_a_run_on_other_ground_is_named(results, other, complaint):
     assert complaint in " ".join(warnings(results))
 
 
+@pytest.mark.parametrize("place, complaint", [({"threads": "2", "device": "cpu"}, "number of threads"), ({"threads": "1", "device": "NVIDIA H100"}, "device")])
+def test_an_arm_on_another_number_of_threads_or_device_is_named(results, place, complaint):
+    for arm in made_results.ARMS:
+        for seed in (1, 2):
+            own = place if arm == "baseline_denoise" else {"threads": "1", "device": "cpu"}
+            note(results, arm, seed, "run", {"wanted": {"clips": "c" * 64}, "place": own})
+    assert warnings(results) == (f"not all runs rest on the same {complaint}: baseline fan seed 1, baseline fan seed 2; "
+                                 "baseline_denoise fan seed 1, baseline_denoise fan seed 2.",)
+
+
+def test_an_older_codes_run_among_denoised_ones_is_named(results):
+    for seed, code in ((1, "old"), (2, "new")):
+        note(results, "baseline_denoise", seed, "run", {"wanted": {"plugin_code": code}})
+    assert warnings(results) == ("not all runs rest on the same code of the plugin: baseline_denoise fan seed 1; baseline_denoise fan seed 2.",)
+
+
+def test_seeds_of_several_stages_in_one_arm_are_named(results):
+    for seed, strength in ((1, 0.5), (2, 1.0)):
+        note(results, "baseline_denoise", seed, "denoise_receipt", {"config": {"denoise_strength": strength, "denoise_width": 8, "denoise_threads": seed}})
+    assert warnings(results) == ("not all runs of baseline_denoise went through the same stage, but through several of other denoise_strength: "
+                                 "fan seed 1; fan seed 2.",)
+
+
+def test_the_same_stage_by_another_preset_or_number_of_threads_is_the_same(results):
+    for seed, preset in ((1, "recommended"), (2, "mine.yaml")):
+        note(results, "baseline_denoise", seed, "denoise_receipt", {"config": {"denoise_strength": 1.0, "denoise_preset": preset, "denoise_threads": seed}})
+    assert warnings(results) == ()
+
+
 def test_an_arm_without_records_is_said(results):
     for seed in (1, 2):
         note(results, "baseline", seed, "run", "[]")
@@ -59,7 +88,7 @@ def test_what_the_hook_warned_of_is_passed_on(results):
     assert "an unknown release" in warnings(results)
 
 
-@pytest.mark.parametrize("content", ["", "3", '{"wanted": 3, "config": 3}', '{"wanted": {"settings": 3, "versions": 3, "command": 3}}'])
+@pytest.mark.parametrize("content", ["", "3", '{"wanted": 3, "config": 3, "place": 3}', '{"wanted": {"settings": 3, "versions": 3, "command": 3}}'])
 def test_broken_notes_are_as_good_as_none(results, content):
     for kind in ("run", "denoise_receipt"):
         note(results, "baseline_denoise", 1, kind, content)

@@ -7,15 +7,16 @@ import time
 import fake_baseline
 import pytest
 
+from dcase_denoise_plugin import run_record
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.run_record import is_finished, seconds_of, write_record
+from dcase_denoise_plugin.run_record import is_finished, seconds_of, wanted, write_record
 
 
 def finish(run, step="train"):
     """Runs a step as the runner does."""
-    start_ns = time.time_ns()
+    asked, start_ns = wanted(run, step), time.time_ns()
     subprocess.run([sys.executable, *run.command(step)], cwd=run.plan.baseline.folder, check=True, capture_output=True)
-    write_record(run, step, start_ns)
+    write_record(run, step, start_ns, asked, {"threads": "1", "device": "cpu"})
 
 
 @pytest.fixture
@@ -59,6 +60,14 @@ def test_a_changed_clip_baseline_or_output_undoes_it(run):
         assert is_finished(run, "train")
 
 
+def test_settings_are_those_in_the_baselines_file_when_the_step_starts_not_when_it_was_planned(run, baseline):
+    file = baseline.folder / "baseline.yaml"
+    file.write_text(file.read_text().replace("--epochs: 100", "--epochs: 99"))
+    assert not is_finished(run, "train") and wanted(run, "train")["settings"]["epochs"] == 99
+    file.write_text("[")
+    assert not is_finished(run, "train")
+
+
 def test_the_denoise_flag_in_the_yaml_does_not_undo_a_plain_step(run, baseline):
     file = baseline.folder / "baseline.yaml"
     file.write_text(file.read_text() + "denoise: true\ndenoise_preset: recommended\n")
@@ -81,7 +90,7 @@ def test_a_damaged_record_counts_as_none(run):
 def test_the_record_says_what_the_result_rests_on(denoised):
     record = json.loads(denoised.record("train").read_text())
     assert record["stage_digest"] == "d" * 64 and record["wanted"]["stage"]["denoise_preset"] == "recommended"
-    assert {"torch", "numpy", "librosa", "dcase_denoise_plugin"} == set(record["wanted"]["versions"])
+    assert {"torch", "numpy", "librosa", "dcase_denoise_plugin"} == set(record["wanted"]["versions"]) and record["place"] == {"threads": "1", "device": "cpu"}
 
 
 def test_a_users_method_undoes_its_steps_when_its_source_changes(baseline, tmp_path, monkeypatch):
@@ -93,6 +102,31 @@ def test_a_users_method_undoes_its_steps_when_its_source_changes(baseline, tmp_p
     assert is_finished(run, "train")
     source.write_text("def method(array, sample_rate_hz):\n    return 2 * array\n")
     assert not is_finished(run, "train")
+
+
+def test_other_code_of_the_plugin_undoes_the_denoised_steps_alone(run, denoised, monkeypatch):
+    monkeypatch.setattr(run_record, "plugin_source_digest", lambda: "code of tomorrow")
+    assert is_finished(run, "train") and not is_finished(denoised, "train")
+
+
+def test_a_recording_added_to_the_users_noise_folder_undoes_the_denoised_steps(baseline):
+    noise = baseline.folder / "noise"
+    noise.mkdir()
+    (noise / "hall.wav").write_text("noise")
+    run = fake_baseline.run_of(fake_baseline.plan_of(baseline, "denoise_noise_folder=noise"), arm="denoised")
+    finish(run)
+    assert is_finished(run, "train")
+    (noise / "yard.wav").write_text("noise")
+    assert not is_finished(run, "train")
+
+
+@pytest.mark.parametrize("source, undone", [("other_machines", True), ("auto", False)])
+def test_another_machines_training_clip_undoes_the_steps_of_a_denoiser_that_takes_it_for_noise(tmp_path, source, undone):
+    baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
+    run = fake_baseline.run_of(fake_baseline.plan_of(baseline, f"denoise_noise_source={source}"), arm="denoised")
+    finish(run)
+    next((tmp_path / "data/dcase2025t2/dev_data/raw/ToyCar/train").glob("*.wav")).unlink()
+    assert is_finished(run, "train") is not undone
 
 
 def test_a_checkpoint_of_the_users_undoes_its_steps_when_it_changes(baseline, tmp_path):
@@ -108,12 +142,12 @@ def test_without_a_receipt_a_denoised_step_is_not_finished(denoised):
     denoised.receipt("train").unlink()
     assert not is_finished(denoised, "train")
     with pytest.raises(RunError, match="receipt.*did not denoise"):
-        write_record(denoised, "train", 0)
+        write_record(denoised, "train", 0, wanted(denoised, "train"), {})
 
 
 def test_a_receipt_from_before_does_not_vouch_for_a_new_run(denoised):
     with pytest.raises(RunError, match="got an earlier one"):
-        write_record(denoised, "train", denoised.receipt("train").stat().st_mtime_ns + 1)
+        write_record(denoised, "train", denoised.receipt("train").stat().st_mtime_ns + 1, wanted(denoised, "train"), {})
 
 
 def test_a_receipt_of_another_configuration_is_refused_by_what_differs(denoised):
@@ -121,7 +155,7 @@ def test_a_receipt_of_another_configuration_is_refused_by_what_differs(denoised)
     receipt["config"].update(denoise_strength=0.25, denoise_preset="any.yaml")
     denoised.receipt("train").write_text(json.dumps(receipt))
     with pytest.raises(RunError, match="other values of denoise_strength in"):
-        write_record(denoised, "train", 0)
+        write_record(denoised, "train", 0, wanted(denoised, "train"), {})
 
 
 def test_a_test_through_another_denoiser_than_the_training_is_refused(denoised):
@@ -129,7 +163,7 @@ def test_a_test_through_another_denoiser_than_the_training_is_refused(denoised):
     receipt = json.loads(denoised.receipt("MSE").read_text())
     denoised.receipt("MSE").write_text(json.dumps({**receipt, "stage_digest": "e" * 64}))
     with pytest.raises(RunError, match="expected the denoiser of the training run"):
-        write_record(denoised, "MSE", 0)
+        write_record(denoised, "MSE", 0, wanted(denoised, "MSE"), {})
 
 
 def test_the_record_says_how_long_the_step_took(run):

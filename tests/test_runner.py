@@ -111,7 +111,34 @@ def test_plain_features_older_than_the_clips_stop_the_machine(tmp_path):
     pickle.write_text("features")
     os.utime(pickle, (0, 0))
     (error,) = run_all(runs_of(baseline), 1, lambda line: None).values()
-    assert "younger than the clips" in str(error)
+    assert "section_00.pickle from before section_00_source_train_normal_0000.wav was written" in str(error)
+
+
+@pytest.mark.parametrize("file, what", [("data/dcase2025t2/dev_data/raw/fan/test/section_00_source_test_normal_0000.wav", "clips"),
+                                        ("networks/base_model.py", "baseline code"), ("baseline.yaml", "settings")])
+def test_what_changes_while_a_step_runs_spoils_it_and_the_same_call_runs_it_again(tmp_path, file, what):
+    baseline = fake_baseline.lay_out(tmp_path)
+    content = "--epochs: 100\n" if file == "baseline.yaml" else "touched"
+    order(baseline, fan={"touches": file, "content": content})
+    (error,) = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None).values()
+    assert f"fan seed 13711 plain train: expected the same {what} at its end as at its start" in str(error) and "run the same command again" in str(error)
+    order(baseline)
+    (run,) = runs_of(baseline, what="baseline")
+    assert not is_finished(run, "train") and run_all([run], 1, lambda line: None) == {}
+
+
+def test_plain_features_of_another_power_stop_the_run_that_would_take_them(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    pickle = tmp_path / "data/dcase2025t2/dev_data/processed/fan/train/mels128_fft1024_hop512/section_00.pickle"
+    pickle.parent.mkdir(parents=True)
+    order(baseline, fan={"touches": str(pickle), "content": "features"})
+    runs = runs_of(baseline, what="baseline")  # planned before the baseline's file says another power
+    assert run_all(runs, 1, lambda line: None) == {}
+    order(baseline)
+    with open(tmp_path / "baseline.yaml", "a") as file:
+        file.write("--power: 1.0\n")
+    (error,) = run_all(runs, 1, lambda line: None).values()
+    assert "fan: expected the plain baseline's features to be of power 1.0, got those of None in" in str(error)
 
 
 @pytest.mark.parametrize("what, dropped", [("baseline", True), ("denoise", False)])
@@ -142,8 +169,24 @@ def test_the_hook_and_this_python_come_first_and_one_job_keeps_the_thread_count(
     assert "OMP_NUM_THREADS" not in child
 
 
-def test_several_jobs_share_the_cores():
+def test_several_jobs_share_the_cores_that_this_process_may_use(monkeypatch):
     assert child_environment(10**6, {})["OMP_NUM_THREADS"] == "1"
+    monkeypatch.setattr(runner, "usable_cores", lambda: 6)
+    assert child_environment(2, {"OMP_NUM_THREADS": ""})["OMP_NUM_THREADS"] == "3"
+
+
+def test_several_jobs_keep_the_thread_count_that_the_user_has_set():
+    assert child_environment(2, {"OMP_NUM_THREADS": "5"})["OMP_NUM_THREADS"] == "5"
+
+
+def test_the_record_says_what_each_step_ran_on_and_another_place_does_not_undo_it(tmp_path, monkeypatch):
+    baseline = fake_baseline.lay_out(tmp_path)
+    (run,) = runs_of(baseline, what="baseline")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    run_all([run], 1, lambda line: None)
+    assert all(json.loads(run.record(step).read_text())["place"] == {"threads": "3", "device": "cpu"} for step in STEPS)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert all(is_finished(run, step) for step in STEPS)
 
 
 def test_a_preset_file_in_the_environment_is_the_callers_not_the_baselines(tmp_path, monkeypatch):

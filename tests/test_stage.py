@@ -6,6 +6,8 @@ import soundfile
 import torch
 from baseline_checkouts import RATE_HZ, make_machine
 
+from dcase_denoise_plugin import checkpoint as checkpoint_module
+from dcase_denoise_plugin import stage as stage_module
 from dcase_denoise_plugin.audio import read_wav, write_wav
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
@@ -72,9 +74,33 @@ def test_another_recording_in_the_users_noise_folder_takes_a_denoiser_of_its_own
         assert len(denoisers) == 1 and len(list((tmp_path / "denoisers").iterdir())) == index + 1
 
 
+def test_other_machines_clips_shape_the_denoiser_that_takes_them_for_noise_and_no_other(machine, stage_of, tmp_path):
+    def denoiser(source):
+        again = Machine.from_folder(tmp_path / "raw" / machine.machine_type, "DCASE2025T2", seed=5)
+        return Stage(again, DenoiseConfig(denoise=True, method="identity", noise_source=source), torch.device("cpu"), tmp_path).checkpoint
+    before = denoiser("floor"), denoiser("other_machines")
+    write_wav(tmp_path / "raw/valve/train/valve.wav", np.zeros(RATE_HZ), RATE_HZ)
+    assert denoiser("floor") == before[0] and denoiser("other_machines") != before[1]
+
+
 def test_the_digest_follows_strength_weights_and_method(stage_of):
     stages = [stage_of(**TINY), stage_of(**TINY, strength=0.5), stage_of(**TINY, learning_rate=1e-4), stage_of(method="wiener"), stage_of(method="identity")]
     assert len({stage.digest for stage in stages}) == 5
+
+
+def test_the_digest_follows_the_plugins_own_code(machine, stage_of, monkeypatch):
+    stage = stage_of(method="identity")
+    before = stage.digest, stage.feature_digest([], {})
+    monkeypatch.setattr(stage_module, "plugin_source_digest", lambda: "code of tomorrow")
+    assert stage.digest != before[0] and stage.feature_digest([], {}) != before[1]
+
+
+def test_a_newer_file_format_trains_a_denoiser_anew_beside_the_old_one(stage_of, monkeypatch):
+    old = stage_of(**TINY)
+    for module in (stage_module, checkpoint_module):
+        monkeypatch.setattr(module, "FORMAT", "a newer one")
+    new = stage_of(**TINY)
+    assert new.checkpoint != old.checkpoint and old.checkpoint.is_file() and new.checkpoint.is_file()
 
 
 def test_the_feature_digest_follows_clips_and_settings(machine, stage_of):

@@ -17,7 +17,7 @@ from dcase_denoise_plugin.machine_run import STEPS
 from dcase_denoise_plugin.report.study_picture import CELL_INCHES, COLOURS, HALF_WIDTH_MOST, OVER_CLIPS, OVER_SEEDS, PANEL_INCHES, study_figure
 from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
 from dcase_denoise_plugin.results import read_roc
-from dcase_denoise_plugin.run_record import write_record
+from dcase_denoise_plugin.run_record import wanted, write_record
 from dcase_denoise_plugin.runner import run_all
 from dcase_denoise_plugin.study import PLAIN, Study, drop_features
 
@@ -197,7 +197,7 @@ def test_features_that_a_cell_built_for_itself_go_and_others_stay(file, baseline
     for receipt, step in zip(receipts, STEPS):
         splits = {"train": {"cached": False, "features": "own"}, "test": {"cached": True, "features": "others"}}
         receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "splits": splits}))
-        write_record(runs[0], step, 0)
+        write_record(runs[0], step, 0, wanted(runs[0], step), {})
     drop_features(runs)
     assert not (baseline.folder / "own").exists() and (baseline.folder / "others").exists()
 

@@ -61,6 +61,11 @@ class Checkout:
         wanted = self._noted("run", machine, seed).get("wanted")
         return wanted if isinstance(wanted, dict) else {}
 
+    def place(self, machine: str, seed: int) -> dict[str, Any]:
+        """The threads and the device of a test, or {} if nobody noted them."""
+        place = self._noted("run", machine, seed).get("place")
+        return place if isinstance(place, dict) else {}
+
     def settings(self, machine: str) -> dict[str, Any]:
         """The baseline's settings in the first run of `machine` that noted them, or {}."""
         noted = (self.wanted(own, seed).get("settings") for own, seed in self.folder.runs if own == machine)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shlex
 from importlib import metadata
@@ -44,12 +45,13 @@ class Provenance:
 def gather(arms: Iterable[tuple[str, list[Checkout]]]) -> Provenance:
     """From the receipts and records beside the CSVs of every arm: (name, its folders, one a score)."""
     arms = list(arms)
-    receipts, records = [], []
+    receipts, records, places = [], [], []
     for name, checkouts in arms:
         for checkout in checkouts:
             for machine, seed in checkout.folder.runs:
                 receipts.append((name, machine, seed, checkout.receipt(machine, seed)))
                 records.append((name, machine, seed, checkout.wanted(machine, seed)))
+                places.append((name, machine, seed, checkout.place(machine, seed)))
     stages = [receipt for *_, receipt in receipts if receipt]
     fingerprints = {tuple(sorted(_mapping(stage.get("baseline")).get("fingerprints", {}).items())) for stage in stages}
     facts = [("Baseline", _all(_mapping(stage.get("baseline")).get("family") for stage in stages)),
@@ -60,9 +62,11 @@ def gather(arms: Iterable[tuple[str, list[Checkout]]]) -> Provenance:
              ("Versions of the runs", _merged_versions(wanted.get("versions") for *_, wanted in records)),
              ("Plugin in the runs", _all(stage.get("plugin_version") for stage in stages)),
              ("Versions of this page", _versions({"dcase_denoise_plugin": __version__, **{name: metadata.version(name) for name in REPORT_LIBRARIES}})),
+             ("Threads", _all(place.get("threads") for *_, place in places)),
+             ("Device", _all(place.get("device") for *_, place in places)),
              ("Runs written", _span(stage.get("written") for stage in stages))]
     return Provenance(tuple(facts), _changed(stages), tuple(sorted({setting for stage in stages for setting in stage.get("per_machine_settings", ())})),
-                      _denoisers(receipts), tuple(_commands(name, records, receipts) for name, _ in arms), tuple(_warnings(receipts, records)))
+                      _denoisers(receipts), tuple(_commands(name, records, receipts) for name, _ in arms), tuple(_warnings(receipts, records, places)))
 
 
 def _mapping(value: Any) -> dict:
@@ -135,23 +139,43 @@ def _commands(name, records, receipts):
     return name, tuple(sorted(lines, key=lambda line: "--test_only" in line))
 
 
-def _warnings(receipts, records):
+def _warnings(receipts, records, places):
     for text in dict.fromkeys(_mapping(receipt.get("baseline")).get("warning") for *_, receipt in receipts if receipt):
         if text:
             yield str(text)
-    for what, key in (("settings", "settings"), ("code of the baseline", "baseline_code"), ("package versions", "versions")):
+    for what, key, noted in (("settings", "settings", records), ("code of the baseline", "baseline_code", records), ("package versions", "versions", records),
+                             ("code of the plugin", "plugin_code", records), ("number of threads", "threads", places), ("device", "device", places)):
         found = {}
-        for arm, machine, seed, wanted in records:
-            if wanted.get(key):
-                value = {name: content for name, content in wanted[key].items() if name not in ("export_dir", "dcase_denoise_plugin")} \
-                    if isinstance(wanted[key], dict) else wanted[key]
-                found.setdefault(repr(value), []).append(f"{arm} {machine} seed {seed}")
+        for arm, machine, seed, content in noted:
+            if content.get(key):
+                found.setdefault(repr(_without(content[key], "export_dir", "dcase_denoise_plugin")), []).append(f"{arm} {machine} seed {seed}")
         if len(found) > 1:
-            groups = "; ".join(f"{', '.join(dict.fromkeys(group))}" for group in found.values())
-            yield f"not all runs rest on the same {what}: {groups}."
+            yield f"not all runs rest on the same {what}: {_grouped(found)}."
+    yield from _mixed_stages(receipts)
     for machine in sorted({machine for _, machine, *_ in records}):
         if len({wanted["clips"] for _, own, _, wanted in records if own == machine and wanted.get("clips")}) > 1:
             yield f"not all runs of {machine} rest on the same clips; a difference may come from the data."
     noted = {arm for arm, *_, wanted in records if wanted}
     if noted and len({arm for arm, *_ in records}) > len(noted):
         yield "one arm has no records of the runner, so that nothing shows whether both rest on the same settings and clips."
+
+
+def _mixed_stages(receipts):
+    """Arms whose runs are of several stages, as where one seed was run at another strength and the last one is left over: their mean is nobody's."""
+    for name in dict.fromkeys(arm for arm, *_ in receipts):
+        configs, found = [], {}
+        for arm, machine, seed, receipt in receipts:
+            if arm == name and _mapping(receipt.get("config")):
+                configs.append(_without(receipt["config"], "denoise_preset", "denoise_threads"))
+                found.setdefault(json.dumps(configs[-1], sort_keys=True), []).append(f"{machine} seed {seed}")
+        if len(found) > 1:
+            keys = sorted({key for config in configs for key in config if any(other.get(key) != config[key] for other in configs)})
+            yield f"not all runs of {name} went through the same stage, but through several of other {', '.join(keys)}: {_grouped(found)}."
+
+
+def _without(value, *names):
+    return {name: content for name, content in value.items() if name not in names} if isinstance(value, dict) else value
+
+
+def _grouped(found):
+    return "; ".join(", ".join(dict.fromkeys(group)) for group in found.values())

@@ -1,0 +1,41 @@
+"""What a step of the baseline runs on: its CPU threads and its device, which round in another order and so move the AUCs a little."""
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from typing import Any, Mapping
+
+from dcase_denoise_plugin.gpus import VARIABLE
+
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+UNKNOWN = "unknown"
+# In a process of its own: naming the GPU takes memory on it, and the runner would keep that for as long as it runs.
+GPU_QUESTION = "import sys, torch; print(torch.cuda.get_device_name(int(sys.argv[1])) if torch.cuda.is_available() else 'cpu')"
+
+
+def usable_cores() -> int:
+    """How many cores this process may use; a container, a batch system or taskset may leave it fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def workplace(environment: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, str]:
+    """The threads and the device of a process of the baseline in this `environment`, under these `settings` of the baseline."""
+    return {"threads": environment.get(THREADS_VARIABLE) or str(usable_cores()), "device": _device(environment, settings)}
+
+
+def _device(environment, settings):
+    if str(settings.get("use_cuda", True)).lower() == "false":
+        return "cpu"
+    gpus = settings.get("gpu_id") or [0]
+    return _gpu_name(environment.get(VARIABLE), str(gpus[0] if isinstance(gpus, list) else gpus))
+
+
+@functools.lru_cache
+def _gpu_name(visible: str | None, gpu: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE} | ({} if visible is None else {VARIABLE: visible})
+    try:
+        return subprocess.run([sys.executable, "-c", GPU_QUESTION, gpu], env=environment, cwd=os.sep, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return UNKNOWN  # the baseline itself will say what is wrong with the GPU
