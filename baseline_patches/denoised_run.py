@@ -21,6 +21,7 @@ from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.errors import BaselineError, DataError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.stage import Stage
+from dcase_denoise_plugin.whole_file import written_whole
 
 DATASET_NAME_LENGTH = len("DCASE2025T2")  # the baseline cuts its --dataset here
 
@@ -213,7 +214,5 @@ def _newer(model: Path, receipt: Path) -> bool:
 
 
 def _write_json(path: Path, content: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(json.dumps({**content, "written": time.strftime("%Y-%m-%dT%H:%M:%S%z")}, indent=2))
-    aside.replace(path)
+    with written_whole(path) as aside:
+        aside.write_text(json.dumps({**content, "written": time.strftime("%Y-%m-%dT%H:%M:%S%z")}, indent=2))

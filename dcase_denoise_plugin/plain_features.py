@@ -9,6 +9,7 @@ from typing import Any, Iterator, Mapping
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine import manifest
+from dcase_denoise_plugin.whole_file import written_whole
 
 # What the baseline has in the path of a pickle, so that another value is another pickle; and what shapes its content all the same.
 IN_THE_PATH = ("n_mels", "n_fft", "hop_length", "fmin", "fmax", "frames", "frame_hop_length")
@@ -24,7 +25,7 @@ def drop_half_written(processed: Path) -> list[Path]:
     """
     dropped = []
     for lock_file in processed.glob(f"*/*/*/*{LOCKED}"):
-        with open(lock_file, "a") as handle:
+        with contextlib.suppress(FileNotFoundError), open(lock_file, "r+") as handle:  # another call may have dropped it by now
             try:
                 fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -141,6 +142,5 @@ def _noted(pickle: Path) -> dict[str, Any] | None:
 
 
 def _write_note(pickle: Path, content: dict[str, Any]) -> None:
-    aside = pickle.with_name(f".{pickle.name}.json.partial")
-    aside.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    aside.replace(_note(pickle))
+    with written_whole(_note(pickle)) as aside:
+        aside.write_text(json.dumps(content) + "\n", encoding="utf-8")

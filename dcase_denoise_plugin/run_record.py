@@ -14,6 +14,7 @@ from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.machine import manifest, recordings_from_elsewhere, training_clips_beside
 from dcase_denoise_plugin.machine_run import MachineRun
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
+from dcase_denoise_plugin.whole_file import written_whole
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
 NOT_DENOISED = "The run did not denoise and is not reported; try dcase-denoise doctor, and look at"
@@ -48,10 +49,8 @@ def write_record(run: MachineRun, step: str, start_ns: int, asked: dict[str, Any
                        "Nobody knows which of them shaped the result, and it does not count; run the same command again.")
     content = {"files": _digests(run, step), "stage_digest": check_receipt(run, step, start_ns) if run.arm == "denoised" else None,
                "wanted": asked, "place": place, "seconds": round((time.time_ns() - start_ns) / 1e9, 3)}
-    path = run.record(step)
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    aside.replace(path)
+    with written_whole(run.record(step)) as aside:
+        aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def seconds_of(run: MachineRun, step: str) -> float | None:
