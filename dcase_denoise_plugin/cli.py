@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dcase_denoise_plugin import __version__, edge_cli, report_cli, study_cli, train_cli
+from dcase_denoise_plugin.denoiser_options import preset_option, strength_option
 from dcase_denoise_plugin.errors import DenoiseError
 
 # Fewer steps than these 760 or so leave the running means of the autoencoder's batch normalisation behind, and its ranking with them.
@@ -162,8 +163,8 @@ def check(results, reference, tolerance, write_reference):
 @click.argument("source", metavar="IN_DIR", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT_DIR", type=click.Path(path_type=Path))
 @click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
-@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the clips alone, 1 removes all the denoiser takes for noise [default: the preset's].")
-@click.option("--preset", default="", metavar="NAME", help="Preset or YAML file whose denoise_output, strength … hold [default: what the file says].")
+@strength_option
+@preset_option
 def apply(source, target, checkpoint, strength, preset):
     """Denoise every wav file under IN_DIR into OUT_DIR, under the same names."""
     from dcase_denoise_plugin.apply import denoise_folder
@@ -177,7 +178,7 @@ def apply(source, target, checkpoint, strength, preset):
 @click.argument("target", metavar="PNG", type=click.Path(path_type=Path))
 @click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
 @click.option("--reference", type=click.Path(path_type=Path), metavar="FILE", help="The same clip without noise, if there is one.")
-@click.option("--preset", default="", metavar="NAME", help="Preset or YAML file whose denoise_output, strength … hold [default: what the file says].")
+@preset_option
 def picture(clip, target, checkpoint, reference, preset):
     """Draw CLIP before and after the denoiser, as log-mel spectrograms."""
     from dcase_denoise_plugin import Denoiser

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from dcase_denoise_plugin.denoiser_options import preset_option, strength_option
 from dcase_denoise_plugin.pcm import FORMATS
 
 _TRAINED = (
@@ -32,8 +33,8 @@ def _with_trained_baseline(command):
 @click.option("--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser, for a graph that denoises.")
 @click.option("--clip-s", type=click.FloatRange(1), metavar="SECONDS", help="Length of the clips that graph takes; a graph has one length.")
 @click.option("--log-mel", is_flag=True, help="Log-mel spectrograms in and out, not waveforms; for a denoiser trained for mel.")
-@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the clips alone, 1 removes all the denoiser takes for noise [default: the preset's].")
-@click.option("--preset", default="", metavar="NAME", help="Preset or YAML file whose denoise_output, strength … hold [default: what the file says].")
+@strength_option
+@preset_option
 @click.option("--int8", is_flag=True, help="Quantise the U-Net by what it sees on training clips; what that costs is in docs/edge.md.")
 @click.option("--clips", type=click.Path(path_type=Path), metavar="DIR", help="Training clips for --int8 with --checkpoint.")
 @_with_trained_baseline
@@ -101,8 +102,8 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
 @click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
 @click.option("--clip-s", type=click.FloatRange(1), metavar="SECONDS", help="Length of its training clips, for a denoiser that rests on a clip's spectrum.")
 @click.option("--pcm", type=click.Choice(list(FORMATS)), default="s16le", show_default=True, help="Format of the samples, in and out.")
-@click.option("--strength", type=click.FloatRange(0, 1), help="0 leaves the sound alone, 1 removes all the denoiser takes for noise [default: the preset's].")
-@click.option("--preset", default="", metavar="NAME", help="Preset or YAML file whose denoise_output, strength … hold [default: what the file says].")
+@strength_option
+@preset_option
 def stream(checkpoint, clip_s, pcm, strength, preset):
     """Denoise sound without end: raw samples of one channel on standard input, as many denoised ones on standard output, at the training clips' rate.
 
