@@ -1,0 +1,62 @@
+import re
+
+import numpy as np
+import pytest
+
+from benchmarks import recorded
+from benchmarks.recorded import CLIP_S, RATE_HZ, Recorded, clips, clips_of_flights, depth_of_pauses_db, halves
+
+RNG = np.random.default_rng(0)
+
+
+def tone(hz):
+    return np.sin(2 * np.pi * hz * np.arange(3 * RATE_HZ) / RATE_HZ)
+
+
+def peak_hz(wav):
+    return np.argmax(np.abs(np.fft.rfft(wav))) / CLIP_S
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    alone = {(split, domain, label): [0.3 * RNG.standard_normal(CLIP_S * RATE_HZ) for _ in range(3)]
+             for split, domain, label in (("train", "source", "normal"), ("train", "target", "normal"), ("test", "target", "anomaly"))}
+    kinds = Recorded([([tone(500)], [tone(1500)])], [([tone(2500)], [tone(3500)])], (-20, -10))
+    return alone, list(clips(alone, kinds, np.random.default_rng(1)))
+
+
+@pytest.mark.parametrize(("split", "domain", "hz"), [("train", "source", 500), ("train", "target", 2500), ("test", "target", 3500),
+                                                     ("supplemental", "noise", 500)])
+def test_each_split_and_domain_has_noise_recordings_of_its_own(mixed, split, domain, hz):
+    wavs = [wav for own, name, wav in mixed[1] if own == split and f"_{domain}_" in name]
+    assert len(wavs) == (recorded.NOISE_CLIPS if split == "supplemental" else 3)
+    assert all(abs(peak_hz(wav) - hz) < 1 for wav in wavs)
+
+
+def test_a_clip_has_the_snr_in_its_name_and_every_machine_one_level(mixed):
+    alone, written = mixed
+    for (split, domain, label), machines in alone.items():
+        for (_, name, wav), machine in zip([clip for clip in written if f"_{domain}_{split}_{label}_" in clip[1]], machines):
+            machine = recorded.LEVEL * machine / np.sqrt(np.mean(machine**2))
+            named_db = -float(re.search(r"_snr_m([\d.]+)\.wav", name)[1])
+            assert -10 * np.log10(np.mean((wav - machine) ** 2) / np.mean(machine**2)) == pytest.approx(named_db, abs=0.1)
+            assert -20 <= named_db <= -10
+
+
+def test_training_and_test_share_no_flight(monkeypatch):
+    names = [f"Dataset/{kind}/cw_{shape}/{flight}/ch1.wav" for kind in ("normal", "1_broken", "2_broken") for shape in ("square", "f8") for flight in range(50)]
+    monkeypatch.setattr(recorded, "_git", lambda repository, *command: "\n".join(names).encode())
+    monkeypatch.setattr(recorded, "_recording", lambda repository, path: np.full(45 * RATE_HZ, names.index(path)))
+    flights = {key: {int(clip[0]) for clip in found} for key, found in clips_of_flights("uav", np.random.default_rng(2)).items()}
+    train, test = (set.union(*(found for key, found in flights.items() if key[0] == split)) for split in ("train", "test"))
+    assert len(train) > 38 and len(test) > 38 and not train & test
+    for (split, domain, label), found in flights.items():
+        of = {names[flight] for flight in found}
+        assert all(f"Dataset/{'normal' if label == 'normal' else '2_broken'}/" in name and ("_square" in name) == (domain == "source") for name in of)
+
+
+def test_halves_share_nothing_and_pauses_have_depth():
+    assert halves([1, 2, 3, 4, 5]) == ([1, 3, 5], [2, 4])
+    steady = RNG.standard_normal(10 * RATE_HZ)
+    pausing = steady * np.where(np.arange(len(steady)) % RATE_HZ < RATE_HZ // 4, 0.01, 1.0)
+    assert depth_of_pauses_db(pausing) < depth_of_pauses_db(steady) - 10 and -5 < depth_of_pauses_db(steady) < -3
