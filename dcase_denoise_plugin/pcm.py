@@ -44,8 +44,7 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
         if not done:
             _check_no_wav(content, pcm, "Leave --pcm out.")
         if len(content) % width:
-            raise AudioError(f"{NAME}: expected whole samples of {width} bytes, got {len(content) % width} bytes of one at the end, after "
-                             f"{done} clips. The sender was cut off, or --pcm names another format.")
+            raise _cut_off(width, len(content) % width, f", after {done} clips")
         if len(content) < samples * width:
             break
         yield _decoded(content, pcm)
@@ -74,8 +73,7 @@ def blocks_of(stream: io.BufferedReader, pcm: str) -> Iterator[np.ndarray]:
             break
         content = content[whole:] + arrived
     if len(content) > whole:
-        raise AudioError(f"{NAME}: expected whole samples of {width} bytes, got {len(content) - whole} bytes of one at the end. "
-                         "The sender was cut off, or --pcm names another format.")
+        raise _cut_off(width, len(content) - whole)
 
 
 def encoded(wav: np.ndarray, pcm: str) -> bytes:
@@ -92,6 +90,11 @@ def _decoded(content: bytes, pcm: str) -> np.ndarray:
 def _check_no_wav(content: bytes, pcm: str, advice: str) -> None:
     if content.startswith(WAV_MARK):
         raise AudioError(f"{NAME}: expected raw {pcm} samples, got a wav header. {advice}")
+
+
+def _cut_off(width: int, left: int, after: str = "") -> AudioError:
+    return AudioError(f"{NAME}: expected whole samples of {width} bytes, got {left} bytes of one at the end{after}. "
+                      "The sender was cut off, or --pcm names another format.")
 
 
 def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[Callable[[int], bytes], str]:
