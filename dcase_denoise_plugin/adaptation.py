@@ -6,7 +6,7 @@ import dataclasses
 import torch
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clip_spectrum import least_noisy_quantile, standing_out_quantile
+from dcase_denoise_plugin.clip_spectrum import LEAST_DIFFERENCE_DB, least_noisy_quantile, standing_out_quantile
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.equaliser import Equaliser
@@ -29,10 +29,11 @@ def quantile_of(config: DenoiseConfig, clips: Clips, noise: Reel | None, machine
 
     `noise` and `machine_alone` are recordings of what the clips hold, None where there are none; guessed noise tells nothing.
     """
-    if config.clip_level != "auto" or not (noise or machine_alone):
+    if not config.looks_for_quantile or not (noise or machine_alone):
         return config.fixed_quantile
     if noise:
-        return standing_out_quantile(clips.levels_db(), map(clips.spectrogram.level_db, noise.stretches(clips.frames)))
+        least_db = 0.0 if config.clip_level == "surest" else LEAST_DIFFERENCE_DB
+        return standing_out_quantile(clips.levels_db(), map(clips.spectrogram.level_db, noise.stretches(clips.frames)), least_db)
     return least_noisy_quantile(clips.levels_db(), map(clips.spectrogram.level_db, machine_alone.stretches(clips.frames)))
 
 

@@ -58,7 +58,7 @@ class Checkpoint:
     @property
     def quantile_told(self) -> bool:
         """Whether recordings of the noise or of the machine alone told the quantile: then the spectrum is taken there even where the U-Net stays out."""
-        return self.config.clip_level == "auto" and self.quantile is not None
+        return self.config.looks_for_quantile and self.quantile is not None
 
     @property
     def digest(self) -> str:

@@ -55,7 +55,8 @@ class DenoiseConfig:
                             low=0.0, high=1.0)
     clip_level: str = _key("mean", "what a clip's spectrum is, band by band: its mean over time, a quantile of it (0 … 1), or auto: the quantile at which the "
                            "machine stands out above the noise recordings or, where there are recordings of the machine alone instead, at which noise raises "
-                           "it least; the mean where there are neither or no quantile is better", shapes="weights")
+                           "it least; the mean where there are neither or no quantile is better by 1 dB; surest is auto however little the machine stands out",
+                           shapes="weights")
     guessed_noise_share: float = _key(1.0, "share of what the U-Net takes away that is taken where no recording tells what the noise in the clips is like: "
                                       "there is none, or supplemental noise is louder than the clips", low=0.0, high=1.0)
     image_size: int = _key(256, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
@@ -111,16 +112,21 @@ class DenoiseConfig:
         self.fixed_quantile  # read once, to check it
 
     @property
+    def looks_for_quantile(self) -> bool:
+        """Whether recordings tell the quantile, where there are any."""
+        return self.clip_level in ("auto", "surest")
+
+    @property
     def fixed_quantile(self) -> float | None:
-        """The quantile that `clip_level` names, None for mean and auto. Raises ConfigError if it names nothing of these."""
-        if self.clip_level in ("mean", "auto"):
+        """The quantile that `clip_level` names, None for mean and where it is looked for. Raises ConfigError if it names nothing of these."""
+        if self.clip_level == "mean" or self.looks_for_quantile:
             return None
         try:
             quantile = float(self.clip_level)
         except ValueError:
             quantile = -1.0
         if not 0 <= quantile <= 1:
-            raise ConfigError(f"denoise_clip_level: expected mean, auto or a number from 0 to 1, got {self.clip_level!r}. Correct the value.")
+            raise ConfigError(f"denoise_clip_level: expected mean, auto, surest or a number from 0 to 1, got {self.clip_level!r}. Correct the value.")
         return quantile
 
     def epochs_of(self, machine_type: str) -> int:

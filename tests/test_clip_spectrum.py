@@ -68,9 +68,14 @@ def test_clips_that_fluctuate_as_the_machine_alone_keep_their_mean(seed):
     assert least_noisy_quantile(stretches(60, seed, bursts_db=6), stretches(30, seed + 100, bursts_db=6)) is None
 
 
-def test_a_machine_alone_that_fluctuates_a_little_otherwise_tells_nothing():
-    assert least_noisy_quantile(stretches(200, 0, bursts_db=1.0), stretches(200, 1)) is None
-    assert least_noisy_quantile(stretches(200, 0, bursts_db=6.0), stretches(200, 1)) is not None
+@pytest.mark.parametrize("rule", [lambda louder, steadier: standing_out_quantile(steadier, louder), least_noisy_quantile])
+def test_a_difference_that_is_sure_but_small_tells_nothing(rule):
+    assert rule(stretches(200, 0, bursts_db=1.0), stretches(200, 1)) is None
+    assert rule(stretches(200, 0, bursts_db=6.0), stretches(200, 1)) is not None
+
+
+def test_however_little_a_machine_stands_out_the_quantile_is_found_if_asked_for():
+    assert standing_out_quantile(stretches(200, 1), stretches(200, 0, bursts_db=1.0), least_db=0.0) is not None
 
 
 def test_a_single_recording_of_the_machine_tells_nothing():
@@ -90,6 +95,12 @@ def quantile_trained(folder, level, noise_clips, fresh=True, **keys):
 
 def test_training_finds_the_quantile_and_the_denoiser_keeps_it(tmp_path):
     assert quantile_trained(tmp_path, "auto", 12, noise_source="supplemental") <= 0.25
+
+
+def test_a_machine_that_stands_out_little_is_taken_at_its_mean_unless_the_surest_quantile_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("dcase_denoise_plugin.adaptation.LEAST_DIFFERENCE_DB", 100.0)
+    assert quantile_trained(tmp_path, "auto", 12, noise_source="supplemental") is None
+    assert quantile_trained(tmp_path / "again", "surest", 12, noise_source="supplemental") <= 0.25
 
 
 def test_training_finds_the_quantile_by_recordings_of_the_machine_alone(tmp_path):

@@ -151,12 +151,12 @@ def test_the_command_line_refuses_a_value_out_of_range(capsys):
     assert "expected a number from 0 to 1, got 7.0" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("level, quantile", [("mean", None), ("auto", None), (0.1, 0.1), ("0.95", 0.95), (0, 0.0)])
+@pytest.mark.parametrize("level, quantile", [("mean", None), ("auto", None), ("surest", None), (0.1, 0.1), ("0.95", 0.95), (0, 0.0)])
 def test_a_clips_level_is_its_mean_chosen_by_itself_or_a_quantile(level, quantile):
     assert DenoiseConfig(**configuration.from_keys({"denoise_clip_level": level}, "here")).fixed_quantile == quantile
 
 
 @pytest.mark.parametrize("level", ["low", "1.5", "nan"])
 def test_any_other_level_of_a_clip_is_refused(level):
-    with pytest.raises(ConfigError, match=f"denoise_clip_level: expected mean, auto or a number from 0 to 1, got '{level}'. Correct the value."):
+    with pytest.raises(ConfigError, match=f"denoise_clip_level: expected mean, auto, surest or a number from 0 to 1, got '{level}'. Correct the value."):
         DenoiseConfig(clip_level=level)
