@@ -14,7 +14,9 @@ pytestmark = [pytest.mark.baseline, pytest.mark.slow]
 SEEDS = (13711, 13712, 13713)
 # 90 % of 100 clips of 309 vectors, in batches of 256: 2160 steps. The real baseline's default is 100 epochs on all 200 clips.
 TRAIN_CLIPS, EPOCHS = 100, 20
-TOLERANCE = 0.02
+# Roundings part two trainings of one seed. MAHALA's pAUC, the least steady figure, varies by 0.014 from seed to seed (README, plain on `fan`), so two means of
+# three trainings lie 0.011 apart by chance (standard deviation); 0.021 was seen once, 0.010 at most for the others.
+TOLERANCE = 0.03
 
 
 @pytest.fixture(scope="module")
