@@ -38,8 +38,9 @@ Noise = tuple[list[np.ndarray], list[np.ndarray]]  # recordings for training and
 
 @dataclasses.dataclass(frozen=True)
 class Recorded:
-    """A set: kinds of noise in the source and in the target domain, one of them drawn for each clip, and the SNR's range in dB."""
+    """A set: its name in docs/quality.md, kinds of noise in the source and in the target domain, one drawn for each clip, and the SNR's range in dB."""
 
+    name: str
     source: Sequence[Noise]
     target: Sequence[Noise]
     snr_db: tuple[float, float]
@@ -53,12 +54,12 @@ def sets(noises: Path, fan: Path) -> dict[str, Recorded]:
     by_depth = sorted((read_wav(file)[0].astype(np.float64) for file in sorted(fan.glob(f"*{NOISE_MARK}*.wav"))), key=depth_of_pauses_db)
     pauses, hardly_any = [halves(by_depth[:24])], [halves(by_depth[-30:])]
     return {
-        "fan": Recorded(*mixed, LOUD_DB),
-        "gearbox": Recorded(*mixed, SOFT_DB),
-        "valve": Recorded(pauses, pauses, SOFT_DB),
-        "bearing": Recorded(hardly_any, hardly_any, LOUD_DB),
-        "slider": Recorded(steady, steady, LOUD_DB),
-        "ToyTrain": Recorded(steady, steady, (-8.0, 2.0)),
+        "fan": Recorded("machines and wind", *mixed, LOUD_DB),
+        "gearbox": Recorded("machines and wind, soft", *mixed, SOFT_DB),
+        "valve": Recorded("pauses, soft", pauses, pauses, SOFT_DB),
+        "bearing": Recorded("hardly any pauses", hardly_any, hardly_any, LOUD_DB),
+        "slider": Recorded("steady", steady, steady, LOUD_DB),
+        "ToyTrain": Recorded("steady, soft", steady, steady, (-8.0, 2.0)),
     }
 
 
@@ -150,7 +151,11 @@ def _recording(repository, path):
 
 
 def _git(repository, *command):
-    return subprocess.run(["git", "-C", repository, *command], capture_output=True, check=True).stdout
+    run = subprocess.run(["git", "-C", repository, *command], capture_output=True)
+    if run.returncode:
+        raise click.ClickException(f"recordings: expected a clone of the data set in {repository}, got {run.stderr.decode().strip()!r} from "
+                                   f"git {' '.join(command)}. Clone the repository that benchmarks/recorded.py names.")
+    return run.stdout
 
 
 @click.command()
@@ -162,7 +167,7 @@ def main(uav, noises, fan, checkout):
     """Write the sets into the machine folders of CHECKOUT."""
     for machine, recorded in sets(noises, fan / "supplemental").items():
         lay_out(checkout / RAW / machine, uav, recorded)
-        click.echo(f"{machine}: written to {checkout / RAW / machine}")
+        click.echo(f"{recorded.name}: written to {checkout / RAW / machine}")
 
 
 if __name__ == "__main__":

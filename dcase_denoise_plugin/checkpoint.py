@@ -17,7 +17,7 @@ from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 from dcase_denoise_plugin.whole_file import written_whole
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it is part of the denoiser's folder name.
-FORMAT = "dcase_denoise_plugin denoiser 5"
+FORMAT = "dcase_denoise_plugin denoiser 6"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
 
 

@@ -1,5 +1,6 @@
 import re
 
+import click
 import numpy as np
 import pytest
 
@@ -21,7 +22,7 @@ def peak_hz(wav):
 def mixed():
     alone = {(split, domain, label): [0.3 * RNG.standard_normal(CLIP_S * RATE_HZ) for _ in range(3)]
              for split, domain, label in (("train", "source", "normal"), ("train", "target", "normal"), ("test", "target", "anomaly"))}
-    kinds = Recorded([([tone(500)], [tone(1500)])], [([tone(2500)], [tone(3500)])], (-20, -10))
+    kinds = Recorded("tones", [([tone(500)], [tone(1500)])], [([tone(2500)], [tone(3500)])], (-20, -10))
     return alone, list(clips(alone, kinds, np.random.default_rng(1)))
 
 
@@ -60,3 +61,8 @@ def test_halves_share_nothing_and_pauses_have_depth():
     steady = RNG.standard_normal(10 * RATE_HZ)
     pausing = steady * np.where(np.arange(len(steady)) % RATE_HZ < RATE_HZ // 4, 0.01, 1.0)
     assert depth_of_pauses_db(pausing) < depth_of_pauses_db(steady) - 10 and -5 < depth_of_pauses_db(steady) < -3
+
+
+def test_a_folder_that_is_no_clone_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(click.ClickException, match=f"expected a clone of the data set in {tmp_path}, got .*Clone the repository"):
+        recorded.hu(tmp_path, [1])
