@@ -72,6 +72,7 @@ def run(quiet, verbose, as_json, **call):
 def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, jobs, demo, demo_dir):
     from dcase_denoise_plugin import baseline_folder as baselines
     from dcase_denoise_plugin import outcome as outcomes
+    from dcase_denoise_plugin.config import RECOMMENDED
     from dcase_denoise_plugin.machine_run import ARMS, MachineRun
     from dcase_denoise_plugin.overrides import read_overrides, resolve_stage
     from dcase_denoise_plugin.plan import Plan
@@ -97,7 +98,7 @@ def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_bas
     if clone_baseline:
         baselines.clone_baseline()
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
-    overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline), "demo" if demo else "recommended")
+    overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline), "demo" if demo else RECOMMENDED)
     plan = Plan(baseline, dataset, mode, overrides, config)
     present, absent = plan.machines(machines)
     both_arms = [MachineRun(plan, machine, seed, arm) for machine in present for seed in dict.fromkeys(seeds or [baseline.seed]) for arm in ARMS["compare"]]

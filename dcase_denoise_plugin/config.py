@@ -20,6 +20,7 @@ from dcase_denoise_plugin.errors import ConfigError
 
 PREFIX = "denoise"
 PRESET_VARIABLE = "DCASE_DENOISE_YAML"
+RECOMMENDED = "recommended"  # the preset where nobody names one
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
 SMALLEST_IMAGE = 16  # below it the SSIM window no longer fits, and the deepest level is one pixel that batch normalisation cannot work on
 NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines", "folder")
@@ -241,13 +242,9 @@ def from_keys(keys: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> DenoiseConfig:
-    """The configuration from `given` field values (baseline.yaml, then command line) over their preset over the defaults."""
-    values = {}
-    preset = given.get("preset") or environment.get(PRESET_VARIABLE, "")
-    if preset:
-        values.update(read_preset(preset), preset=preset)
-    values.update({name: value for name, value in given.items() if name != "preset" or value})
-    return DenoiseConfig(**values)
+    """The configuration from `given` field values (baseline.yaml, then command line) over their preset, `RECOMMENDED` if none is named, over the defaults."""
+    preset = given.get("preset") or environment.get(PRESET_VARIABLE) or RECOMMENDED
+    return DenoiseConfig(**{**read_preset(preset), **given, "preset": preset})
 
 
 def read_preset(preset: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 
 FORMAT = "dcase_denoise_plugin graph 1"
 PREFIX = "dcase_denoise."  # of our keys in the file's metadata, to which tools add theirs
-INSTALL = "Install the extra: pip install 'dcase-denoise-plugin[edge]'"
+INSTALL = "Install the extra in a clone of this plugin: pip install '.[edge]'"
 
 
 class OnnxModel:

@@ -62,7 +62,7 @@ def split(assignments: Iterable[str]) -> Iterator[tuple[str, str]]:
         yield key.strip("- "), text
 
 
-def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str,
+def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str = config.RECOMMENDED,
                   environment: Mapping[str, str] = os.environ) -> tuple[Overrides, config.DenoiseConfig]:
     """The stage's configuration in the denoised runs, and the overrides that lead there: with `fallback_preset` if nobody names a preset.
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Iterable, Mapping
 
 from dcase_denoise_plugin.baseline_folder import Baseline, read_mapping
-from dcase_denoise_plugin.config import PREFIX
+from dcase_denoise_plugin.config import PREFIX, RECOMMENDED
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.overrides import read_overrides, resolve_stage
@@ -67,7 +67,7 @@ class Study:
             if not isinstance(keys, dict) or not all(str(key).startswith(PREFIX) for key in keys):
                 raise ConfigError(f"study: expected denoise keys, which the plain baseline does not have, got {keys!r} in cell {cell!r} of {file}. "
                                   "What changes the baseline belongs under settings.")
-            keys = {f"{PREFIX}_preset": content.get("preset", "recommended"), **keys}
+            keys = {f"{PREFIX}_preset": content.get("preset", RECOMMENDED), **keys}
             plans[str(cell)] = _plan(baseline, dataset, str(cell), f"{name}_{_folder(cell)}", settings, keys)
         return cls(name, plain, plans)
 
@@ -108,7 +108,7 @@ def finished(runs: Iterable[MachineRun]) -> list[MachineRun]:
 
 def _plan(baseline: Baseline, dataset: str, cell: str, export_dir: str, settings: Mapping, keys: Mapping) -> Plan:
     assignments = [f"{key}={_text(value)}" for key, value in {**settings, "export_dir": export_dir, **keys}.items()]
-    overrides, config = resolve_stage(baseline, read_overrides(None, assignments, baseline), "recommended")
+    overrides, config = resolve_stage(baseline, read_overrides(None, assignments, baseline))
     if cell == PLAIN:
         overrides = dataclasses.replace(overrides, denoise={})
     return Plan(baseline, dataset, "dev", overrides, config, cell)

@@ -92,6 +92,11 @@ def test_a_preset_can_come_from_the_environment(tmp_path):
     assert configuration.resolve({}, environment={configuration.PRESET_VARIABLE: str(preset)}).epochs == 7
 
 
+def test_the_flag_alone_means_the_recommended_preset():
+    recommended = configuration.resolve({"denoise": True, "preset": "recommended"}, environment={})
+    assert configuration.resolve({"denoise": True}, environment={}) == recommended != DenoiseConfig(denoise=True)
+
+
 @pytest.mark.parametrize("name", ["denoise", "recommended", "waveform", "demo"])
 def test_every_packaged_preset_resolves(name):
     assert configuration.resolve({"preset": name}, environment={}).preset == name

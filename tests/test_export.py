@@ -154,7 +154,7 @@ def test_a_place_where_nothing_can_be_written_is_named(tmp_path):
 @pytest.mark.parametrize(("package", "message"), [("onnxscript", "export: expected onnx and onnxscript"), ("onnxruntime", "expected onnxruntime to run it")])
 def test_missing_packages_are_named_with_the_extra(tmp_path, monkeypatch, model, package, message):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ConfigError, match=message + r".* Install the extra: pip install 'dcase-denoise-plugin\[edge\]'"):
+    with pytest.raises(ConfigError, match=message + r".* Install the extra in a clone of this plugin: pip install '.\[edge\]'"):
         if package == "onnxscript":
             export_denoiser(denoiser_that(), SAMPLES, tmp_path / "model.onnx")
         else:
