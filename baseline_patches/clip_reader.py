@@ -9,11 +9,13 @@ from typing import Any, Callable, Iterator, Sequence
 import numpy as np
 import torch
 
+from dcase_denoise_plugin.errors import BaselineError
 from dcase_denoise_plugin.stage import Stage
 from dcase_denoise_plugin.threads import thread_limit
 
 # Wav bytes read at once: ten clips of 12 s (16 kHz, 16 bits), one clip of 10 minutes. Their vectors, five times as large, are what is kept ahead.
 BATCH_BYTES = 4 * 1024**2
+OTHER_BASELINE = "It reads its clips in another way than the plugin knows; use a supported version."
 # Python's share of the work is serial; more threads only hold more memory.
 MOST_THREADS = 8
 
@@ -75,6 +77,8 @@ class ClipReader:
                 return vectors
             self._ahead.close()
         vectors, = read([path])
+        if self._load is None:
+            raise BaselineError(f"baseline: expected its file_to_vectors to read {path} through file_load, got vectors without it. {OTHER_BASELINE}")
         return vectors
 
     def _read_ahead(self, read, files) -> Iterator[tuple[str, np.ndarray]]:
@@ -97,8 +101,16 @@ class ClipReader:
     def _denoised(self, vectors, batch, n_mels, n_frames) -> list[np.ndarray]:
         """Vectors of clips, denoised as the (n_mels, frames) spectrograms they were cut from."""
         log_mels = [np.concatenate([clip[:, :n_mels], clip[-1, n_mels:].reshape(n_frames - 1, n_mels)]).T for clip in vectors]
-        return [np.concatenate([log_mel[:, start:start + len(clip)].T for start in range(n_frames)], axis=1)
-                for clip, log_mel in zip(vectors, self._stage.denoise(log_mels, self._sample_rate_hz, batch))]
+        if not np.array_equal(_cut(log_mels[0], n_frames), vectors[0]):
+            raise BaselineError(f"baseline: expected vectors of {n_frames} frames of {n_mels} mel bands, each a frame after the one before, "
+                                f"got others for {batch[0]}. {OTHER_BASELINE}")
+        return [_cut(log_mel, n_frames) for log_mel in self._stage.denoise(log_mels, self._sample_rate_hz, batch)]
+
+
+def _cut(log_mel: np.ndarray, n_frames: int) -> np.ndarray:
+    """The baseline's vectors of a spectrogram: (n_mels, frames) -> (frames - n_frames + 1, n_frames * n_mels)."""
+    count = log_mel.shape[1] - n_frames + 1
+    return np.concatenate([log_mel[:, start:start + count].T for start in range(n_frames)], axis=1)
 
 
 def _batches(files: Sequence[str]) -> Iterator[list[str]]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
-from baseline_patches.clip_reader import ClipReader
+from baseline_patches.clip_reader import OTHER_BASELINE, ClipReader
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.errors import BaselineError, DataError
@@ -75,9 +75,11 @@ class DenoisedRun:
     def reading(self, files=()):
         """While the baseline's loader asks for the clips `files` in this order, those to come are read ahead; others are read when it asks."""
         around = self._reader
-        with ClipReader(self._stage, files, around.threads if around else None) as self._reader:
-            yield
-        self._reader = around
+        try:
+            with ClipReader(self._stage, files, around.threads if around else None) as self._reader:
+                yield
+        finally:
+            self._reader = around
 
     def load_clip(self, path: str, file_load):
         """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms."""
@@ -137,7 +139,7 @@ class DenoisedRun:
     def _refuse_unserved(served: int, expected: int, settings: dict) -> None:
         if served != expected:
             raise BaselineError(f"denoising stage: expected to serve all {expected} clips of {settings['target_dir']}/{settings['dir_name']}, got {served}. "
-                                "The baseline reads its clips in another way than the plugin knows; use a supported version.")
+                                f"{OTHER_BASELINE}")
 
 
 def refuse_denoised_model(args) -> None:

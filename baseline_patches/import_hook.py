@@ -6,7 +6,9 @@ Standard library only: it runs at every Python start.
 import functools
 import sys
 
-HOOKED_MODULES = frozenset({"common", "datasets.loader_common", "datasets.dcase_dcase202x_t2_loader", "datasets.datasets"})
+from baseline_patches import baselines
+
+HOOKED_MODULES = frozenset(seam.partition(":")[0] for seam in baselines.SEAMS)
 
 
 class _PostImportFinder:
@@ -55,8 +57,6 @@ def install():
     RuntimeError
         If a module of the baseline is imported already: what it handed out before could no longer be patched.
     """
-    from baseline_patches import baselines
-
     for finder in sys.meta_path:
         if isinstance(finder, _PostImportFinder):
             return Handle(finder)
@@ -71,8 +71,6 @@ def install():
 
 def _exec_and_patch(exec_module, module):
     exec_module(module)
-    from baseline_patches import baselines
-
     if baselines.root_of(module):
         _make_plugin_importable()
         from baseline_patches import seams

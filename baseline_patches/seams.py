@@ -17,7 +17,6 @@ from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError
 
 _NOT_GIVEN = object()
-_WRAPPED_MODULES = {seam.partition(":")[0] for seam in baselines.SEAMS}
 
 _originals: dict[str, object] = {}  # seam → the baseline's own function
 _run = None  # the denoised run that is loading its data, if any

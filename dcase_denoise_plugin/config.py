@@ -88,7 +88,8 @@ class DenoiseConfig:
                          "against known noise that goes (balance), or at which most noise goes of those that keep nine tenths of the detail (guard)",
                          choices=("none", "balance", "guard"), shapes="weights")
     learning_rate: float = _key(1e-3, "peak learning rate of Adam, cosine-annealed to zero", low=1e-8, high=1.0, shapes="weights")
-    checkpoint: str = _key("", "a trained denoiser to use as it is, instead of training one for the machine", shapes="weights")
+    checkpoint: str = _key("", "a trained denoiser to use instead of training one for the machine; its quantile, and whether it knew the noise, come with it",
+                           shapes="weights")
     mixed_precision: bool = _key(True, "bfloat16 autocast while training on CUDA; the CPU always trains in float32", shapes="weights")
     threads: int = _key(0, "CPU threads of the training; 0 leaves PyTorch's choice (denoising a clip takes one, which was the fastest)",
                         unit="threads", low=0, high=1024, shapes="nothing")
@@ -274,10 +275,10 @@ def preset_path(preset: str):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds every key as an option; one that is not given leaves no attribute, so that defaults stay the dataclass's business."""
-    group = parser.add_argument_group("denoising stage")
+    """Adds every key as an option; one that is not given leaves no attribute, so that defaults stay the preset's and the dataclass's business."""
+    group, usual = parser.add_argument_group("denoising stage", f"Defaults are those of the preset {RECOMMENDED}."), resolve({}, {})
     for key, field in field_names().items():
-        default = f"(default: {field.default})" if field.default != "" else ""
+        default = f"(default: {getattr(usual, field.name)})" if getattr(usual, field.name) != "" else ""
         unit = f"[{field.metadata['unit']}]" if field.metadata["unit"] else ""
         group.add_argument(f"--{key}", type=_argparse_type(field), default=argparse.SUPPRESS, metavar=type(field.default).__name__.upper(),
                            help=" ".join(filter(None, (field.metadata["help"], unit, default))).replace("%", "%%"))

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import threading
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 
 from dcase_denoise_plugin import freed_memory
-from dcase_denoise_plugin.audio import check_file, check_wav
+from dcase_denoise_plugin.audio import check_file, check_wav, read_wav
 from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError, told
@@ -44,7 +45,6 @@ class Stage:
         self.checkpoint = Path(config.checkpoint) if config.checkpoint else folder / self._name() / "denoiser.pt"
         self.seconds = 0.0
         self._account = threading.Lock()
-        self._first: tuple[str, int, int] | None = None
         with self._at_work():
             if config.method == "unet" and not self.checkpoint.is_file():
                 self._train(train_command)
@@ -67,8 +67,8 @@ class Stage:
 
     @property
     def takes_batches(self) -> bool:
-        """Whether `denoise` may be called from several threads at once, and is faster with several clips."""
-        return self._method.batch is not None
+        """Whether `denoise` may be called from several threads at once, and is faster with several clips; at strength 0 it has nothing to do."""
+        return self._method.batch is not None and self.config.strength > 0
 
     def check_clip(self, loaded: tuple[np.ndarray, int] | None, path: str) -> tuple[np.ndarray, int]:
         """What the baseline's `file_load` returned for `path`, if it can be scored.
@@ -76,15 +76,14 @@ class Stage:
         Raises
         ------
         AudioError
-            If the clip is unreadable, truncated, not mono, silent, not finite, too short, or of another length or rate than the machine's other clips.
+            If the clip is unreadable, truncated, not mono, silent, not finite, too short, or of another length or rate than the machine's training clips.
         """
         check_file(path)
         if loaded is None:
             raise AudioError(f"clip: expected a readable wav file, got one that the baseline cannot load in {path}. Replace or remove the file.")
         wav, sample_rate_hz = loaded
         check_wav(wav, sample_rate_hz, path)
-        self._first = self._first or (Path(path).name, len(wav), sample_rate_hz)
-        first, samples, rate_hz = self._first
+        first, samples, rate_hz = self._training_clip
         if len(wav) != samples:
             raise AudioError(f"clip: expected {samples} samples as in {first}, got {len(wav)} in {path}. "
                              "The baseline needs clips of one length; trim or remove the file.")
@@ -120,6 +119,12 @@ class Stage:
         return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
                 "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
                 "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept}
+
+    @functools.cached_property
+    def _training_clip(self) -> tuple[str, int, int]:
+        """Name, samples and rate of the first one: what the clips of every split are held against."""
+        wav, sample_rate_hz = read_wav(self.machine.train_files[0])
+        return self.machine.train_files[0].name, len(wav), sample_rate_hz
 
     def _name(self) -> str:
         from_elsewhere = manifest(recordings_from_elsewhere(self.config, self.machine.other_files))

@@ -10,9 +10,10 @@ from small_machine import FEATURES, SMALL, small_machine
 from baseline_patches import clip_reader
 from baseline_patches.clip_reader import ClipReader
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.errors import AudioError, DenoiseError
+from dcase_denoise_plugin.errors import AudioError, BaselineError, DenoiseError
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage import Stage
+from dcase_denoise_plugin.threads import thread_limit
 
 N_FRAMES = 2
 
@@ -41,8 +42,8 @@ class Loader:
 def stage_of(tmp_path):
     machine = small_machine(tmp_path, clips=9)
 
-    def make(method="unet", domain="mel"):
-        return Stage(machine, dataclasses.replace(SMALL, denoise=True, method=method, domain=domain), torch.device("cpu"), tmp_path / "denoisers")
+    def make(method="unet", domain="mel", strength=1.0):
+        return Stage(machine, dataclasses.replace(SMALL, denoise=True, method=method, domain=domain, strength=strength), torch.device("cpu"), tmp_path / "denoisers")
     return make
 
 
@@ -128,3 +129,24 @@ def test_a_gpu_without_memory_for_one_image_stops_the_run_in_one_line(stage_of, 
     short_of_memory(stage, 0)
     with pytest.raises(DenoiseError, match="GPU memory: expected room for one spectrogram image, got none free on cpu for .*clip_0.wav. End what else runs"):
         Loader(stage, files)
+
+
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+def test_a_baseline_that_reads_its_clips_past_file_load_is_refused(stage_of, files, domain):
+    with ClipReader(stage_of(domain=domain), files) as reader, pytest.raises(BaselineError, match="expected its file_to_vectors to read .* through file_load"):
+        reader.vectors(files[0], lambda file: np.ones((10, N_FRAMES * FEATURES.n_mels)), FEATURES.n_mels, N_FRAMES)
+
+
+def test_vectors_that_are_cut_in_another_way_are_refused(stage_of, files, monkeypatch):
+    to_vectors = Loader._to_vectors
+    monkeypatch.setattr(Loader, "_to_vectors", lambda self, file: to_vectors(self, file)[::2])
+    with pytest.raises(BaselineError, match=f"expected vectors of {N_FRAMES} frames of {FEATURES.n_mels} mel bands, each a frame after the one before"):
+        Loader(stage_of(), files)
+
+
+@pytest.mark.parametrize(("strength", "inside"), [(0.0, 3), (1.0, 1)])
+def test_one_thread_a_clip_but_at_strength_0_as_many_as_the_baseline_has(stage_of, strength, inside):
+    with thread_limit(3):
+        with ClipReader(stage_of(strength=strength)):
+            assert torch.get_num_threads() == inside
+        assert torch.get_num_threads() == 3

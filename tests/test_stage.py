@@ -125,20 +125,18 @@ def test_a_clip_the_baseline_could_not_load_is_refused(machine, stage_of):
         stage_of(method="identity").check_clip(None, str(machine.train_files[0]))
 
 
-def test_clips_of_two_lengths_are_refused_naming_both(machine, stage_of, tmp_path):
+def test_a_clip_longer_than_the_training_clips_is_refused_naming_both(machine, stage_of, tmp_path):
     stage = stage_of(method="identity")
     (wav, rate), path = clip_of(machine)
-    stage.check_clip((wav, rate), path)
     longer = tmp_path / "longer.wav"
     soundfile.write(longer, np.tile(wav, 2), rate)
     with pytest.raises(AudioError, match="expected 24000 samples as in section_00_source_train_normal_0000_spd_1.wav, got 48000 in .*longer.wav"):
         stage.check_clip((np.tile(wav, 2), rate), str(longer))
 
 
-def test_clips_of_two_rates_are_refused_naming_both(machine, stage_of):
+def test_a_clip_of_another_rate_than_the_training_clips_is_refused_naming_both(machine, stage_of):
     stage = stage_of(method="identity")
     (wav, rate), path = clip_of(machine)
-    stage.check_clip((wav, rate), path)
     with pytest.raises(AudioError, match="expected 16000 Hz as in section_00_source_train_normal_0000_spd_1.wav, got 8000 Hz in .*Resample or remove the file"):
         stage.check_clip((wav, 8000), path)
 
