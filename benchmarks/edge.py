@@ -82,7 +82,7 @@ def streams(checkpoint: Path, clip: Path) -> None:
 
     wav, rate_hz = read_wav(clip)
     denoiser = Denoiser.load(checkpoint, "cpu", preset="recommended")
-    by_frame = Denoiser(denoiser.checkpoint, "cpu", config=dataclasses.replace(denoiser.config, output="frames", equaliser=0.0))
+    by_frame = Denoiser(denoiser.checkpoint, "cpu", config=dataclasses.replace(denoiser.config, output="frames"))
     for name, of in (("preset recommended", denoiser), ("denoise_output frames", by_frame)):
         stream = streaming(of, len(wav) / rate_hz)
         start = time.process_time()

@@ -9,19 +9,9 @@ from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.clip_spectrum import LEAST_DIFFERENCE_DB, least_noisy_quantile, standing_out_quantile
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
-from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.noise import Reel
-from dcase_denoise_plugin.random_streams import generator_for
-from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
-
-EQUALISER = 3  # place in the seed's tree of generators, beside those of the training
-
-
-def known_of(machine: Machine, clips: Clips, quantile: float | None) -> tuple[Scaling, Equaliser]:
-    """The scaling and the domain equaliser of a machine, from its training clips alone; a clip's spectrum is its level at `quantile`, or its mean for None."""
-    scaling, spectra_db = clips.statistics(quantile)
-    return scaling, Equaliser.fit(spectra_db, torch.tensor(machine.in_target), generator_for(machine.seed, EQUALISER))
+from dcase_denoise_plugin.spectrogram import Spectrogram
 
 
 def quantile_of(config: DenoiseConfig, clips: Clips, noise: Reel | None, machine_alone: Reel | None) -> float | None:
@@ -38,9 +28,7 @@ def quantile_of(config: DenoiseConfig, clips: Clips, noise: Reel | None, machine
 
 
 def adapted(checkpoint: Checkpoint, machine: Machine, device: torch.device | str = "cpu") -> Checkpoint:
-    """The denoiser with the scaling and the equaliser of `machine`; unchanged if it was trained on these very clips.
-
-    So the network meets every machine centred on that machine's own training clips, and no machine is equalised by the domains of another.
+    """The denoiser with the scaling of `machine`, so that the network meets it centred on its own training clips; unchanged if it was trained on these.
 
     Raises
     ------
@@ -50,5 +38,4 @@ def adapted(checkpoint: Checkpoint, machine: Machine, device: torch.device | str
     if checkpoint.training_digest == machine.training_digest():
         return checkpoint
     spectrogram = Spectrogram(checkpoint.features, checkpoint.sample_rate_hz, checkpoint.config.domain, device)
-    scaling, equaliser = known_of(machine, Clips(machine.train_files, spectrogram, memory_bytes=0), checkpoint.quantile)
-    return dataclasses.replace(checkpoint, scaling=scaling, equaliser=equaliser)
+    return dataclasses.replace(checkpoint, scaling=Clips(machine.train_files, spectrogram, memory_bytes=0).scaling())

@@ -10,14 +10,13 @@ from typing import Any
 import torch
 
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, from_keys
-from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 from dcase_denoise_plugin.whole_file import written_whole
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it is part of the denoiser's folder name.
-FORMAT = "dcase_denoise_plugin denoiser 6"
+FORMAT = "dcase_denoise_plugin denoiser 7"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
 
 
@@ -44,7 +43,6 @@ class Checkpoint:
     training_digest: str
     tile_frames: int
     scaling: Scaling
-    equaliser: Equaliser
     quantile: float | None
     noise_known: bool
     weights: dict[str, torch.Tensor]
@@ -91,8 +89,7 @@ class Checkpoint:
         try:
             return cls(config, FeatureSettings(**content["features"]), content["sample_rate_hz"], content["dataset"], content["machine_type"],
                        content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]),
-                       Equaliser(content["source_mean_db"], content["projection"], tuple(content["found"])), content["quantile"],
-                       content["noise_known"], content["weights"], content["epochs_kept"], tuple(map(tuple, content["balances"])))
+                       content["quantile"], content["noise_known"], content["weights"], content["epochs_kept"], tuple(map(tuple, content["balances"])))
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"denoiser: expected what this version writes, got {error!r} in {path}. Train it again.") from None
 
@@ -122,8 +119,7 @@ class Checkpoint:
         return {"format": FORMAT, "config": self.config.as_keys(), "features": dataclasses.asdict(self.features), "sample_rate_hz": self.sample_rate_hz,
                 "dataset": self.dataset, "machine_type": self.machine_type, "training_digest": self.training_digest, "tile_frames": self.tile_frames,
                 "mean_db": self.scaling.mean_db.cpu(), "std_db": self.scaling.std_db,
-                "source_mean_db": self.equaliser.mean_db.cpu(), "projection": self.equaliser.projection.cpu(),
-                "found": list(self.equaliser.found), "quantile": self.quantile, "noise_known": self.noise_known,
+                "quantile": self.quantile, "noise_known": self.noise_known,
                 "epochs_kept": self.epochs_kept, "balances": [list(balance) for balance in self.balances],
                 "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()}}
 

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.clip_spectrum import clip_spectrum
 from dcase_denoise_plugin.errors import AudioError
 from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
 
@@ -62,16 +61,15 @@ class Clips:
         """Levels of each clip, (rows, frames) dB."""
         return (self.spectrogram.level_db(self[index]) for index in range(len(self)))
 
-    def statistics(self, quantile: float | None = None) -> tuple[Scaling, torch.Tensor]:
-        """Mean level of each row and the one standard deviation around it, over all clips; and each clip's spectrum at `quantile`, (clips, rows) dB."""
-        spectra_db, means, squares = [], 0, 0
+    def scaling(self) -> Scaling:
+        """Mean level of each row and the one standard deviation around it, over all clips."""
+        means, squares = 0, 0
         for level_db in self.levels_db():
             level_db = level_db.double()
-            spectra_db.append(clip_spectrum(level_db, quantile)[:, 0])
             means, squares = means + level_db.mean(-1), squares + level_db.square().mean(-1)
         mean = means / len(self)
         variance = (squares / len(self) - mean.square()).mean()
-        return Scaling(mean.float()[:, None], max(variance.item(), 1e-6) ** 0.5), torch.stack(spectra_db)
+        return Scaling(mean.float()[:, None], max(variance.item(), 1e-6) ** 0.5)
 
     def _read(self, index: int) -> torch.Tensor:
         wav, sample_rate_hz = read_wav(self.files[index])

@@ -51,7 +51,8 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
         If a parameter is not ``key=value`` or unknown to submitit.
     """
     if submitit is None:
-        raise RunError("--cluster: expected the package submitit, got an environment without it. Install it in a clone of this plugin: pip install '.[cluster]'")
+        raise RunError("--cluster: expected the package submitit, got an environment without it. "
+                       "Install it in a clone of this plugin: pip install '.[cluster]'")
     waiting = [run for run in runs if not all(is_finished(run, step) for step in STEPS)]
     options = {"timeout_min": TIMEOUT_MIN, **_parsed(parameters)}
     try:

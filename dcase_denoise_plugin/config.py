@@ -20,7 +20,7 @@ from dcase_denoise_plugin.errors import ConfigError
 
 PREFIX = "denoise"
 PRESET_VARIABLE = "DCASE_DENOISE_YAML"
-RECOMMENDED = "recommended"  # the preset where nobody names one
+RECOMMENDED = "recommended"  # the preset where nobody names one; the defaults below are its values
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
 SMALLEST_IMAGE = 16  # below it the SSIM window no longer fits, and the deepest level is one pixel that batch normalisation cannot work on
 NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines", "folder")
@@ -49,39 +49,37 @@ class DenoiseConfig:
     domain: str = _key("mel", "what is denoised: the waveform (mask on the STFT, noisy phase) or the log-mel spectrogram",
                        choices=("waveform", "mel"), shapes="weights")
     strength: float = _key(1.0, "alpha in y = x - alpha * (x - f(x)); 0 hands over the clip untouched", low=0.0, high=1.0)
-    output: str = _key("frames", "what the U-Net decides: every frame, the clip's spectrum alone, or that spectrum as the machine's in a Wiener gain, where "
+    output: str = _key("clip_spectrum", "what the U-Net decides: every frame, the clip's spectrum alone, or that spectrum as the machine's in a Wiener gain, where "
                        "denoise_clip_level lies below 0.5, every frame elsewhere", choices=OUTPUTS)
     fluctuation: float = _key(0.5, "share that stays of a clip's fluctuation in time; for denoise_output clip_spectrum", low=0.0, high=1.0)
-    equaliser: float = _key(0.0, "share of the domain equaliser: takes out of a clip's spectrum what sets the target's training clips apart",
-                            low=0.0, high=1.0)
-    clip_level: str = _key("mean", "what a clip's spectrum is, band by band: its mean over time, a quantile of it (0 … 1), or auto: the quantile at which the "
+    clip_level: str = _key("auto", "what a clip's spectrum is, band by band: its mean over time, a quantile of it (0 … 1), or auto: the quantile at which the "
                            "machine stands out above the noise recordings or, where there are recordings of the machine alone instead, at which noise raises "
                            "it least; the mean where there are neither or no quantile is better by 1 dB; surest is auto however little the machine stands out",
                            shapes="weights")
-    guessed_noise_share: float = _key(1.0, "share of what the U-Net takes away that is taken where no recording tells what the noise in the clips is like: "
+    guessed_noise_share: float = _key(0.0, "share of what the U-Net takes away that is taken where no recording tells what the noise in the clips is like: "
                                       "there is none, or supplemental noise is louder than the clips", low=0.0, high=1.0)
-    image_size: int = _key(256, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
+    image_size: int = _key(0, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
                            unit="pixels", low=0, high=1024, shapes="weights")
     width: int = _key(8, "channels of the U-Net's first level, doubled per level up to eight times", unit="channels", low=1, high=256, shapes="weights")
     depth: int = _key(4, "number of times the U-Net halves the image", unit="levels", low=1, high=7, shapes="weights")
     norm: str = _key("batch", "normalisation inside the U-Net", choices=("batch", "instance", "group", "none"), shapes="weights")
     loss: str = _key("mse", "reconstruction loss on the scaled image", choices=("mse", "l1", "mse+ssim+l1"), shapes="weights")
-    pairs_per_clip: int = _key(10, "training pairs drawn from each clip in an epoch", unit="pairs", low=1, high=1000, shapes="weights")
-    noisy_pair_share: float = _key(0.7, "share of noisy-to-noisy pairs; the rest are original-to-original", low=0.0, high=1.0, shapes="weights")
-    pairing: str = _key("two_draws", "sides of a noisy pair: a clip under two noise draws, a clip under noise and itself, or two clips", choices=PAIRINGS,
+    pairs_per_clip: int = _key(2, "training pairs drawn from each clip in an epoch", unit="pairs", low=1, high=1000, shapes="weights")
+    noisy_pair_share: float = _key(1.0, "share of noisy-to-noisy pairs; the rest are original-to-original", low=0.0, high=1.0, shapes="weights")
+    pairing: str = _key("to_original", "sides of a noisy pair: a clip under two noise draws, a clip under noise and itself, or two clips", choices=PAIRINGS,
                         shapes="weights")
     noise_source: str = _key("auto", "where the added noise comes from; auto takes denoise_noise_folder if it is set, else supplemental noise clips if there "
                              "are any, else the clip's own noise floor", choices=NOISE_SOURCES, shapes="weights")
     noise_folder: str = _key("", "folder of noise recordings of your own (*.wav, 1 s or longer, the clips' sample rate)", shapes="weights")
-    snr_db_min: float = _key(-5.0, "lowest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
-    snr_db_max: float = _key(10.0, "highest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
-    level_match: bool = _key(False, "bring both sides of a noisy pair back to the clip's level, so that the network sees levels it will meet, and learns to "
+    snr_db_min: float = _key(-10.0, "lowest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
+    snr_db_max: float = _key(5.0, "highest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
+    level_match: bool = _key(True, "bring both sides of a noisy pair back to the clip's level, so that the network sees levels it will meet, and learns to "
                              "take the noise's share away", shapes="weights")
-    level_jitter_db: float = _key(0.0, "largest change of level that both sides of a pair get together", unit="dB", low=0.0, high=30.0, shapes="weights")
-    response_jitter_db: float = _key(0.0, "standard deviation of a random smooth frequency response that both sides of a pair get together", unit="dB",
+    level_jitter_db: float = _key(5.0, "largest change of level that both sides of a pair get together", unit="dB", low=0.0, high=30.0, shapes="weights")
+    response_jitter_db: float = _key(3.0, "standard deviation of a random smooth frequency response that both sides of a pair get together", unit="dB",
                                      low=0.0, high=30.0, shapes="weights")
-    batch_size: int = _key(16, "training pairs in a batch", unit="pairs", low=1, high=4096, shapes="weights")
-    epochs: int = _key(100, "training epochs", unit="epochs", low=1, high=100000, shapes="weights")
+    batch_size: int = _key(8, "training pairs in a batch", unit="pairs", low=1, high=4096, shapes="weights")
+    epochs: int = _key(5, "training epochs", unit="epochs", low=1, high=100000, shapes="weights")
     machine_epochs: str = _key("", "epochs of single machine types, as slider=65,fan=80; breaks the one rule for all and is marked in the report",
                                shapes="weights")
     stopping: str = _key("none", "which epoch's weights are kept: the last one's (none), those at which known detail in held-out clips survives best "
@@ -275,10 +273,10 @@ def preset_path(preset: str):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds every key as an option; one that is not given leaves no attribute, so that defaults stay the preset's and the dataclass's business."""
-    group, usual = parser.add_argument_group("denoising stage", f"Defaults are those of the preset {RECOMMENDED}."), resolve({}, {})
+    """Adds every key as an option; one that is not given leaves no attribute, so that defaults stay the dataclass's business."""
+    group = parser.add_argument_group("denoising stage")
     for key, field in field_names().items():
-        default = f"(default: {getattr(usual, field.name)})" if getattr(usual, field.name) != "" else ""
+        default = f"(default: {field.default})" if field.default != "" else ""
         unit = f"[{field.metadata['unit']}]" if field.metadata["unit"] else ""
         group.add_argument(f"--{key}", type=_argparse_type(field), default=argparse.SUPPRESS, metavar=type(field.default).__name__.upper(),
                            help=" ".join(filter(None, (field.metadata["help"], unit, default))).replace("%", "%%"))

@@ -28,7 +28,7 @@ IMAGES_AT_ONCE = 32
 class Denoiser:
     """Takes away what its U-Net predicts, at `strength` (alpha in ``y = x - alpha * (x - f(x))``; 0 returns the input exactly).
 
-    `config` says what is made of the U-Net's prediction (``denoise_output``, ``denoise_fluctuation``, ``denoise_equaliser``); the file's own by default.
+    `config` says what is made of the U-Net's prediction (``denoise_output``, ``denoise_fluctuation``); the file's own by default.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device | str | None = None, strength: float | None = None,
@@ -44,7 +44,6 @@ class Denoiser:
         self.network.load_state_dict(checkpoint.weights)
         self.network.to(self.device).eval()
         self.scaling = checkpoint.scaling.to(self.device)
-        self.equaliser = checkpoint.equaliser.to(self.device)
         self._images_at_once = IMAGES_AT_ONCE
 
     @classmethod
@@ -131,15 +130,11 @@ class Denoiser:
         """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape, dB, at native resolution."""
         share = 1.0 if self.checkpoint.noise_known else self.config.guessed_noise_share
         if self.checkpoint.quantile_told:
-            taken_db = self._taken_db(level_db, share)
-        else:
-            taken_db = share * self._taken_db(level_db, 1.0) if share else torch.zeros_like(level_db)
-        if self.config.equaliser:
-            taken_db = taken_db + self.config.equaliser * self.equaliser.shift_db(clip_spectrum(level_db, self.checkpoint.quantile))
-        return taken_db
+            return self._taken_db(level_db, share)
+        return share * self._taken_db(level_db, 1.0) if share else torch.zeros_like(level_db)
 
     def _taken_db(self, level_db, share):
-        """What goes by ``denoise_output`` if so much of what the U-Net hears is noise, the equaliser aside."""
+        """What goes by ``denoise_output`` if so much of what the U-Net hears is noise."""
         noise_db, quantile = share * self._noise_db(level_db) if share else torch.zeros_like(level_db), self.checkpoint.quantile
         if self.config.output == "clip_spectrum":
             fluctuation_db = level_db - level_db.mean(-1, keepdim=True)

@@ -12,7 +12,6 @@ from dcase_denoise_plugin.errors import DataError
 
 NOISE_MARK = "_noise_"
 MACHINE_MARK = "_machine_"
-TARGET_MARK = "_target_"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,11 +57,6 @@ class Machine:
         noise_files = tuple(file for file in supplement if NOISE_MARK in file.name)
         machine_files = tuple(file for file in supplement if MACHINE_MARK in file.name and file not in noise_files)
         return cls(dataset, folder.name, train_files, noise_files, machine_files, training_clips_beside(folder), features, seed)
-
-    @property
-    def in_target(self) -> tuple[bool, ...]:
-        """Which of `train_files` are of the target domain, by the names that the data set gives."""
-        return tuple(TARGET_MARK in file.name for file in self.train_files)
 
     def training_digest(self) -> str:
         """Hex digest of everything but the configuration that shapes a denoiser trained for this machine."""

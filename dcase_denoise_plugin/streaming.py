@@ -15,8 +15,8 @@ from dcase_denoise_plugin.threads import thread_limit
 def streaming(denoiser: Denoiser, clip_s: float | None = None) -> Stream:
     """The stream that fits what the denoiser does.
 
-    A denoiser that decides frame by frame becomes a `FrameStream`. One that rests on the whole clip's spectrum (``denoise_output: clip_spectrum``, or a domain
-    equaliser) has no answer before a clip is over; it becomes a `ClipStream`, which needs `clip_s`, the length of the clips it was trained on.
+    A denoiser that decides frame by frame becomes a `FrameStream`. One that rests on the whole clip's spectrum (another ``denoise_output``)
+    has no answer before a clip is over; it becomes a `ClipStream`, which needs `clip_s`, the length of the clips it was trained on.
 
     Raises
     ------
@@ -24,11 +24,11 @@ def streaming(denoiser: Denoiser, clip_s: float | None = None) -> Stream:
         If the latter lacks `clip_s`.
     """
     config = denoiser.config
-    if config.output == "frames" and not config.equaliser:
+    if config.output == "frames":
         return FrameStream(denoiser)
     if clip_s is None:
-        raise ConfigError(f"clip_s: expected the length of a clip for a denoiser that rests on a clip's spectrum (denoise_output {config.output}, "
-                          f"denoise_equaliser {config.equaliser:g}), got none. Pass the length of its training clips.")
+        raise ConfigError(f"clip_s: expected the length of a clip for a denoiser that rests on a clip's spectrum (denoise_output {config.output}), "
+                          "got none. Pass the length of its training clips.")
     return ClipStream(denoiser, round(clip_s * denoiser.checkpoint.sample_rate_hz))
 
 

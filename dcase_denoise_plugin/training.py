@@ -11,7 +11,7 @@ from typing import Any, Callable
 import filelock
 import torch
 
-from dcase_denoise_plugin.adaptation import known_of, quantile_of
+from dcase_denoise_plugin.adaptation import quantile_of
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors, save_aside
 from dcase_denoise_plugin.clips import Clips
@@ -80,7 +80,7 @@ class Training:
                      f"{config.guessed_noise_share:g} of what it hears. If they do hold it, set denoise_noise_source: supplemental.")
         machine_clips = MachineClips.of(machine, clips.spectrogram)
         self.quantile = quantile_of(config, clips, noise if self.noise_known else None, machine_clips.reel if machine_clips else None)
-        self.scaling, self.equaliser = known_of(machine, clips, self.quantile)
+        self.scaling = clips.scaling()
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
         self.best_epoch = None
         if config.stopping != "none":
@@ -159,7 +159,6 @@ class Training:
             training_digest=self.machine.training_digest(),
             tile_frames=self.images.tile_frames,
             scaling=self.scaling,
-            equaliser=self.equaliser,
             quantile=self.quantile,
             noise_known=self.noise_known,
             epochs_kept=self.best_epoch.epoch if self.best_epoch else self.epochs,

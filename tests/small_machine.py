@@ -9,7 +9,9 @@ from dcase_denoise_plugin.machine import Machine
 
 RATE_HZ = 4000
 FEATURES = FeatureSettings(n_fft=256, hop_length=128, n_mels=16)
-SMALL = DenoiseConfig(image_size=16, width=2, depth=2, pairs_per_clip=2, batch_size=4, epochs=2)
+PUBLISHED = {"output": "frames", "clip_level": "mean", "guessed_noise_share": 1.0, "pairing": "two_draws", "noisy_pair_share": 0.7, "level_match": False,
+             "level_jitter_db": 0.0, "response_jitter_db": 0.0, "snr_db_min": -5.0, "snr_db_max": 10.0}
+SMALL = DenoiseConfig(**PUBLISHED, image_size=16, width=2, depth=2, pairs_per_clip=2, batch_size=4, epochs=2)
 
 
 def hum(seed, samples=RATE_HZ, rate_hz=RATE_HZ):

@@ -7,7 +7,6 @@ from small_machine import SMALL, small_machine
 
 from dcase_denoise_plugin.checkpoint import Checkpoint, digest_of, load_tensors, save_aside
 from dcase_denoise_plugin.config import FeatureSettings
-from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import CheckpointError
 from dcase_denoise_plugin.spectrogram import Scaling
 from dcase_denoise_plugin.unet import UNet
@@ -16,7 +15,7 @@ from dcase_denoise_plugin.unet import UNet
 def checkpoint_for(machine, config=SMALL):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(), 26,
-                      Scaling(torch.zeros(16, 1), 9.5), Equaliser.nothing(16), 0.1, True, network.state_dict())
+                      Scaling(torch.zeros(16, 1), 9.5), 0.1, True, network.state_dict())
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_changed_weights_are_noticed(machine, path):
 @pytest.mark.parametrize("content", [{"weights": {}}, [1, 2], torch.zeros(3)])
 def test_a_foreign_file_is_refused(path, content):
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 6', got something else in"):
+    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 7', got something else in"):
         Checkpoint.load(path)
 
 
@@ -103,7 +102,7 @@ def test_a_file_with_keys_of_another_version_is_refused(machine, path):
         Checkpoint.load(path)
 
 
-@pytest.mark.parametrize("lacking", ["noise_known", "found", "weights"])
+@pytest.mark.parametrize("lacking", ["noise_known", "weights"])
 def test_a_file_that_lacks_a_part_is_refused_by_the_parts_name(machine, path, lacking):
     content = {name: value for name, value in checkpoint_for(machine)._content().items() if name != lacking}
     save_aside({**content, "digest": digest_of(content)}, path)

@@ -43,7 +43,8 @@ def stage_of(tmp_path):
     machine = small_machine(tmp_path, clips=9)
 
     def make(method="unet", domain="mel", strength=1.0):
-        return Stage(machine, dataclasses.replace(SMALL, denoise=True, method=method, domain=domain, strength=strength), torch.device("cpu"), tmp_path / "denoisers")
+        config = dataclasses.replace(SMALL, denoise=True, method=method, domain=domain, strength=strength)
+        return Stage(machine, config, torch.device("cpu"), tmp_path / "denoisers")
     return make
 
 

@@ -2,7 +2,6 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ, hum, small_machine, write
 
-from dcase_denoise_plugin.clip_spectrum import clip_spectrum
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.errors import AudioError
 from dcase_denoise_plugin.spectrogram import Spectrogram
@@ -28,28 +27,20 @@ def test_a_batch_is_cut_out_of_the_clips_at_its_places(tmp_path, memory_bytes):
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
-def test_statistics_are_those_of_all_clips_together(tmp_path, domain):
+def test_the_scaling_is_that_of_all_clips_together(tmp_path, domain):
     clips = clips_of(small_machine(tmp_path), domain)
     level_db = torch.stack([clips.spectrogram.level_db(clips[index]) for index in range(len(clips))])
-    scaling, _ = clips.statistics()
+    scaling = clips.scaling()
     mean_db = level_db.mean((0, 2))[:, None]
     torch.testing.assert_close(scaling.mean_db, mean_db)
     assert scaling.std_db == pytest.approx((level_db - mean_db).square().mean().sqrt().item(), rel=1e-4)
-
-
-@pytest.mark.parametrize("quantile", [None, 0.25])
-def test_each_clips_spectrum_is_taken_at_the_quantile_asked_for(tmp_path, quantile):
-    clips = clips_of(small_machine(tmp_path))
-    _, spectra_db = clips.statistics(quantile)
-    expected = torch.stack([clip_spectrum(level_db.double(), quantile)[:, 0] for level_db in clips.levels_db()])
-    assert spectra_db.shape == (len(clips), 16) and torch.equal(spectra_db, expected)
 
 
 def test_clips_without_any_variation_can_be_scaled(tmp_path):
     spectrogram = Spectrogram(FEATURES, RATE_HZ, "mel")
     clips = Clips([write(tmp_path / f"{index}.wav", hum(0)) for index in range(2)], spectrogram)
     clips._kept.fill_(0.5)
-    assert torch.isfinite(clips.statistics()[0].scaled(spectrogram.level_db(clips[0]))).all()
+    assert torch.isfinite(clips.scaling().scaled(spectrogram.level_db(clips[0]))).all()
 
 
 @pytest.mark.parametrize("memory_bytes", [0, 2**30])
@@ -57,7 +48,7 @@ def test_a_clip_of_another_rate_is_refused_by_name(tmp_path, memory_bytes):
     small_machine(tmp_path)
     write(tmp_path / "fan" / "train" / "clip_1.wav", hum(1, 8000, 8000), 8000)
     with pytest.raises(AudioError, match=r"clip: expected 4000 Hz as in .*clip_0\.wav, got 8000 Hz in .*clip_1\.wav\. Resample or remove the file\."):
-        clips_of(small_machine_as_it_is(tmp_path), memory_bytes=memory_bytes).statistics()
+        clips_of(small_machine_as_it_is(tmp_path), memory_bytes=memory_bytes).scaling()
 
 
 @pytest.mark.parametrize("memory_bytes", [0, 2**30])
@@ -65,7 +56,7 @@ def test_a_clip_of_another_length_is_refused_by_name(tmp_path, memory_bytes):
     small_machine(tmp_path)
     write(tmp_path / "fan" / "train" / "clip_2.wav", hum(2, 4001))
     with pytest.raises(AudioError, match=r"clip: expected 4000 samples as in .*clip_0\.wav, got 4001 in .*clip_2\.wav\. Cut, pad or remove the file\."):
-        clips_of(small_machine_as_it_is(tmp_path), memory_bytes=memory_bytes).statistics()
+        clips_of(small_machine_as_it_is(tmp_path), memory_bytes=memory_bytes).scaling()
 
 
 def small_machine_as_it_is(folder):

@@ -9,7 +9,6 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
 from dcase_denoise_plugin.threads import thread_limit
@@ -17,16 +16,14 @@ from dcase_denoise_plugin.training import train_denoiser
 from dcase_denoise_plugin.unet import UNet
 
 
-def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, equaliser=None, quantile=None, noise_known=True,
-                  **keys):
+def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, quantile=None, noise_known=True, **keys):
     """A denoiser with an untrained U-Net, or one that takes away a constant (in units of std_db)."""
     config = dataclasses.replace(SMALL, domain=domain, image_size=image_size, strength=strength, **keys)
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     if takes_away is not None:
         torch.nn.init.constant_(network.last.bias, takes_away)
     scaling = Scaling(torch.full((Spectrogram(FEATURES, RATE_HZ, domain).rows, 1), -40.0), std_db)
-    equaliser = equaliser or Equaliser.nothing(len(scaling.mean_db))
-    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, equaliser, quantile, noise_known,
+    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, quantile, noise_known,
                                network.state_dict()), "cpu")
 
 
@@ -96,22 +93,6 @@ def test_a_clip_spectrum_denoiser_hands_over_the_cleaned_spectrum_and_its_share_
     mean = log_mel.mean(1, keepdims=True)
     spectrum = mean if quantile is None else np.quantile(log_mel, quantile, axis=1, keepdims=True)
     np.testing.assert_allclose(denoised, spectrum - 7 + share * (log_mel - mean), atol=1e-4)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_the_equaliser_takes_its_share_from_every_frame(share):
-    log_mel = np.random.default_rng(0).normal(-40, 10, (16, 60)).astype(np.float32)
-    all_of_it = Equaliser(torch.full((16, 1), -50.0), torch.eye(16))
-    checkpoint = denoiser_that(equaliser=all_of_it).checkpoint
-    denoised = Denoiser(checkpoint, "cpu", config=dataclasses.replace(checkpoint.config, equaliser=share)).log_mel(log_mel)
-    np.testing.assert_allclose(denoised, log_mel - share * (log_mel.mean(1, keepdims=True) + 50), atol=1e-4)
-
-
-def test_the_equaliser_sees_the_clips_spectrum_at_the_denoisers_quantile():
-    log_mel = np.random.default_rng(0).normal(-40, 10, (16, 61)).astype(np.float32)
-    checkpoint = denoiser_that(equaliser=Equaliser(torch.full((16, 1), -50.0), torch.eye(16)), quantile=0.9).checkpoint
-    equalised = Denoiser(checkpoint, "cpu", config=dataclasses.replace(checkpoint.config, equaliser=1.0)).log_mel(log_mel)
-    np.testing.assert_allclose(equalised, log_mel - np.quantile(log_mel, 0.9, axis=1, keepdims=True) - 50, atol=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])

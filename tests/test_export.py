@@ -10,7 +10,6 @@ from small_machine import FEATURES, RATE_HZ, hiss, hum
 from test_denoiser import denoiser_that, log_mel_of
 
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.export import export_denoiser
 from dcase_denoise_plugin.onnx_model import OnnxDenoiser, OnnxModel
@@ -19,14 +18,14 @@ from dcase_denoise_plugin.spectrogram import Spectrogram
 
 pytest.importorskip("onnxscript")
 SAMPLES = 6001
-EQUALISER = Equaliser(torch.full((16, 1), -45.0), 0.1 * torch.ones(16, 16) + 0.2 * torch.eye(16))
 PATHS = {
     "mel frames, native image, tiles": dict(domain="mel", image_size=0),
     "mel frames, square image": dict(domain="mel", image_size=16, tile_frames=47),
-    "mel clip spectrum at a quantile, equalised, half strength": dict(
-        domain="mel", image_size=0, output="clip_spectrum", quantile=0.1, fluctuation=0.3, equaliser=EQUALISER, strength=0.5),
+    "mel clip spectrum at a quantile, half strength": dict(
+        domain="mel", image_size=0, output="clip_spectrum", quantile=0.1, fluctuation=0.3, strength=0.5),
     "mel clip spectrum at its mean, clip shorter than a tile": dict(domain="mel", image_size=16, tile_frames=60, output="clip_spectrum"),
-    "mel equalised alone, network left out": dict(domain="mel", equaliser=EQUALISER, noise_known=False, guessed_noise_share=0.0),
+    "mel clip spectrum at a quantile, network left out": dict(
+        domain="mel", output="clip_spectrum", clip_level="auto", quantile=0.1, noise_known=False, guessed_noise_share=0.0),
     "waveform frames, square image": dict(domain="waveform", image_size=16),
     "waveform of a steady machine, native image, tiles": dict(domain="waveform", image_size=0, output="steady_machine", quantile=0.1),
     "waveform clip spectrum, native image, instance norm": dict(domain="waveform", image_size=0, output="clip_spectrum", norm="instance"),
@@ -35,10 +34,7 @@ PATHS = {
 
 def busy(keys):
     """A denoiser whose network says something about every pixel."""
-    equalised = "equaliser" in keys
     denoiser = denoiser_that(**keys)
-    if equalised:
-        denoiser.config = denoiser.config.__class__(**{**vars(denoiser.config), "equaliser": 0.7})
     torch.nn.init.normal_(denoiser.network.last.weight, std=0.1, generator=torch.Generator().manual_seed(1))
     return denoiser
 

@@ -31,7 +31,7 @@ def machine_with_clean_clips(folder, rate_hz=RATE_HZ, level=0.01):
 def sides_of(machine, noisy, **keys):
     config = dataclasses.replace(SMALL, noise_source="coloured", **keys)
     clips = Clips(machine.train_files, SPECTROGRAM)
-    pairs = Pairs(clips, noise_source(machine, config, clips, generator_for(0)), clips.statistics()[0], ImageFormat(16, 4, 26), config,
+    pairs = Pairs(clips, noise_source(machine, config, clips, generator_for(0)), clips.scaling(), ImageFormat(16, 4, 26), config,
                   MachineClips.of(machine, SPECTROGRAM))
     return pairs.specs(Draws.of(torch.tensor(CLIPS), noisy, 4, clips.frames - 25, generator_for(1)))[1:]
 

@@ -16,7 +16,7 @@ def pairs_of(folder, **keys):
     machine = small_machine(folder)
     clips = Clips(machine.train_files, Spectrogram(FEATURES, RATE_HZ, config.domain))
     images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
-    return Pairs(clips, noise_source(machine, config, clips, generator_for(0)), clips.statistics()[0], images, config)
+    return Pairs(clips, noise_source(machine, config, clips, generator_for(0)), clips.scaling(), images, config)
 
 
 def draws_of(pairs, clips, noisy, seed=0):

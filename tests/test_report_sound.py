@@ -110,15 +110,16 @@ def test_what_is_heard_is_the_output_of_the_run_and_not_of_the_one_that_trained_
         assert np.array_equal(denoised, expected(noisy, rate)) and (fluctuation == 1.0 or not np.allclose(denoised, noisy, atol=0.01))
 
 
-def test_a_denoiser_of_another_machine_is_heard_with_scaling_and_equaliser_of_the_one_it_serves(tmp_path, shared_denoiser):
-    config = dataclasses.replace(SMALL, checkpoint=str(shared_denoiser), equaliser=1.0)
+def test_a_denoiser_of_another_machine_is_heard_with_the_scaling_of_the_one_it_serves(tmp_path, shared_denoiser):
+    config = dataclasses.replace(SMALL, checkpoint=str(shared_denoiser))
     checkout = checkout_with(tmp_path / "here", {"config": config.as_keys(), "checkpoint": str(shared_denoiser)})
     raw = checkout.recordings("fan")
     for index in range(6):
         write(raw / "train" / f"section_00_{'source' if index < 4 else 'target'}_train_normal_{index}.wav", 0.25 * hum(index))
     noisy, denoised, rate = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
     here = adapted(Checkpoint.load(shared_denoiser), Machine.from_folder(raw, "DCASE2025T2", FEATURES, 1))
-    assert here.equaliser.found and np.array_equal(denoised, Denoiser(here, "cpu", 1.0, config)(noisy, rate))
+    assert not here.scaling.mean_db.equal(Checkpoint.load(shared_denoiser).scaling.mean_db)
+    assert np.array_equal(denoised, Denoiser(here, "cpu", 1.0, config)(noisy, rate))
 
 
 @pytest.mark.parametrize("receipt, reason", [

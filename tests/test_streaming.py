@@ -9,7 +9,6 @@ from test_denoiser import denoiser_that
 
 from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.streaming import ClipStream, FrameStream, streaming
 
@@ -85,8 +84,7 @@ def test_other_hops_and_windows_stream_as_well():
 
 
 def clip_denoiser():
-    equaliser = Equaliser(torch.full((16, 1), -45.0), 0.3 * torch.eye(16))
-    return busy(domain="mel", output="clip_spectrum", fluctuation=0.3, quantile=0.1, equaliser=equaliser)
+    return busy(domain="mel", output="clip_spectrum", fluctuation=0.3, quantile=0.1)
 
 
 STREAMS = {"frames": lambda: FrameStream(busy(**FRAME_DENOISERS["mel, native image"])), "clips": lambda: ClipStream(clip_denoiser(), RATE_HZ)}
@@ -156,11 +154,8 @@ def test_silence_passes_a_clip_stream():
 def test_the_denoiser_decides_the_kind_of_stream():
     assert isinstance(streaming(busy()), FrameStream)
     assert streaming(clip_denoiser(), 1.5).samples == 6000
-    equalised = busy()
-    equalised.config = dataclasses.replace(equalised.config, equaliser=0.5)
-    for denoiser, named in ((clip_denoiser(), "denoise_output clip_spectrum"), (equalised, "denoise_equaliser 0.5")):
-        with pytest.raises(ConfigError, match=f"clip_s: expected the length of a clip .*{named}.*, got none. Pass the length of its training clips."):
-            streaming(denoiser)
+    with pytest.raises(ConfigError, match="clip_s: expected the length of a clip .*denoise_output clip_spectrum.*, got none. Pass the length of its training"):
+        streaming(clip_denoiser())
 
 
 def test_samples_that_are_not_finite_are_refused():

@@ -11,7 +11,6 @@ from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import resolve
 from dcase_denoise_plugin.demo.machines import REFERENCE_FOLDER, make_machines
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.equaliser import Equaliser
 from dcase_denoise_plugin.spectrogram import Scaling
 from dcase_denoise_plugin.unet import UNet
 
@@ -28,7 +27,7 @@ def denoiser_that_takes(constant, quantile=None, **keys):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     torch.nn.init.constant_(network.last.bias, constant)
     scaling = Scaling(torch.full((FEATURES.n_mels, 1), -40.0), 10.0)
-    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", 32, scaling, Equaliser.nothing(FEATURES.n_mels), quantile, True,
+    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", 32, scaling, quantile, True,
                                network.state_dict()), "cpu")
 
 
