@@ -69,10 +69,7 @@ class TrainedBaseline:
 
 def _settings_of(run: MachineRun, model: Path) -> dict[str, Any]:
     """The namespace that the baseline noted at the training; command-line settings are in no other place."""
-    folder = run.plan.baseline.folder / "models" / "checkpoint" / run.plan.export_dir(run.arm)
-    noted = folder / model.stem / "args.json"
-    if not noted.is_file():  # the stand-in leaves the mark of evaluation data out
-        noted = folder / model.stem.replace("_Eval_seed", "_seed") / "args.json"
+    noted = run.plan.baseline.folder / "models" / "checkpoint" / run.plan.export_dir(run.arm) / model.stem / "args.json"
     try:
         return dict(json.loads(noted.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:

@@ -104,6 +104,16 @@ def test_losses_come_from_the_logs_of_the_very_machine_type_and_seed(whole):
     assert checkout.log("fa", 2) is None and checkout.log("fan", 22) is None and denoiser_losses([], "fan") == []
 
 
+@pytest.mark.parametrize("mode, own", [("dev_data", "AE_DCASE2025T2fan_id(0_)_seed1"), ("eval_data", "AE_DCASE2025T2fan_id(0_)_Eval_seed1")])
+def test_losses_of_development_and_evaluation_data_are_told_apart(tmp_path, mode, own):
+    for mark in ("", "_Eval"):
+        log = tmp_path / "logs" / "baseline" / f"AE_DCASE2025T2fan_id(0_){mark}_seed1" / "log.csv"
+        log.parent.mkdir(parents=True)
+        log.touch()
+    folder = ScoreFolder(tmp_path / "results" / mode / "baseline_MSE", "MSE", "DCASE2025T2", {}, {}, [])
+    assert Checkout(folder).log("fan", 1).parent.name == own
+
+
 @pytest.mark.parametrize("content", ["", "loss,val_loss\n", "loss,val_loss\nhigh,low\n"])
 def test_a_log_without_losses_has_no_curve(tmp_path, content):
     (tmp_path / "log.csv").write_text(content)

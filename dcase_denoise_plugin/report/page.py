@@ -109,9 +109,9 @@ def _write(path: Path, text: str) -> None:
 
 
 def _title(checkouts: Mapping[int, list[Checkout]]) -> str:
-    folder = next(checkout.folder for both in checkouts.values() for checkout in both)
-    mode = {"dev_data": "development data", "eval_data": "evaluation data"}.get(folder.path.absolute().parent.name, "")
-    return " ".join(filter(None, (folder.dataset, mode))) or "Results"
+    checkout = next(checkout for both in checkouts.values() for checkout in both)
+    mode = {"dev_data": "development data", "eval_data": "evaluation data"}.get(checkout.mode, "")
+    return " ".join(filter(None, (checkout.folder.dataset, mode))) or "Results"
 
 
 def _max_fpr(checkouts: Mapping[int, list[Checkout]]) -> float:
