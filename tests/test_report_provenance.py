@@ -1,6 +1,7 @@
 """Where the figures come from, and what makes two arms hard to compare."""
 import json
 
+import fake_baseline
 import made_results
 import pytest
 
@@ -112,6 +113,18 @@ def test_losses_of_development_and_evaluation_data_are_told_apart(tmp_path, mode
         log.touch()
     folder = ScoreFolder(tmp_path / "results" / mode / "baseline_MSE", "MSE", "DCASE2025T2", {}, {}, [])
     assert Checkout(folder).log("fan", 1).parent.name == own
+
+
+def test_a_runs_log_is_found_from_its_results_and_is_not_that_of_another_export_dir_or_mode(tmp_path):
+    runs = []
+    for mode in ("dev", "eval"):
+        baseline = fake_baseline.lay_out(tmp_path, mode=mode)
+        runs += [fake_baseline.run_of(fake_baseline.plan_of(baseline, f"export_dir={name}", mode=mode), arm="denoised") for name in ("a", "b")]
+    for run in runs:
+        run.log.parent.mkdir(parents=True)
+        run.log.touch()
+    checkouts = [Checkout(ScoreFolder(run.folder("MSE"), "MSE", "DCASE2025T2", {}, {}, [])) for run in runs]
+    assert [checkout.run_logs("fan", 13711) for checkout in checkouts] == [[run.log] for run in runs]
 
 
 @pytest.mark.parametrize("content", ["", "loss,val_loss\n", "loss,val_loss\nhigh,low\n"])

@@ -176,7 +176,7 @@ def test_each_run_has_a_log_of_its_own(file, baseline):
     study = Study.read(file, baseline, "DCASE2025T2")
     logs = {run.log for cell in study.chosen(()) for run in study.runs(cell, ["fan"], [1])}
     assert len(logs) == 3 and str(next(iter(study.runs(PLAIN, ["fan"], [1])))) == "fan seed 1 plain"
-    assert {str(log.parent.relative_to(baseline.folder / "logs/study")) for log in logs} == {"tiny", "tiny_recommended", "tiny_half_strength"}
+    assert {str(log.parent.relative_to(baseline.folder / "logs/run_all/dev_data")) for log in logs} == {"tiny", "tiny_recommended", "tiny_half_strength"}
 
 
 def test_two_studies_with_cells_of_one_name_share_no_log(file, baseline):

@@ -24,7 +24,7 @@ def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside
     out = "results/dev_data/baseline_compare/summarize/DCASE2025T2"
     names = ("baseline_MSE", "baseline_MAHALA", "baseline_denoise_MSE", "baseline_denoise_MAHALA")
     folders = " ".join(f"results/dev_data/baseline_compare/by_seed/DCASE2025T2/{name}" for name in names)
-    assert (tmp_path / "logs/run_all/DCASE2025T2_summary.log").read_text() == f"DCASE2025T2 {out} None -d {folders}\n"
+    assert (tmp_path / "logs/run_all/dev_data/baseline/DCASE2025T2_summary.log").read_text() == f"DCASE2025T2 {out} None -d {folders}\n"
     assert sorted(file.name for file in (tmp_path / out).iterdir()) == ["DCASE2025T2_auc_pauc_extract.csv", "DCASE2025T2_comparison.csv"]
 
 
@@ -83,7 +83,7 @@ def test_tables_come_first_and_the_place_of_every_file_last(finished, tmp_path):
     text = "\n".join(said)
     assert text.index("TITLE, MSE") < text.index("TITLE, MAHALA") < text.index("scores and AUCs")
     for place in ("results/dev_data/baseline_denoise_MAHALA", "models/saved_model/baseline_denoise", "models/checkpoint/denoiser/DCASE2025T2fan/denoiser.pt",
-                  "results/dev_data/baseline_compare/summarize/DCASE2025T2", "logs/run_all"):
+                  "results/dev_data/baseline_compare/summarize/DCASE2025T2", "logs/run_all/dev_data/baseline"):
         assert str(tmp_path / place) in text
 
 

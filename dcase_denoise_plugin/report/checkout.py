@@ -88,7 +88,8 @@ class Checkout:
 
     def run_logs(self, machine: str, seed: int) -> list[Path]:
         """What the runner kept of the baseline's words, for the denoiser's losses."""
-        return sorted((self.root / "logs" / "run_all").glob(f"{self.folder.dataset}{machine}_seed{seed}_denoised*.log"))
+        folder = self.root / "logs" / "run_all" / self.mode / self.export_dir.removesuffix("_denoise")
+        return sorted(folder.glob(f"{self.folder.dataset}{machine}_seed{seed}_denoised*.log"))
 
     def _noted(self, kind, machine, seed):
         name = re.compile(rf"{kind}_{re.escape(self.folder.dataset + machine)}_seed{seed}(_.*)?\.json")
