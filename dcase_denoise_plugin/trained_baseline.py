@@ -10,6 +10,7 @@ import soundfile
 import torch
 
 from dcase_denoise_plugin import config as configuration
+from dcase_denoise_plugin.audio import check_file
 from dcase_denoise_plugin.autoencoder import Autoencoder
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings
 from dcase_denoise_plugin.decision import decision_threshold
@@ -19,6 +20,9 @@ from dcase_denoise_plugin.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.overrides import import_method
 from dcase_denoise_plugin.run_record import read_receipt
 from dcase_denoise_plugin.stage import CHECKPOINT_FOLDER, Stage
+
+FEATURES = tuple(field.name for field in dataclasses.fields(FeatureSettings))
+NEEDED = (*FEATURES, "frames", "frame_hop_length", "decision_threshold")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +56,8 @@ class TrainedBaseline:
             If it left no model, or a denoised one no receipt.
         BaselineError
             If a file is damaged or missing, or the denoiser is no longer the one the autoencoder was trained behind.
+        AudioError
+            If the first training clip cannot be read.
         """
         files = run.outputs("train")
         model = next((file for file in files if file.suffix == ".pth"), None)
@@ -59,8 +65,9 @@ class TrainedBaseline:
             raise RunError(f"{run}: expected the baseline's trained model, got none in {run.folder('train')}. Train it first: dcase-denoise run.")
         settings = _settings_of(run, model)
         distributions = {score: model.with_name(f"score_distr_{model.stem}_{score.lower()}.pickle") for score in SCORES}
-        features = FeatureSettings(**{field.name: settings[field.name] for field in dataclasses.fields(FeatureSettings)})
+        features = FeatureSettings(**{name: settings[name] for name in FEATURES})
         machine = Machine.from_folder(run.plan.data_folder / "raw" / run.machine, run.plan.dataset, features, run.seed)
+        check_file(machine.train_files[0])
         first = soundfile.info(machine.train_files[0])
         return cls(machine, settings, Autoencoder.load(model, settings["frames"], settings["frame_hop_length"]),
                    {score: decision_threshold(file, settings["decision_threshold"]) for score, file in distributions.items()},
@@ -71,9 +78,13 @@ def _settings_of(run: MachineRun, model: Path) -> dict[str, Any]:
     """The namespace that the baseline noted at the training; command-line settings are in no other place."""
     noted = run.plan.baseline.folder / "models" / "checkpoint" / run.plan.export_dir(run.arm) / model.stem / "args.json"
     try:
-        return dict(json.loads(noted.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        settings = dict(json.loads(noted.read_text(encoding="utf-8")))
+        lacking = [name for name in NEEDED if name not in settings]
+        if lacking:
+            raise ValueError(f"none of {', '.join(lacking)}")
+    except (OSError, ValueError, TypeError) as error:
         raise BaselineError(f"{run}: expected the settings of the training, got {error} in {noted}. Train it again.") from None
+    return settings
 
 
 def _stage_of(run: MachineRun, machine: Machine) -> Stage:
