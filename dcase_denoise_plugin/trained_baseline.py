@@ -1,10 +1,12 @@
 """What a training run of the baseline left for one machine type: weights, score distributions, the settings it ran with, and the stage's receipt."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 import soundfile
 import torch
@@ -62,7 +64,7 @@ class TrainedBaseline:
         files = run.outputs("train")
         model = next((file for file in files if file.suffix == ".pth"), None)
         if not model:
-            raise RunError(f"{run}: expected the baseline's trained model, got none in {run.folder('train')}. Train it first: dcase-denoise run.")
+            raise RunError(f"{run}: expected the baseline's trained model, got none in {run.folder('train')}. Train it first: {_train_command(run)}.")
         settings = _settings_of(run, model)
         distributions = {score: model.with_name(f"score_distr_{model.stem}_{score.lower()}.pickle") for score in SCORES}
         features = FeatureSettings(**{name: settings[name] for name in FEATURES})
@@ -87,13 +89,28 @@ def _settings_of(run: MachineRun, model: Path) -> dict[str, Any]:
     return settings
 
 
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _train_command(run: MachineRun) -> str:
+    return f"dcase-denoise run {'denoise' if run.arm == 'denoised' else 'baseline'} -{run.plan.mode[0]} --machine {run.machine}"
+
+
 def _stage_of(run: MachineRun, machine: Machine) -> Stage:
     receipt, root = read_receipt(run, "train"), run.plan.baseline.folder
     config = DenoiseConfig(**configuration.from_keys(receipt["config"], str(run.receipt("train"))))
-    if config.checkpoint:  # the baseline ran in its own folder
+    if config.checkpoint:
         config = dataclasses.replace(config, checkpoint=str(root / config.checkpoint))
     import_method(config.method, run.plan.baseline)
-    stage = Stage(machine, config, torch.device("cpu"), root / CHECKPOINT_FOLDER, train_command=f"dcase-denoise run denoise --machine {run.machine}")
+    with _inside(root):  # as the baseline ran: a denoiser's name and file hold denoise_noise_folder as it was written, so it cannot be made absolute
+        stage = Stage(machine, config, torch.device("cpu"), root / CHECKPOINT_FOLDER, _train_command(run))
     if stage.method_digest != receipt["method_digest"]:
         raise BaselineError(f"{run}: expected the denoiser it was trained behind ({receipt['method_digest'][:12]}), got another one "
                             f"({stage.method_digest[:12]}) at {stage.checkpoint}. Run the training again.")
