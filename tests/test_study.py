@@ -1,6 +1,7 @@
 import csv
 import json
 import statistics
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import fake_baseline
@@ -192,14 +193,20 @@ def test_features_that_a_cell_built_for_itself_go_and_others_stay(file, baseline
     runs = study.runs("recommended", ["fan"], [1])
     run_all(runs, 1, lambda line: None)
     receipts = [run.receipt(step) for run in runs for step in STEPS]
-    for folder in ("own", "others"):
-        (baseline.folder / folder).mkdir()
+    pickles = {name: baseline.folder / name / "section_00.pickle" for name in ("own", "others")}
+    for pickle in pickles.values():
+        pickle.parent.mkdir()
+        pickle.touch()
     for receipt, step in zip(receipts, STEPS):
         splits = {"train": {"cached": False, "features": "own"}, "test": {"cached": True, "features": "others"}}
         receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "splits": splits}))
         write_record(runs[0], step, 0, wanted(runs[0], step), {})
-    drop_features(runs)
-    assert not (baseline.folder / "own").exists() and (baseline.folder / "others").exists()
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(pickles["own"].with_name("lock")):  # as a run that reads them
+            dropping = pool.submit(drop_features, runs)
+            assert wait([dropping], timeout=0.5).not_done and pickles["own"].exists()
+        dropping.result()
+    assert not pickles["own"].exists() and pickles["others"].exists()
 
 
 @pytest.mark.parametrize("text, complaint", [
