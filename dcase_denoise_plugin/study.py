@@ -114,15 +114,16 @@ def finished(runs: Iterable[MachineRun]) -> list[MachineRun]:
 
 
 def _plan(baseline: Baseline, dataset: str, cell: str, export_dir: str, settings: Mapping, keys: Mapping) -> Plan:
-    assignments = [f"{key}={_text(value)}" for key, value in {**settings, "export_dir": export_dir, **keys}.items()]
-    overrides, config = resolve_stage(baseline, read_overrides(None, assignments, baseline))
+    settings = {key: _as_text(value) for key, value in settings.items()}
+    overrides, config = resolve_stage(baseline, read_overrides(None, {**settings, "export_dir": export_dir, **keys}, baseline))
     if cell == PLAIN:
         overrides = dataclasses.replace(overrides, denoise={})
     return Plan(baseline, dataset, "dev", overrides, config, cell)
 
 
-def _text(value) -> str:
-    return "[" + ",".join(map(str, value)) + "]" if isinstance(value, list) else str(value)
+def _as_text(value):
+    """As --set gives it; with a number in its place, the records of finished runs would no longer be those of this study."""
+    return [str(part) for part in value] if isinstance(value, list) else str(value)
 
 
 def _folder(cell: str) -> str:

@@ -209,6 +209,13 @@ def test_features_that_a_cell_built_for_itself_go_and_others_stay(file, baseline
     assert not pickles["own"].exists() and pickles["others"].exists()
 
 
+def test_a_cell_takes_what_a_preset_takes_and_the_baselines_settings_stand_in_the_records_as_text(file, baseline):
+    file.write_text("settings: {--epochs: 3, gpu_id: [0, 1]}\ncells: {published: {denoise_machine_epochs: {slider: 65}}}")
+    study = Study.read(file, baseline, "DCASE2025T2")
+    assert study.cells["published"].config.machine_epochs == "slider=65"
+    assert study.plain.overrides.baseline == {"epochs": "3", "gpu_id": ["0", "1"], "export_dir": "tiny"}
+
+
 @pytest.mark.parametrize("text, complaint", [
     ("cells: []", "study: expected the keys settings, preset and cells"),
     ("cells: {a: {}}\nepochs: 3", "got cells, epochs in"),
