@@ -14,7 +14,7 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
     Raises
     ------
     AudioError
-        If there is none, both folders are the same, or a clip is unfit.
+        If there is none, `target` is `source` or inside it, or a clip is unfit.
     CheckpointError
         If `checkpoint` cannot be read.
     ConfigError
@@ -23,8 +23,9 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
     clips = sorted(source.rglob("*.wav"))
     if not clips:
         raise AudioError(f"IN_DIR: expected wav files, got none under {source}. Name the folder that holds the clips.")
-    if source.resolve() == target.resolve():
-        raise AudioError(f"OUT_DIR: expected another folder than IN_DIR, got {target} twice. The recordings would be overwritten; name a new folder.")
+    if target.resolve().is_relative_to(source.resolve()):
+        raise AudioError(f"OUT_DIR: expected a folder outside IN_DIR, got {target} in {source}. The recordings would be overwritten, or the next call would "
+                         "denoise its own output; name another folder.")
     denoiser = Denoiser.load(checkpoint, strength=strength, preset=preset)
     for clip in clips:
         wav, sample_rate_hz = read_wav(clip)

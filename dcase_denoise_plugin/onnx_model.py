@@ -63,7 +63,10 @@ class OnnxModel:
 
     def _read_facts(self) -> Mapping[str, Any]:
         metadata = self._session.get_modelmeta().custom_metadata_map
-        facts = {key.removeprefix(PREFIX): json.loads(value) for key, value in metadata.items() if key.startswith(PREFIX)}
+        try:
+            facts = {key.removeprefix(PREFIX): json.loads(value) for key, value in metadata.items() if key.startswith(PREFIX)}
+        except ValueError as error:
+            raise CheckpointError(f"exported model: expected metadata in JSON, got {error} in {self.path}. Export it again.") from None
         if facts.get("format") != FORMAT:
             raise CheckpointError(f"exported model: expected metadata of format '{FORMAT}', got other ones in {self.path}. Write the file with "
                                   "dcase-denoise export.")

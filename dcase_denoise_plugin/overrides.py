@@ -34,16 +34,17 @@ class Overrides:
         return [part for key, value in keys.items() for part in _as_option(f"--{key}", value)]
 
 
-def read_overrides(yaml_file: Path | None, assignments: Iterable[str], baseline: Baseline) -> Overrides:
-    """Reads --yaml FILE and each --set key=value, which wins.
+def read_overrides(yaml_file: Path | None, assigned: Iterable[str] | Mapping[str, Any], baseline: Baseline) -> Overrides:
+    """Reads --yaml FILE and each --set key=value, or a mapping in their place, which wins.
 
     Raises
     ------
     ConfigError
         If the file is no mapping, an assignment has no ``=``, a key is unknown to baseline and plugin alike, or it is the runner's own.
     """
-    asked = {str(key).lstrip("-"): value for key, value in read_mapping(yaml_file, ConfigError).items()} if yaml_file else {}
-    asked.update({key: _parsed(text) for key, text in split(assignments)})
+    in_yaml = read_mapping(yaml_file, ConfigError) if yaml_file else {}
+    given = assigned if isinstance(assigned, Mapping) else {key: _parsed(text) for key, text in split(assigned)}
+    asked = {str(key).lstrip("-"): value for keys in (in_yaml, given) for key, value in keys.items()}
     for key in asked.keys() & RUNNERS_OWN.keys():
         raise ConfigError(f"{key}: expected a setting that is the same for all runs, got one that the runner sets in --set or --yaml. {RUNNERS_OWN[key]}")
     denoise = config.from_keys({key: value for key, value in asked.items() if key.startswith(config.PREFIX)}, "--set or --yaml")

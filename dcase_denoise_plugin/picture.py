@@ -3,12 +3,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.backend_bases
 import matplotlib.figure
 import numpy as np
 import torch
 
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.whole_file import written_whole
 
@@ -17,17 +19,24 @@ DOTS_PER_INCH = 110
 
 
 def draw(clip: Path, denoiser: Denoiser, path: Path, reference: Path | None = None) -> None:
-    """Writes a PNG with the clip, what the denoiser hands over and, if there is one, the clean reference.
+    """Writes a PNG, or what the suffix of `path` says, with the clip, what the denoiser hands over and, if there is one, the clean reference.
 
     Raises
     ------
     AudioError
         If a clip is unfit or has another sample rate than the denoiser was trained at.
+    ConfigError
+        If no picture has the suffix of `path`.
     """
+    kind, kinds = path.suffix[1:] or "png", matplotlib.backend_bases.FigureCanvasBase.get_supported_filetypes()
+    if kind.lower() not in kinds:
+        raise ConfigError(f"picture: expected a name that ends in one of {', '.join(f'.{known}' for known in kinds)}, got {path}. Name it .png.")
     wav, sample_rate_hz = read_wav(clip)
     shown = {"noisy": wav, "denoised": denoiser(wav, sample_rate_hz)}
     if reference:
-        shown["clean reference"] = read_wav(reference)[0]
+        shown["clean reference"], reference_hz = read_wav(reference)
+        if reference_hz != sample_rate_hz:
+            raise AudioError(f"--reference: expected {sample_rate_hz} Hz as in {clip}, got {reference_hz} Hz in {reference}. Resample it.")
     spectrogram = Spectrogram(denoiser.checkpoint.features, sample_rate_hz, "mel")
     log_mels = {name: spectrogram.level_db(spectrogram.spec(torch.from_numpy(samples))).numpy() for name, samples in shown.items()}
     loudest = np.max([log_mel.max() for log_mel in log_mels.values()])
@@ -40,4 +49,4 @@ def draw(clip: Path, denoiser: Denoiser, path: Path, reference: Path | None = No
     panels[0].set_ylabel("mel band")
     figure.colorbar(image, ax=panels, label="level [dB]")
     with written_whole(path) as aside:
-        figure.savefig(aside, dpi=DOTS_PER_INCH, format=path.suffix[1:] or "png")
+        figure.savefig(aside, dpi=DOTS_PER_INCH, format=kind)

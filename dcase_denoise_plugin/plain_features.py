@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
+from filelock import FileLock
+
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine import manifest
 from dcase_denoise_plugin.whole_file import written_whole
@@ -142,5 +144,6 @@ def _noted(pickle: Path) -> dict[str, Any] | None:
 
 
 def _write_note(pickle: Path, content: dict[str, Any]) -> None:
-    with written_whole(_note(pickle)) as aside:
+    # Runs of two seeds share a pickle and may end its step at the same time.
+    with FileLock(f"{_note(pickle)}.lock"), written_whole(_note(pickle)) as aside:
         aside.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -65,8 +65,8 @@ class Plan:
 
     @property
     def log_folder(self) -> Path:
-        """Where the runner keeps what the baseline says, beside the baseline's own; those of a cell under the study's and its name, as its results."""
-        return self.baseline.folder / "logs" / (f"study/{self.export_dir('plain')}" if self.cell else "run_all")
+        """Where the runner keeps what the baseline says, beside the baseline's own and apart from that of other calls, as the results are."""
+        return self.baseline.folder / "logs" / "run_all" / f"{self.mode}_data" / self.export_dir("plain")
 
     def machines(self, asked: Iterable[str]) -> tuple[list[str], list[str]]:
         """The machine types to run, and those of the data set that have no clips.

@@ -15,13 +15,12 @@ from dcase_denoise_plugin.step_log import AUTOENCODER, DENOISER, Stage, StepLog
 
 @dataclasses.dataclass(frozen=True)
 class Running:
-    """A step at work: which, since how many seconds, at what, and the lines its log has got since the last look."""
+    """A step at work: which, since how many seconds, and at what."""
 
     run: MachineRun
     step: str
     elapsed_s: float
     stage: Stage
-    new_lines: Sequence[str]
 
     def __str__(self) -> str:
         return f"{self.run}: {self.stage}"
@@ -35,6 +34,7 @@ class Snapshot:
     ----------
     left_s : seconds until the last run ends, None while nothing that was finished tells.
     at_least : whether a part of the rest has no measure yet, so that `left_s` is only a lower bound.
+    new_lines : what the logs of running and ended steps have got since the last snapshot, line by line with its run.
     """
 
     done: int
@@ -43,6 +43,7 @@ class Snapshot:
     left_s: float | None
     at_least: bool
     running: tuple[Running, ...]
+    new_lines: Sequence[tuple[MachineRun, str]] = ()
 
     @property
     def eta(self) -> str:
@@ -68,6 +69,7 @@ class Progress:
         self._order = {run: place for place, run in enumerate(runs)}
         self._running: dict[tuple[MachineRun, str], _Pace] = {}
         self._took: dict[tuple[str, str], list[float]] = {}
+        self._new_lines: list[tuple[MachineRun, str]] = []
         # Two locks: while a line is being written, a snapshot need not wait.
         self._lock, self._say_lock = threading.Lock(), threading.Lock()
 
@@ -85,7 +87,7 @@ class Progress:
     def ends(self, run: MachineRun, step: str) -> None:
         """A step that was started has ended well."""
         with self._lock:
-            took_s = self._clock() - self._running.pop((run, step)).start
+            took_s = self._end(run, step)
             self._took.setdefault((run.arm, step), []).append(took_s)
         self._one_done(run, step, f"{took_s:.0f} s")
 
@@ -101,17 +103,29 @@ class Progress:
         """A run has ended, and its other steps will not come."""
         with self._lock:
             for step in STEPS:
-                self._running.pop((run, step), None)
+                if (run, step) in self._running:
+                    self._end(run, step)
                 self._left.discard((run, step))
         self.say(f"{run} FAILED: {reason}")
 
     def snapshot(self) -> Snapshot:
         with self._lock:
             now = self._clock()
-            lines = {key: pace.look(now) for key, pace in self._running.items()}
-            running = tuple(Running(*key, now - pace.start, pace.log.stage, lines[key]) for key, pace in self._running.items())
+            for run, step in self._running:
+                self._look(run, step, now)
+            running = tuple(Running(*key, now - pace.start, pace.log.stage) for key, pace in self._running.items())
             left_s, at_least = self._rest(now)
-            return Snapshot(self._done, self._steps, now - self._start, left_s, at_least, running)
+            new_lines, self._new_lines = self._new_lines, []
+            return Snapshot(self._done, self._steps, now - self._start, left_s, at_least, running, new_lines)
+
+    def _look(self, run, step, now):
+        self._new_lines += [(run, line) for line in self._running[run, step].look(now)]
+
+    def _end(self, run, step) -> float:
+        """Seconds that the step took; what it said last is for the next snapshot."""
+        now = self._clock()
+        self._look(run, step, now)
+        return now - self._running.pop((run, step)).start
 
     def _one_done(self, run, step, how):
         with self._say_lock:

@@ -32,7 +32,7 @@ def report(mode, baseline_folder, out, data, reference):
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     results = baseline.folder / str(baseline.settings.get("result_directory", "results")) / f"{mode}_data"
     export_dir = str(baseline.settings.get("export_dir", "baseline"))
-    files = write_report(*arms_of_checkout(results, export_dir), out or results / f"{export_dir}_compare" / "report.html", "", None, data, reference)
+    files = write_report(*arms_of_checkout(results, export_dir), out or results / f"{export_dir}_compare" / "report.html", "", data, reference)
     _say(files)
 
 
@@ -53,7 +53,7 @@ def compare(results_a, results_b, names, out, data, reference):
     if len(names) not in (0, 2):
         raise click.UsageError("Give --name twice, or not at all.")
     first, second = arms_of_folders(results_a, results_b, names)
-    _say(write_report(first, second, out, "", None, data, reference))
+    _say(write_report(first, second, out, "", data, reference))
 
 
 def _say(files: list[Path]) -> None:

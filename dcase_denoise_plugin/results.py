@@ -37,7 +37,7 @@ class Comparison:
 
     @classmethod
     def read(cls, runs: Iterable[MachineRun], score: str) -> Comparison:
-        """Reads the ``_roc.csv`` of every run; a machine type counts only if all its arms and seeds are among `runs`.
+        """Reads the ``_roc.csv`` of every run; all arms and seeds of every machine type are among `runs`.
 
         Raises
         ------
@@ -47,10 +47,9 @@ class Comparison:
         found = {(run.machine, run.arm, run.seed): read_roc(run.roc(score)) for run in runs}
         machines, arms, seeds = (tuple(dict.fromkeys(column)) for column in zip(*found))
         arms = tuple(arm for arm in ARMS["compare"] if arm in arms)
-        machines = tuple(machine for machine in machines if all((machine, arm, seed) in found for arm in arms for seed in seeds))
         metrics = tuple(metric for metric in METRICS if all(metric in row for row in found.values()))
         values = {(machine, arm, metric): [found[machine, arm, seed][metric] for seed in seeds] for machine in machines for arm in arms for metric in metrics}
-        for arm in arms if machines else ():
+        for arm in arms:
             by_seed = zip(*(values[machine, arm, metric] for machine in machines for metric in metrics))
             values[OVERALL, arm, ""] = [statistics.harmonic_mean(of_seed) for of_seed in by_seed]
         if arms == ("plain", "denoised"):
@@ -62,8 +61,6 @@ class Comparison:
 
     def table(self, title: str) -> str:
         """The comparison as text, within 100 columns: arms side by side, or below each other where that is too wide."""
-        if not self.machines:
-            return f"{title}, {self.score}: no machine type has finished both arms with every seed."
         heading = f"{title}, {self.score}: percent, {self._seeds()}"
         wide = self._side_by_side()
         return "\n".join([heading, *(wide if max(map(len, wide)) <= WIDTH else self._below_each_other())])
@@ -115,13 +112,16 @@ def read_roc(path: Path) -> dict[str, float]:
     Raises
     ------
     RunError
-        If it is missing or has no such row.
+        If it is missing or has no such row, or no number in it.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
             row = next(row for row in csv.DictReader(file) if row["section"] == "harmonic mean")
-            return {metric: 100 * float(row[metric]) for metric in METRICS if metric in row}
-    except (OSError, StopIteration, KeyError, ValueError) as error:
+            percent = {metric: 100 * float(row[metric]) for metric in METRICS if metric in row}
+        if not percent:
+            raise ValueError("no column of an AUC")
+        return percent
+    except (OSError, StopIteration, KeyError, ValueError, TypeError, csv.Error) as error:
         raise RunError(f"result: expected AUC and pAUC from the baseline's test, got {error!r} in {path}. Remove the file and run again.") from None
 
 

@@ -190,12 +190,15 @@ class _Children:
                 self._alive.discard(child)
 
     def end(self) -> None:
-        """Ends all of them, the hard way after a few seconds, and lets none start after."""
+        """Ends all of them at once, the hard way after a few seconds, and lets none start after."""
         with self._lock:
             self._ended = True
             alive = list(self._alive)
-        for how, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, None)):
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            until = time.monotonic() + GRACE_S
             for child in alive:
-                with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.pid, how)
-                    child.wait(patience_s)
+            for child in alive:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(max(0.0, until - time.monotonic()))

@@ -78,9 +78,8 @@ class Verbose:
         self.say, self._watch = screen.say, screen.watch
 
     def watch(self, snapshot: Snapshot) -> None:
-        for step in snapshot.running:
-            for line in step.new_lines:
-                self.say(f"{step.run} | {line}")
+        for run, line in snapshot.new_lines:
+            self.say(f"{run} | {line}")
         self._watch(snapshot)
 
 

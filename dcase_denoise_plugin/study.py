@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
 from pathlib import Path
 from typing import Iterable, Mapping
+
+from filelock import FileLock
 
 from dcase_denoise_plugin.baseline_folder import Baseline, read_mapping
 from dcase_denoise_plugin.config import PREFIX, RECOMMENDED
@@ -91,14 +92,20 @@ class Study:
 
 
 def drop_features(runs: Iterable[MachineRun]) -> None:
-    """Deletes the cached features that finished denoised runs built for themselves: half a gigabyte a cell, machine type and seed."""
+    """Deletes the cached features that finished denoised runs built for themselves: half a gigabyte a cell, machine type and seed.
+
+    Runs of other seeds share them where the method has no seed, and may be at them; the folder and the lock in it stay.
+    """
     for run in runs:
         if run.arm != "denoised" or not all(is_finished(run, step) for step in STEPS):
             continue
         for step in STEPS:
             for split in read_receipt(run, step).get("splits", {}).values():
-                if not split["cached"]:
-                    shutil.rmtree(run.plan.baseline.folder / split["features"], ignore_errors=True)
+                folder = run.plan.baseline.folder / split["features"]
+                if not split["cached"] and folder.is_dir():
+                    with FileLock(folder / "lock"):
+                        for pickle in folder.glob("*.pickle"):
+                            pickle.unlink()
 
 
 def finished(runs: Iterable[MachineRun]) -> list[MachineRun]:
@@ -107,15 +114,16 @@ def finished(runs: Iterable[MachineRun]) -> list[MachineRun]:
 
 
 def _plan(baseline: Baseline, dataset: str, cell: str, export_dir: str, settings: Mapping, keys: Mapping) -> Plan:
-    assignments = [f"{key}={_text(value)}" for key, value in {**settings, "export_dir": export_dir, **keys}.items()]
-    overrides, config = resolve_stage(baseline, read_overrides(None, assignments, baseline))
+    settings = {key: _as_text(value) for key, value in settings.items()}
+    overrides, config = resolve_stage(baseline, read_overrides(None, {**settings, "export_dir": export_dir, **keys}, baseline))
     if cell == PLAIN:
         overrides = dataclasses.replace(overrides, denoise={})
     return Plan(baseline, dataset, "dev", overrides, config, cell)
 
 
-def _text(value) -> str:
-    return "[" + ",".join(map(str, value)) + "]" if isinstance(value, list) else str(value)
+def _as_text(value):
+    """As --set gives it; with a number in its place, the records of finished runs would no longer be those of this study."""
+    return [str(part) for part in value] if isinstance(value, list) else str(value)
 
 
 def _folder(cell: str) -> str:

@@ -50,12 +50,17 @@ def _summarise(runs, title, say):
     shutil.rmtree(plan.summary_folder, ignore_errors=True)
     without_truth = [machine for machine in dict.fromkeys(run.machine for run in runs) if not all(run.has_truth() for run in runs if run.machine == machine)]
     judged = [run for run in runs if run.machine not in without_truth]
+    compared = comparable(judged)
+    left_out = sorted({f"{run.machine} seed {run.seed}" for run in judged if run not in compared})
     if judged:
         baseline_summary(judged)
-        comparisons = [Comparison.read(judged, score) for score in SCORES]
+    if compared:
+        comparisons = [Comparison.read(compared, score) for score in SCORES]
         write_rows(plan.summary_folder / f"{plan.dataset}_comparison.csv", comparisons)
         for comparison in comparisons:
             say("\n" + comparison.table(title))
+    if left_out:
+        say(f"\n{title}: without {', '.join(left_out)}, which not every arm or machine type in the comparison has finished.")
     if without_truth:
         say(f"\n{title}: the baseline knows no ground truth of {', '.join(without_truth)}, so there are anomaly scores and no AUC.")
     found = places(runs)
@@ -64,9 +69,22 @@ def _summarise(runs, title, say):
         found.append(("for the evaluator", folder))
         if lacking:
             say(f"\n{folder} lacks {', '.join(lacking)}; the challenge and its evaluator want every machine type of {plan.dataset}.")
-    found += write_report_of(runs, title, say)
+    found += write_report_of([run for run in runs if run in compared or run.machine in without_truth], title, say)
     say("\n" + "\n".join(f"{what:<22}{where}" for what, where in found))
     return Summary(comparisons, without_truth, found)
+
+
+def comparable(runs: Sequence[MachineRun]) -> list[MachineRun]:
+    """Those of `runs` that make a whole table: every machine type with every seed in every arm. Of the machine types or the seeds with gaps, the ones go
+    that take fewer runs with them."""
+    arms = {run.arm for run in runs}
+    done = {(run.machine, run.seed, run.arm) for run in runs}
+    pairs = {(machine, seed) for machine, seed, _ in done if all((machine, seed, arm) in done for arm in arms)}
+    machines, seeds = ({pair[place] for pair in pairs} for place in (0, 1))
+    whole_seeds = {(machine, seed) for machine, seed in pairs if all((other, seed) in pairs for other in machines)}
+    whole_machines = {(machine, seed) for machine, seed in pairs if all((machine, other) in pairs for other in seeds)}
+    kept = max(whole_seeds, whole_machines, key=len)
+    return [run for run in runs if (run.machine, run.seed) in kept]
 
 
 def with_earlier_runs(finished: Sequence[MachineRun], both_arms: Sequence[MachineRun]) -> list[MachineRun]:

@@ -1,15 +1,18 @@
 """What a training run of the baseline left for one machine type: weights, score distributions, the settings it ran with, and the stage's receipt."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 import soundfile
 import torch
 
 from dcase_denoise_plugin import config as configuration
+from dcase_denoise_plugin.audio import check_file
 from dcase_denoise_plugin.autoencoder import Autoencoder
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings
 from dcase_denoise_plugin.decision import decision_threshold
@@ -19,6 +22,9 @@ from dcase_denoise_plugin.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.overrides import import_method
 from dcase_denoise_plugin.run_record import read_receipt
 from dcase_denoise_plugin.stage import CHECKPOINT_FOLDER, Stage
+
+FEATURES = tuple(field.name for field in dataclasses.fields(FeatureSettings))
+NEEDED = (*FEATURES, "frames", "frame_hop_length", "decision_threshold")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,15 +58,18 @@ class TrainedBaseline:
             If it left no model, or a denoised one no receipt.
         BaselineError
             If a file is damaged or missing, or the denoiser is no longer the one the autoencoder was trained behind.
+        AudioError
+            If the first training clip cannot be read.
         """
         files = run.outputs("train")
         model = next((file for file in files if file.suffix == ".pth"), None)
         if not model:
-            raise RunError(f"{run}: expected the baseline's trained model, got none in {run.folder('train')}. Train it first: dcase-denoise run.")
+            raise RunError(f"{run}: expected the baseline's trained model, got none in {run.folder('train')}. Train it first: {_train_command(run)}.")
         settings = _settings_of(run, model)
         distributions = {score: model.with_name(f"score_distr_{model.stem}_{score.lower()}.pickle") for score in SCORES}
-        features = FeatureSettings(**{field.name: settings[field.name] for field in dataclasses.fields(FeatureSettings)})
+        features = FeatureSettings(**{name: settings[name] for name in FEATURES})
         machine = Machine.from_folder(run.plan.data_folder / "raw" / run.machine, run.plan.dataset, features, run.seed)
+        check_file(machine.train_files[0])
         first = soundfile.info(machine.train_files[0])
         return cls(machine, settings, Autoencoder.load(model, settings["frames"], settings["frame_hop_length"]),
                    {score: decision_threshold(file, settings["decision_threshold"]) for score, file in distributions.items()},
@@ -69,23 +78,39 @@ class TrainedBaseline:
 
 def _settings_of(run: MachineRun, model: Path) -> dict[str, Any]:
     """The namespace that the baseline noted at the training; command-line settings are in no other place."""
-    folder = run.plan.baseline.folder / "models" / "checkpoint" / run.plan.export_dir(run.arm)
-    noted = folder / model.stem / "args.json"
-    if not noted.is_file():  # the stand-in leaves the mark of evaluation data out
-        noted = folder / model.stem.replace("_Eval_seed", "_seed") / "args.json"
+    noted = run.plan.baseline.folder / "models" / "checkpoint" / run.plan.export_dir(run.arm) / model.stem / "args.json"
     try:
-        return dict(json.loads(noted.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        settings = dict(json.loads(noted.read_text(encoding="utf-8")))
+        lacking = [name for name in NEEDED if name not in settings]
+        if lacking:
+            raise ValueError(f"none of {', '.join(lacking)}")
+    except (OSError, ValueError, TypeError) as error:
         raise BaselineError(f"{run}: expected the settings of the training, got {error} in {noted}. Train it again.") from None
+    return settings
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _train_command(run: MachineRun) -> str:
+    return f"dcase-denoise run {'denoise' if run.arm == 'denoised' else 'baseline'} -{run.plan.mode[0]} --machine {run.machine}"
 
 
 def _stage_of(run: MachineRun, machine: Machine) -> Stage:
     receipt, root = read_receipt(run, "train"), run.plan.baseline.folder
     config = DenoiseConfig(**configuration.from_keys(receipt["config"], str(run.receipt("train"))))
-    if config.checkpoint:  # the baseline ran in its own folder
+    if config.checkpoint:
         config = dataclasses.replace(config, checkpoint=str(root / config.checkpoint))
     import_method(config.method, run.plan.baseline)
-    stage = Stage(machine, config, torch.device("cpu"), root / CHECKPOINT_FOLDER, train_command=f"dcase-denoise run denoise --machine {run.machine}")
+    with _inside(root):  # as the baseline ran: a denoiser's name and file hold denoise_noise_folder as it was written, so it cannot be made absolute
+        stage = Stage(machine, config, torch.device("cpu"), root / CHECKPOINT_FOLDER, _train_command(run))
     if stage.method_digest != receipt["method_digest"]:
         raise BaselineError(f"{run}: expected the denoiser it was trained behind ({receipt['method_digest'][:12]}), got another one "
                             f"({stage.method_digest[:12]}) at {stage.checkpoint}. Run the training again.")

@@ -93,7 +93,7 @@ def write_whole_checkout(root: Path, seeds=(1, 2, 3), test: int = 3, clip_s: flo
                 log = root / "logs" / arm / f"AE_{DATASET}{machine}_id(0_)_seed{seed}" / "log.csv"
                 log.parent.mkdir(parents=True)
                 write_rows(log, [["loss", "val_loss"], *([500 / epoch + seed, 520 / epoch + seed] for epoch in range(1, 9))])
-            said = root / "logs" / "run_all" / f"{DATASET}{machine}_seed{seed}_denoised.log"
+            said = root / "logs" / "run_all" / "dev_data" / "baseline" / f"{DATASET}{machine}_seed{seed}_denoised.log"
             said.parent.mkdir(parents=True, exist_ok=True)
             said.write_text("".join(f"denoiser {machine}: epoch {epoch}/3  loss {1 / epoch:.5f}  9.1 clips/s  ETA 0:00:00\n" for epoch in (1, 2, 3)))
     return results

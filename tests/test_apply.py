@@ -37,10 +37,11 @@ def test_a_folder_without_clips_is_refused(tmp_path, checkpoint):
         denoise_folder(tmp_path, tmp_path / "out", checkpoint)
 
 
-def test_the_recordings_cannot_be_overwritten(tmp_path, checkpoint):
+@pytest.mark.parametrize("target", [".", "denoised", "deeper/denoised"])
+def test_the_recordings_cannot_be_overwritten_nor_what_was_denoised_be_denoised_again(tmp_path, checkpoint, target):
     write(tmp_path / "a.wav", hum(1))
-    with pytest.raises(AudioError, match="OUT_DIR: expected another folder"):
-        denoise_folder(tmp_path, tmp_path / "." / "", checkpoint)
+    with pytest.raises(AudioError, match="OUT_DIR: expected a folder outside IN_DIR"):
+        denoise_folder(tmp_path, tmp_path / target, checkpoint)
 
 
 def test_a_checkpoint_that_is_none_writes_nothing(tmp_path):

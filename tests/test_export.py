@@ -130,6 +130,10 @@ def test_a_file_that_is_missing_damaged_foreign_or_of_another_kind_is_refused(mo
     onnx.save(graph, tmp_path / "other.onnx")
     with pytest.raises(CheckpointError, match="expected a graph with input wav, got log_mel in .*other.onnx. Export the other kind."):
         OnnxDenoiser(tmp_path / "other.onnx")
+    onnx.helper.set_model_props(graph, {**kept, "dcase_denoise.input": "{"})
+    onnx.save(graph, tmp_path / "garbled.onnx")
+    with pytest.raises(CheckpointError, match="expected metadata in JSON, got .* in .*garbled.onnx. Export it again."):
+        OnnxModel(tmp_path / "garbled.onnx")
     onnx.helper.set_model_props(graph, {})
     onnx.save(graph, tmp_path / "foreign.onnx")
     with pytest.raises(CheckpointError, match="expected metadata of format 'dcase_denoise_plugin graph 1', got other ones in .*foreign.onnx"):

@@ -207,7 +207,8 @@ def test_a_missing_model_is_refused(own_copy, tmp_path):
     refused(call("monitor", tmp_path, "--once", *of(own_copy, "none")), "expected a model from the baseline, got none in")
     model = damaged(own_copy) / f"{OURS}.pth"
     model.unlink()
-    refused(call("monitor", tmp_path, "--once", *of(own_copy, "mel")), "expected the baseline's trained model, got none in", "dcase-denoise run")
+    refused(call("monitor", tmp_path, "--once", *of(own_copy, "mel")), "expected the baseline's trained model, got none in",
+            "Train it first: dcase-denoise run denoise -d --machine fan.")
 
 
 def test_a_model_without_its_receipt_settings_or_denoiser_is_refused(own_copy, tmp_path):
@@ -222,7 +223,7 @@ def test_a_model_without_its_receipt_settings_or_denoiser_is_refused(own_copy, t
     refused(monitored(), "expected the denoising stage's receipt")
     receipt.write_text(kept)
     shutil.rmtree(own_copy.root / "models/checkpoint/denoiser")
-    refused(monitored(), "denoiser of fan: expected one trained with these settings and clips", "dcase-denoise run denoise --machine fan")
+    refused(monitored(), "denoiser of fan: expected one trained with these settings and clips", "dcase-denoise run denoise -d --machine fan")
     for settings in (own_copy.root / "models/checkpoint/mel_denoise").rglob("args.json"):
         settings.unlink()
     refused(monitored(), "expected the settings of the training, got")

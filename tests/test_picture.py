@@ -4,7 +4,7 @@ import torch
 from small_machine import SMALL, hum, small_machine, write
 
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.picture import draw
 from dcase_denoise_plugin.training import train_denoiser
 
@@ -31,3 +31,14 @@ def test_a_clip_of_another_rate_is_refused(tmp_path, denoiser):
     clip = write(tmp_path / "clip.wav", hum(1, samples=8000), rate_hz=8000)
     with pytest.raises(AudioError, match="expected 4000 Hz"):
         draw(clip, denoiser, tmp_path / "none.png")
+
+
+def test_a_reference_of_another_rate_is_refused(tmp_path, denoiser):
+    clip, reference = write(tmp_path / "clip.wav", hum(1)), write(tmp_path / "clean.wav", hum(1, samples=8000), rate_hz=8000)
+    with pytest.raises(AudioError, match="--reference: expected 4000 Hz as in .*clip.wav, got 8000 Hz in .*clean.wav. Resample it."):
+        draw(clip, denoiser, tmp_path / "none.png", reference)
+
+
+def test_a_suffix_that_no_picture_has_is_refused(tmp_path, denoiser):
+    with pytest.raises(ConfigError, match=r"picture: expected a name that ends in one of .*\.png.*, got .*clip.wav. Name it .png."):
+        draw(write(tmp_path / "clip.wav", hum(1)), denoiser, tmp_path / "clip.wav")

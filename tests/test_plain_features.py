@@ -3,9 +3,11 @@ import os
 import shutil
 
 import pytest
+from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.plain_features import check_fresh, drop_half_written, fresh_features
+from dcase_denoise_plugin.whole_file import written_whole
 
 
 @pytest.fixture
@@ -127,6 +129,16 @@ def test_features_in_the_making_by_another_process_are_not_noted(fan):
         path.write_text("half of it")
         path.with_name("section_00_lockfile").touch()
     assert not path.with_name("section_00.pickle.json").exists()
+
+
+def test_runs_that_share_features_note_them_one_after_the_other(fan, monkeypatch):
+    def look(note):
+        with pytest.raises(Timeout):
+            FileLock(f"{note}.lock", timeout=0).acquire()
+        return written_whole(note)
+    monkeypatch.setattr("dcase_denoise_plugin.plain_features.written_whole", look)
+    pickle = make_features(fan)
+    assert pickle.with_name("section_00.pickle.json").exists()
 
 
 @pytest.mark.parametrize("note", ["{", "[]", "{}", None])

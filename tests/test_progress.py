@@ -61,7 +61,7 @@ def test_epochs_tell_how_long_a_training_will_take(call):
     seen = made.at(14)
     # Two epochs in 4 s; it is in the third, and the tests are not measured yet.
     assert seen.left_s == pytest.approx(16) and seen.at_least and seen.eta == "ETA over 16 s"
-    assert str(seen.running[0].stage) == "autoencoder epoch 3/10" and seen.running[0].new_lines == ["epoch 2/10 loss 8", "epoch 3/10 loss 7"]
+    assert str(seen.running[0].stage) == "autoencoder epoch 3/10" and seen.new_lines == [(run, "epoch 2/10 loss 8"), (run, "epoch 3/10 loss 7")]
     assert made.at(15).left_s == pytest.approx(15)
 
 
@@ -114,6 +114,18 @@ def test_a_failed_runs_other_steps_are_not_waited_for(call):
     made.step(made.runs[0], "train", 0, 100)
     made.progress.fails(made.runs[1], ValueError())
     assert made.at(100).at_least and made.at(100).left_s is None
+
+
+def test_what_a_step_says_last_is_not_lost_whether_it_ends_well_or_fails(call):
+    made = call("plain")
+    (run,) = made.runs
+    made.progress.starts(run, "train", 0)
+    made.log(run, "saved\n")
+    made.progress.ends(run, "train")
+    made.progress.starts(run, "MSE", run.log.stat().st_size)
+    made.log(run, "Traceback\n")
+    made.progress.fails(run, ValueError())
+    assert made.at(1).new_lines == [(run, "saved"), (run, "Traceback")] and made.at(2).new_lines == []
 
 
 def test_epochs_that_are_no_number_are_not_counted(call):

@@ -100,6 +100,14 @@ def test_a_run_of_one_arm_has_nothing_to_compare(tmp_path):
     assert write_report_of(finished_runs(tmp_path, "baseline"), "TITLE") == []
 
 
+def test_what_an_earlier_call_left_of_a_run_that_failed_now_is_not_on_the_page(tmp_path):
+    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path))
+    runs = [fake_baseline.run_of(plan, seed=seed, arm=arm) for arm in ARMS["compare"] for seed in (1, 2)]
+    assert run_all(runs, 2, lambda line: None) == {}
+    [(_, page)] = write_report_of(runs[:-1], "TITLE")
+    assert "fan: denoised has no figures for seed 2" in page.read_text()
+
+
 def test_a_page_that_cannot_be_written_takes_nothing_from_the_run(tmp_path):
     runs, said = finished_runs(tmp_path), []
     (tmp_path / "results/dev_data/baseline_compare").write_text("in the way")

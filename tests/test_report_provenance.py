@@ -1,6 +1,7 @@
 """Where the figures come from, and what makes two arms hard to compare."""
 import json
 
+import fake_baseline
 import made_results
 import pytest
 
@@ -102,6 +103,28 @@ def test_losses_come_from_the_logs_of_the_very_machine_type_and_seed(whole):
     assert (kind, line, other) == ("training", "-", "validation") and losses[0] == 502 and len(losses) == 8
     assert denoiser_losses(checkout.run_logs("fan", 2), "fan") == pytest.approx([1, 1 / 2, 1 / 3], abs=1e-4)
     assert checkout.log("fa", 2) is None and checkout.log("fan", 22) is None and denoiser_losses([], "fan") == []
+
+
+@pytest.mark.parametrize("mode, own", [("dev_data", "AE_DCASE2025T2fan_id(0_)_seed1"), ("eval_data", "AE_DCASE2025T2fan_id(0_)_Eval_seed1")])
+def test_losses_of_development_and_evaluation_data_are_told_apart(tmp_path, mode, own):
+    for mark in ("", "_Eval"):
+        log = tmp_path / "logs" / "baseline" / f"AE_DCASE2025T2fan_id(0_){mark}_seed1" / "log.csv"
+        log.parent.mkdir(parents=True)
+        log.touch()
+    folder = ScoreFolder(tmp_path / "results" / mode / "baseline_MSE", "MSE", "DCASE2025T2", {}, {}, [])
+    assert Checkout(folder).log("fan", 1).parent.name == own
+
+
+def test_a_runs_log_is_found_from_its_results_and_is_not_that_of_another_export_dir_or_mode(tmp_path):
+    runs = []
+    for mode in ("dev", "eval"):
+        baseline = fake_baseline.lay_out(tmp_path, mode=mode)
+        runs += [fake_baseline.run_of(fake_baseline.plan_of(baseline, f"export_dir={name}", mode=mode), arm="denoised") for name in ("a", "b")]
+    for run in runs:
+        run.log.parent.mkdir(parents=True)
+        run.log.touch()
+    checkouts = [Checkout(ScoreFolder(run.folder("MSE"), "MSE", "DCASE2025T2", {}, {}, [])) for run in runs]
+    assert [checkout.run_logs("fan", 13711) for checkout in checkouts] == [[run.log] for run in runs]
 
 
 @pytest.mark.parametrize("content", ["", "loss,val_loss\n", "loss,val_loss\nhigh,low\n"])

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import fake_baseline
 import pytest
@@ -52,7 +53,7 @@ def test_one_machines_failure_is_named_with_its_last_words_and_leaves_the_others
     assert [str(run) for run in failed] == ["fan seed 13711 plain"]
     (line,) = (line for line in said if "FAILED" in line)
     assert "fan seed 13711 plain train" in line and "exit status 3" in line and line.endswith("clip: silent.")
-    assert "logs/run_all/DCASE2025T2fan_seed13711_plain.log" in line
+    assert "logs/run_all/dev_data/baseline/DCASE2025T2fan_seed13711_plain.log" in line
     assert sum("ToyCar" in call for call in fake_baseline.calls(baseline)) == 3
 
 
@@ -230,6 +231,18 @@ def test_ctrl_c_or_a_polite_kill_ends_the_baseline_and_counts_nothing_as_finishe
     process.send_signal(how)
     assert process.wait(20) == 130
     assert not is_locked(run) and not is_finished(run, "train")
+
+
+def test_jobs_side_by_side_are_told_to_end_at_the_same_time(tmp_path):
+    # Each ends well only if the other one is told within the second that it waits.
+    script = 'trap "touch told_$0; sleep 1; [ -e told_$1 ]; exit" TERM; touch ready_$0; while :; do sleep 0.02; done'
+    children, log = runner._Children(), open(tmp_path / "log", "wb")
+    with log, ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(children.run, ["bash", "-c", script, *names], log, cwd=tmp_path) for names in ("ab", "ba")]
+        while len(list(tmp_path.glob("ready_*"))) < 2:
+            time.sleep(0.02)
+        children.end()
+        assert [job.result() for job in jobs] == [0, 0]
 
 
 def test_a_killed_runners_baseline_still_keeps_others_off(caller):

@@ -20,7 +20,7 @@ def at_work(tmp_path):
     run = fake_baseline.run_of(fake_baseline.plan_of(fake_baseline.lay_out(tmp_path)))
 
     def make(stage, lines=()):
-        return Snapshot(1, 6, 100.0, 720.0, True, (Running(run, "train", 65.0, stage, lines),))
+        return Snapshot(1, 6, 100.0, 720.0, True, (Running(run, "train", 65.0, stage),), [(run, line) for line in lines])
     return make
 
 

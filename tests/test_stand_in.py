@@ -316,7 +316,8 @@ def test_evaluation_data_give_a_result_table_only_with_the_labels_of_test_rename
     table = "result_DCASE2025T2fan_test_seed13711_id(0_)_Eval_roc.csv"
     assert {path.name for path in (fresh / "results/eval_data/baseline_MSE").iterdir()} == unlabelled
     assert {path.name for path in (fresh / "results/eval_data/baseline_MAHALA").iterdir()} == unlabelled | {table}
-    assert (fresh / "models/saved_model/baseline/DCASE2023T2-AE_DCASE2025T2fan_id(0_)_Eval_seed13711.pth").is_file()
+    name = "baseline/DCASE2023T2-AE_DCASE2025T2fan_id(0_)_Eval_seed13711"
+    assert all((fresh / file).is_file() for file in (f"models/saved_model/{name}.pth", f"models/checkpoint/{name}/args.json", f"logs/{name}/log.csv"))
 
 
 def test_what_it_cannot_use_stops_it(fresh):

@@ -1,6 +1,7 @@
 import csv
 import json
 import statistics
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import fake_baseline
@@ -176,7 +177,7 @@ def test_each_run_has_a_log_of_its_own(file, baseline):
     study = Study.read(file, baseline, "DCASE2025T2")
     logs = {run.log for cell in study.chosen(()) for run in study.runs(cell, ["fan"], [1])}
     assert len(logs) == 3 and str(next(iter(study.runs(PLAIN, ["fan"], [1])))) == "fan seed 1 plain"
-    assert {str(log.parent.relative_to(baseline.folder / "logs/study")) for log in logs} == {"tiny", "tiny_recommended", "tiny_half_strength"}
+    assert {str(log.parent.relative_to(baseline.folder / "logs/run_all/dev_data")) for log in logs} == {"tiny", "tiny_recommended", "tiny_half_strength"}
 
 
 def test_two_studies_with_cells_of_one_name_share_no_log(file, baseline):
@@ -192,14 +193,27 @@ def test_features_that_a_cell_built_for_itself_go_and_others_stay(file, baseline
     runs = study.runs("recommended", ["fan"], [1])
     run_all(runs, 1, lambda line: None)
     receipts = [run.receipt(step) for run in runs for step in STEPS]
-    for folder in ("own", "others"):
-        (baseline.folder / folder).mkdir()
+    pickles = {name: baseline.folder / name / "section_00.pickle" for name in ("own", "others")}
+    for pickle in pickles.values():
+        pickle.parent.mkdir()
+        pickle.touch()
     for receipt, step in zip(receipts, STEPS):
         splits = {"train": {"cached": False, "features": "own"}, "test": {"cached": True, "features": "others"}}
         receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "splits": splits}))
         write_record(runs[0], step, 0, wanted(runs[0], step), {})
-    drop_features(runs)
-    assert not (baseline.folder / "own").exists() and (baseline.folder / "others").exists()
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(pickles["own"].with_name("lock")):  # as a run that reads them
+            dropping = pool.submit(drop_features, runs)
+            assert wait([dropping], timeout=0.5).not_done and pickles["own"].exists()
+        dropping.result()
+    assert not pickles["own"].exists() and pickles["others"].exists()
+
+
+def test_a_cell_takes_what_a_preset_takes_and_the_baselines_settings_stand_in_the_records_as_text(file, baseline):
+    file.write_text("settings: {--epochs: 3, gpu_id: [0, 1]}\ncells: {published: {denoise_machine_epochs: {slider: 65}}}")
+    study = Study.read(file, baseline, "DCASE2025T2")
+    assert study.cells["published"].config.machine_epochs == "slider=65"
+    assert study.plain.overrides.baseline == {"epochs": "3", "gpu_id": ["0", "1"], "export_dir": "tiny"}
 
 
 @pytest.mark.parametrize("text, complaint", [

@@ -1,11 +1,15 @@
+import csv
+import statistics
+
 import fake_baseline
 import pytest
 from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine_run import ARMS
+from dcase_denoise_plugin.results import OVERALL
 from dcase_denoise_plugin.runner import run_all
-from dcase_denoise_plugin.summary import summarise
+from dcase_denoise_plugin.summary import comparable, summarise
 
 
 @pytest.fixture
@@ -24,7 +28,7 @@ def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside
     out = "results/dev_data/baseline_compare/summarize/DCASE2025T2"
     names = ("baseline_MSE", "baseline_MAHALA", "baseline_denoise_MSE", "baseline_denoise_MAHALA")
     folders = " ".join(f"results/dev_data/baseline_compare/by_seed/DCASE2025T2/{name}" for name in names)
-    assert (tmp_path / "logs/run_all/DCASE2025T2_summary.log").read_text() == f"DCASE2025T2 {out} None -d {folders}\n"
+    assert (tmp_path / "logs/run_all/dev_data/baseline/DCASE2025T2_summary.log").read_text() == f"DCASE2025T2 {out} None -d {folders}\n"
     assert sorted(file.name for file in (tmp_path / out).iterdir()) == ["DCASE2025T2_auc_pauc_extract.csv", "DCASE2025T2_comparison.csv"]
 
 
@@ -83,7 +87,7 @@ def test_tables_come_first_and_the_place_of_every_file_last(finished, tmp_path):
     text = "\n".join(said)
     assert text.index("TITLE, MSE") < text.index("TITLE, MAHALA") < text.index("scores and AUCs")
     for place in ("results/dev_data/baseline_denoise_MAHALA", "models/saved_model/baseline_denoise", "models/checkpoint/denoiser/DCASE2025T2fan/denoiser.pt",
-                  "results/dev_data/baseline_compare/summarize/DCASE2025T2", "logs/run_all"):
+                  "results/dev_data/baseline_compare/summarize/DCASE2025T2", "logs/run_all/dev_data/baseline"):
         assert str(tmp_path / place) in text
 
 
@@ -117,6 +121,38 @@ def test_machines_whose_labels_are_there_have_a_table_and_the_others_are_named(t
     # Labels that are gone leave AUCs that nobody can vouch for.
     labelled.rmdir()
     assert summarise(runs, "TITLE", said.append).comparisons == [] and "summary and table" not in said[-1]
+
+
+def test_the_table_and_the_page_rest_on_the_same_machine_types_and_seeds(tmp_path):
+    plan, said = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))), []
+    runs = [fake_baseline.run_of(plan, machine, seed, arm) for machine in ("fan", "ToyCar") for seed in (1, 2, 3) for arm in ARMS["compare"]]
+    assert run_all(runs, 2, lambda line: None) == {}
+    summary = summarise(runs[:-1], "TITLE", said.append)  # the denoised ToyCar with seed 3 has failed
+    with open(plan.compare_folder / "DCASE2025T2_report_mse.csv", newline="") as file:
+        (official,) = (row for row in csv.DictReader(file) if row["figure"] == "official score")
+    comparison = summary.comparisons[0]
+    assert (comparison.machines, comparison.seeds) == (("fan", "ToyCar"), (1, 2))
+    assert statistics.mean(comparison.values[OVERALL, "denoised", ""]) == pytest.approx(float(official["denoised mean"]))
+    assert any("without ToyCar seed 3, fan seed 3, which not every arm" in line for line in said)
+
+
+@pytest.mark.parametrize("failed, kept", [
+    ({("fan", 1)}, {("fan", 2), ("fan", 3), ("valve", 2), ("valve", 3)}),
+    ({("fan", 1), ("fan", 2)}, {("valve", 1), ("valve", 2), ("valve", 3)}),
+    ({("fan", 1), ("fan", 2), ("fan", 3), ("valve", 1)}, {("valve", 2), ("valve", 3)}),
+    ({("fan", 1), ("fan", 2), ("valve", 3)}, set())])
+def test_machine_types_or_seeds_with_gaps_are_left_out_whichever_leaves_more(tmp_path, failed, kept):
+    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path))
+    runs = [fake_baseline.run_of(plan, machine, seed, arm) for machine in ("fan", "valve") for seed in (1, 2, 3) for arm in ARMS["compare"]
+            if arm == "plain" or (machine, seed) not in failed]
+    assert [run for run in runs if (run.machine, run.seed) in kept] == comparable(runs)
+
+
+def test_without_anything_that_both_arms_have_there_is_nothing_to_compare(tmp_path):
+    plan, said = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))), []
+    runs = [fake_baseline.run_of(plan, machine, arm=arm) for machine, arm in (("fan", "plain"), ("ToyCar", "denoised"))]
+    assert run_all(runs, 2, lambda line: None) == {}
+    assert summarise(runs, "TITLE", said.append).comparisons == [] and "without ToyCar seed 13711, fan seed 13711" in said[0]
 
 
 def test_a_summary_tool_that_fails_is_reported_with_its_log(finished, tmp_path):

@@ -24,9 +24,9 @@ def write_report_of(runs: Sequence[MachineRun], title: str, say: Callable[[str],
 
     plan = runs[0].plan
     page = plan.compare_folder / f"{plan.dataset}_report.html"
-    arms = [Arm(name, {score: own[0].folder(score) for score in SCORES}) for name, own in by_arm.items()]
+    arms = [Arm(name, {score: own[0].folder(score) for score in SCORES}, {(run.machine, run.seed) for run in own}) for name, own in by_arm.items()]
     try:
-        return [("report", write_report(*arms, page, title, only={(run.machine, run.seed) for run in runs})[0])]
+        return [("report", write_report(*arms, page, title)[0])]
     except (DenoiseError, OSError) as error:
         say(f"\nno report: {error}")
         return []

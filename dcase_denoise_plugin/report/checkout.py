@@ -36,12 +36,16 @@ class Checkout:
         """The name that models and logs go under."""
         return self.folder.path.name.removesuffix(f"_{self.folder.score}")
 
+    @property
+    def mode(self) -> str:
+        """``dev_data`` or ``eval_data``."""
+        return self.folder.path.absolute().parent.name
+
     def recordings(self, machine: str) -> Path:
         """The folder with a machine type's splits."""
         if self.data:
             return self.data / machine
-        mode = self.folder.path.absolute().parent.name
-        return self.root / str(self.settings(machine).get("dataset_directory", "data")) / self.folder.dataset.lower() / mode / "raw" / machine
+        return self.root / str(self.settings(machine).get("dataset_directory", "data")) / self.folder.dataset.lower() / self.mode / "raw" / machine
 
     def clip(self, machine: str, name: str) -> Path | None:
         """The recording behind a clip's name in the CSVs."""
@@ -78,12 +82,14 @@ class Checkout:
 
     def log(self, machine: str, seed: int) -> Path | None:
         """The autoencoder's losses, epoch by epoch."""
-        name = re.compile(rf".*_{re.escape(self.folder.dataset + machine)}(_.*)?_seed{seed}")
+        mark = "_Eval" if self.mode == "eval_data" else "(?<!_Eval)"
+        name = re.compile(rf".*_{re.escape(self.folder.dataset + machine)}(_.*)?{mark}_seed{seed}")
         return _first_file(folder / "log.csv" for folder in sorted((self.root / "logs" / self.export_dir).glob("*")) if name.fullmatch(folder.name))
 
     def run_logs(self, machine: str, seed: int) -> list[Path]:
         """What the runner kept of the baseline's words, for the denoiser's losses."""
-        return sorted((self.root / "logs" / "run_all").glob(f"{self.folder.dataset}{machine}_seed{seed}_denoised*.log"))
+        folder = self.root / "logs" / "run_all" / self.mode / self.export_dir.removesuffix("_denoise")
+        return sorted(folder.glob(f"{self.folder.dataset}{machine}_seed{seed}_denoised*.log"))
 
     def _noted(self, kind, machine, seed):
         name = re.compile(rf"{kind}_{re.escape(self.folder.dataset + machine)}_seed{seed}(_.*)?\.json")

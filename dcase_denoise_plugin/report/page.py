@@ -32,10 +32,11 @@ LABEL_NAMES = {1: "anomaly", 0: "normal", -1: "not known"}
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """One side of the comparison: what to call it, and its results folders by score."""
+    """One side of the comparison: what to call it, its results folders by score, and the (machine type, seed) to report, None for all that is there."""
 
     name: str
     folders: Mapping[str, Path]
+    only: Collection[tuple[str, int]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,15 +60,14 @@ class Section:
     moved: tuple[Clip, ...]
 
 
-def write_report(first: Arm, second: Arm, page: Path, title: str, only: Collection[tuple[str, int]] | None = None,
-                 data: Path | None = None, reference: Path | None = None, most_bytes: int = MOST_BYTES) -> list[Path]:
+def write_report(first: Arm, second: Arm, page: Path, title: str, data: Path | None = None, reference: Path | None = None,
+                 most_bytes: int = MOST_BYTES) -> list[Path]:
     """Writes the page, and beside it every table as CSV and all of them as Markdown.
 
     Parameters
     ----------
     page : where the HTML goes; the other files share its stem.
     title : what the results are about; "" for the name of the data set.
-    only : (machine type, seed) to report; None for all that is there.
     data, reference : where recordings (``<machine>/test/*.wav``) and clean references lie, if not in the checkout around the results.
 
     Returns
@@ -82,7 +82,7 @@ def write_report(first: Arm, second: Arm, page: Path, title: str, only: Collecti
     """
     comparisons, checkouts = [], {0: [], 1: []}
     for score in dict.fromkeys((*first.folders, *second.folders)):
-        folders = [ScoreFolder.read(arm.folders[score], score, only) if score in arm.folders else None for arm in (first, second)]
+        folders = [ScoreFolder.read(arm.folders[score], score, arm.only) if score in arm.folders else None for arm in (first, second)]
         for index, folder in enumerate(folders):
             if folder:
                 checkouts[index].append(Checkout(folder, data, reference))
@@ -109,9 +109,9 @@ def _write(path: Path, text: str) -> None:
 
 
 def _title(checkouts: Mapping[int, list[Checkout]]) -> str:
-    folder = next(checkout.folder for both in checkouts.values() for checkout in both)
-    mode = {"dev_data": "development data", "eval_data": "evaluation data"}.get(folder.path.absolute().parent.name, "")
-    return " ".join(filter(None, (folder.dataset, mode))) or "Results"
+    checkout = next(checkout for both in checkouts.values() for checkout in both)
+    mode = {"dev_data": "development data", "eval_data": "evaluation data"}.get(checkout.mode, "")
+    return " ".join(filter(None, (checkout.folder.dataset, mode))) or "Results"
 
 
 def _max_fpr(checkouts: Mapping[int, list[Checkout]]) -> float:

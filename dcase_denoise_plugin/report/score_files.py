@@ -9,7 +9,8 @@ from typing import Collection
 
 import numpy as np
 
-from dcase_denoise_plugin.results import METRICS
+from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.results import read_roc
 
 SCORE_FILE = re.compile(r"anomaly_score_(?P<data>.+?)_(?P<section>(?:section|id)_\d+)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)\.csv")
 ROC_FILE = re.compile(r"result_(?P<data>.+?)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)_roc\.csv")
@@ -82,7 +83,7 @@ class ScoreFolder:
         folder = cls(Path(path), score, "", {}, {}, [])
         read_from: dict[tuple, Path] = {}
         for file in sorted(Path(path).iterdir(), key=lambda file: (file.stat().st_mtime_ns, file.name)):
-            for pattern, take in ((SCORE_FILE, folder._take_scores), (ROC_FILE, folder._take_stated)):
+            for pattern in (SCORE_FILE, ROC_FILE):
                 match = pattern.fullmatch(file.name)
                 if match:
                     known = DATASET.fullmatch(match["data"])
@@ -94,10 +95,13 @@ class ScoreFolder:
                     if key in read_from:
                         folder._remark(run, f"two tables of the same kind, {read_from[key].name} and {file.name}; the newer one counts.")
                     read_from[key] = file
-                    take(run, match, file)
+                    if pattern is SCORE_FILE:
+                        folder._take_scores(run, match["section"], file)
+                    else:
+                        folder._take_stated(run, file)
         return folder
 
-    def _take_scores(self, run, match, file):
+    def _take_scores(self, run, section, file):
         rows, wrong = read_pairs(file)
         if not wrong:
             finite = np.isfinite([value for _, value in rows])
@@ -116,17 +120,13 @@ class ScoreFolder:
         words = [re.split(r"[_.]", name) for name in names]
         labels = np.array([next((LABELS[word] for word in name if word in LABELS), -1) for name in words])
         domains = np.array([next((word for word in name if word in DOMAINS), "") for name in words])
-        self.sections.setdefault(run, {})[match["section"]] = SectionScores(names, np.array([value for _, value in rows]), decisions, labels, domains)
+        self.sections.setdefault(run, {})[section] = SectionScores(names, np.array([value for _, value in rows]), decisions, labels, domains)
 
-    def _take_stated(self, run, match, file):
+    def _take_stated(self, run, file):
         try:
-            with open(file, newline="", encoding="utf-8") as stream:
-                row = next(row for row in csv.DictReader(stream) if row["section"] == "harmonic mean")
-                stated = {metric: float(row[metric]) for metric in METRICS if metric in row}
-            if not stated:
-                raise ValueError("no column of an AUC")
-        except (StopIteration, KeyError, ValueError, TypeError, csv.Error) as error:
-            self._remark(run, f"no AUC of the baseline's own to check against: got {error!r} in {file.name}.")
+            stated = {metric: percent / 100 for metric, percent in read_roc(file).items()}
+        except RunError as error:
+            self._remark(run, f"no AUC of the baseline's own to check against: {error}")
         else:
             if all(np.isfinite(value) for value in stated.values()):
                 self.stated[run] = stated

@@ -22,12 +22,11 @@ class BaseModel:
         tag = f"_{args.model_name_suffix}" if args.model_name_suffix else ""
         self.suffix = tag + ("_Eval" if args.eval else "")
         name = f"{args.model}_{args.dataset}{self.suffix}_seed{args.seed}"
-        run = f"{args.model}_{args.dataset}{tag}_seed{args.seed}"
         saved = Path("models", "saved_model", args.export_dir)
         self.model_path = saved / f"{name}.pth"
         self.threshold_paths = {score: saved / f"score_distr_{name}_{score.lower()}.pickle" for score in ("MSE", "MAHALA")}
-        self.checkpoint_path = Path("models", "checkpoint", args.export_dir, run, "checkpoint.tar")
-        self.log_path = Path("logs", args.export_dir, run, "log.csv")
+        self.checkpoint_path = Path("models", "checkpoint", args.export_dir, name, "checkpoint.tar")
+        self.log_path = Path("logs", args.export_dir, name, "log.csv")
         folders = {split: Path(args.result_directory, split, f"{args.export_dir}_{args.score}") for split in ("dev_data", "eval_data")}
         self.result_dir = folders["eval_data" if args.eval else "dev_data"]
         for folder in (saved, self.checkpoint_path.parent, self.log_path.parent, *folders.values()):

@@ -1,0 +1,61 @@
+"""What stands in the way of reading a training; test_monitor reads whole ones."""
+import json
+import shutil
+
+import fake_baseline
+import pytest
+import torch
+from baseline_checkouts import make_machine
+
+from dcase_denoise_plugin import trained_baseline
+from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.errors import AudioError, BaselineError
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.stage import Stage
+from dcase_denoise_plugin.trained_baseline import NEEDED, TrainedBaseline
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = fake_baseline.run_of(fake_baseline.plan_of(fake_baseline.lay_out(tmp_path)))
+    run.folder("train").mkdir(parents=True)
+    (run.folder("train") / "AE_DCASE2025T2fan_id(0_)_seed13711.pth").touch()
+    return run
+
+
+def noted(run, content):
+    settings = run.plan.baseline.folder / "models/checkpoint" / run.plan.export_dir(run.arm) / "AE_DCASE2025T2fan_id(0_)_seed13711/args.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("content, complaint", [({name: 1 for name in NEEDED if name != "frames"}, "none of frames in"), (3, "not iterable in")])
+def test_settings_that_lack_a_key_are_refused(run, content, complaint):
+    noted(run, content)
+    with pytest.raises(BaselineError, match=rf"expected the settings of the training, .*{complaint} .*args\.json. Train it again."):
+        TrainedBaseline.load(run)
+
+
+def test_a_first_clip_that_cannot_be_read_is_refused(run):
+    noted(run, dict.fromkeys(NEEDED, 1))
+    with pytest.raises(AudioError, match="clip: expected a readable wav file, got .* in .*section_00_source_train_normal_0000.wav"):
+        TrainedBaseline.load(run)
+
+
+def test_a_noise_folder_that_baseline_yaml_names_is_looked_for_in_the_checkout(tmp_path, monkeypatch):
+    baseline = fake_baseline.lay_out(tmp_path, ())
+    fan = make_machine(tmp_path / "data/dcase2025t2/dev_data/raw", train=4, test_each=1)
+    shutil.copytree(fan / "supplemental", tmp_path / "own_noise")
+    run = fake_baseline.run_of(fake_baseline.plan_of(baseline), arm="denoised")
+    config = DenoiseConfig(denoise=True, noise_folder="own_noise", image_size=32, width=2, depth=2, epochs=1, pairs_per_clip=2)
+    monkeypatch.chdir(tmp_path)
+    trained = Stage(Machine.from_folder(fan, "DCASE2025T2", seed=run.seed), config, torch.device("cpu"))
+    run.folder("train").mkdir(parents=True)
+    (run.folder("train") / "AE_DCASE2025T2fan_id(0_)_seed13711.pth").touch()
+    run.receipt("train").write_text(json.dumps(trained.receipt()))
+    noted(run, {"n_fft": 1024, "hop_length": 512, "win_length": None, "n_mels": 128, "power": 2.0, "fmin": 0.0, "fmax": None,
+                "frames": 5, "frame_hop_length": 1, "decision_threshold": 0.9})
+    monkeypatch.setattr(trained_baseline.Autoencoder, "load", lambda *settings: None)
+    monkeypatch.setattr(trained_baseline, "decision_threshold", lambda *settings: 0.0)
+    monkeypatch.chdir("/")
+    assert TrainedBaseline.load(run).stage.checkpoint == tmp_path / trained.checkpoint
