@@ -60,7 +60,7 @@ FINGERPRINTS = {
         "datasets.loader_common:file_to_vectors": "16e8e1e01208",
         "common:param_to_args_list": "7e5c2f15a336",
         "datasets.dcase_dcase202x_t2_loader:file_list_to_data": "fcacb88823fa",
-        "networks.base_model:BaseModel.__init__": "b2d327e5869a",
+        "networks.base_model:BaseModel.__init__": "1e1a56075eba",
     },
 }
 

@@ -62,7 +62,7 @@ def denoisers(folder: Path, seeds: tuple[int, ...], given: dict, keep: Path):
 def trained(folder: Path, config: DenoiseConfig, seed: int, keep: Path) -> Denoiser:
     """The denoiser of the machine in `folder`, trained unless `keep` has it."""
     machine = Machine.from_folder(folder, "BENCHMARK", seed=seed)
-    path = keep / f"{machine.machine_type}_{config.weights_digest()[:12]}_{machine.training_digest()[:12]}.pt"
+    path = keep / f"{machine.machine_type}_{config.weights_digest()[:12]}_{machine.training_digest(config)[:12]}.pt"
     train_denoiser(machine, config, path, torch.device("cpu"), say=lambda line: click.echo(line, err=True))
     return Denoiser.load(path, "cpu")
 

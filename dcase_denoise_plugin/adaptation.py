@@ -35,7 +35,7 @@ def adapted(checkpoint: Checkpoint, machine: Machine, device: torch.device | str
     AudioError
         If a training clip cannot be read, or has another sample rate than the clips the denoiser was trained on.
     """
-    if checkpoint.training_digest == machine.training_digest():
+    if checkpoint.training_digest == machine.training_digest(checkpoint.config):
         return checkpoint
     spectrogram = Spectrogram(checkpoint.features, checkpoint.sample_rate_hz, checkpoint.config.domain, device)
     return dataclasses.replace(checkpoint, scaling=Clips(machine.train_files, spectrogram, memory_bytes=0).scaling())

@@ -26,7 +26,7 @@ class Checkpoint:
 
     Attributes
     ----------
-    dataset, machine_type, training_digest : whom it was trained for, and a digest of the clips it was trained on.
+    dataset, machine_type, training_digest : whom it was trained for, and a digest of all recordings it was trained on.
     tile_frames : frames that one image spans.
     quantile : the one over time at which a clip's spectrum is taken, None for its mean.
     noise_known : whether the added noise was recordings of the noise in the clips, not a guess.
@@ -109,7 +109,7 @@ class Checkpoint:
         for key in keys:
             wanted[f"denoise_{key}"], found[f"denoise_{key}"] = getattr(config, key), getattr(self.config, key)
         if not config.checkpoint:
-            wanted["training clips"], found["training clips"] = machine.training_digest()[:12], self.training_digest[:12]
+            wanted["training recordings"], found["training recordings"] = machine.training_digest(config)[:12], self.training_digest[:12]
         for name, value in wanted.items():
             if found[name] != value:
                 raise CheckpointError(f"denoiser: expected {name} {value!r}, got {found[name]!r} in {path}. "

@@ -53,8 +53,8 @@ class Denoiser:
         Parameters
         ----------
         device : CUDA where there is one, by default.
-        preset : name or YAML file that says what is made of the U-Net's prediction; the file's own settings by default, which are full strength and every
-            frame as predicted where a run of the baseline trained it.
+        preset : name or YAML file that says what is made of the U-Net's prediction; the file's own settings by default, which are those of the
+            recommended preset where a run of the baseline trained it.
         strength : the one of these settings by default.
 
         Raises

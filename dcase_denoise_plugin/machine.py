@@ -58,10 +58,10 @@ class Machine:
         machine_files = tuple(file for file in supplement if MACHINE_MARK in file.name and file not in noise_files)
         return cls(dataset, folder.name, train_files, noise_files, machine_files, training_clips_beside(folder), features, seed)
 
-    def training_digest(self) -> str:
-        """Hex digest of everything but the configuration that shapes a denoiser trained for this machine."""
-        supplement = manifest(self.noise_files + self.machine_files)
-        identity = [self.dataset, self.machine_type, self.seed, dataclasses.asdict(self.features), manifest(self.train_files), supplement]
+    def training_digest(self, config: DenoiseConfig) -> str:
+        """Hex digest of everything but the configuration itself that shapes a denoiser trained with it for this machine."""
+        recordings = self.train_files, self.noise_files + self.machine_files, recordings_from_elsewhere(config, self.other_files)
+        identity = [self.dataset, self.machine_type, self.seed, dataclasses.asdict(self.features), [manifest(files) for files in recordings]]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 

@@ -269,7 +269,7 @@ def _own_digest(method: Any) -> str | None:
 def _all_it_is_given(machine: Machine, config: DenoiseConfig) -> list[Any]:
     """Everything that a class can get at through what it is built with, the settings aside."""
     named = (Path(config.checkpoint),) if config.checkpoint and Path(config.checkpoint).is_file() else ()
-    return [machine.training_digest(), manifest(machine.other_files + own_noise(config) + named)]
+    return [machine.training_digest(config), manifest(machine.other_files + own_noise(config) + named)]
 
 
 def _hex(content: Any) -> str:

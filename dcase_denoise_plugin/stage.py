@@ -18,7 +18,7 @@ from dcase_denoise_plugin.audio import check_file, check_wav, read_wav
 from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError, told
-from dcase_denoise_plugin.machine import Machine, manifest, recordings_from_elsewhere
+from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.random_streams import untouched_random_streams
@@ -127,8 +127,7 @@ class Stage:
         return self.machine.train_files[0].name, len(wav), sample_rate_hz
 
     def _name(self) -> str:
-        from_elsewhere = manifest(recordings_from_elsewhere(self.config, self.machine.other_files))
-        rests_on = [FORMAT, self.config.weights_digest(), self.machine.training_digest(), from_elsewhere]
+        rests_on = [FORMAT, self.config.weights_digest(), self.machine.training_digest(self.config)]
         return f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}_{_digest(rests_on)[:16]}"
 
     def _train(self, train_command: str | None) -> None:

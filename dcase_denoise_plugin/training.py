@@ -13,7 +13,7 @@ import torch
 
 from dcase_denoise_plugin.adaptation import quantile_of
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors, save_aside
+from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint, load_tensors, save_aside
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
@@ -91,7 +91,7 @@ class Training:
         self.steps = Steps(self.network, self.pairs, config, self.device, self.say)
         self.epochs = config.epochs_of(machine.machine_type)
         self.resume_path = path.with_name(f"{path.name}.resume")
-        self.identity = f"{machine.training_digest()} {config.weights_digest()}"
+        self.identity = f"{FORMAT} {machine.training_digest(config)} {config.weights_digest()}"
 
     def run(self) -> None:
         first = self._resume()
@@ -156,7 +156,7 @@ class Training:
             sample_rate_hz=self.pairs.clips.spectrogram.sample_rate_hz,
             dataset=self.machine.dataset,
             machine_type=self.machine.machine_type,
-            training_digest=self.machine.training_digest(),
+            training_digest=self.machine.training_digest(self.config),
             tile_frames=self.images.tile_frames,
             scaling=self.scaling,
             quantile=self.quantile,

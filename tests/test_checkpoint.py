@@ -14,7 +14,7 @@ from dcase_denoise_plugin.unet import UNet
 
 def checkpoint_for(machine, config=SMALL):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
-    return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(), 26,
+    return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(config), 26,
                       Scaling(torch.zeros(16, 1), 9.5), 0.1, True, network.state_dict())
 
 
@@ -114,8 +114,8 @@ def test_a_file_that_lacks_a_part_is_refused_by_the_parts_name(machine, path, la
     ({"machine_type": "valve"}, "expected machine type 'valve', got 'fan'"),
     ({"dataset": "OTHER"}, "expected dataset 'OTHER', got 'MADEUP'"),
     ({"features": FeatureSettings(n_mels=64)}, "expected n_fft 1024, got 256"),
-    ({"train_files": ()}, "expected training clips "),
-    ({"seed": 8}, "expected training clips "),
+    ({"train_files": ()}, "expected training recordings "),
+    ({"seed": 8}, "expected training recordings "),
 ])
 def test_a_denoiser_of_another_machine_is_refused(machine, path, change, message):
     with pytest.raises(CheckpointError, match=f"denoiser: {message}.* in .*denoiser.pt. Delete the file to train it again"):

@@ -1,5 +1,6 @@
 import pytest
 
+from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.machine import Machine
 
@@ -53,15 +54,24 @@ def test_a_machine_with_too_few_clips_is_refused(tmp_path, count):
 
 @pytest.mark.parametrize("clip", ["section_00_noise_0000_.wav", "section_00_machine_0000_.wav"])
 def test_the_training_digest_follows_both_kinds_of_supplemental_clips(fan, clip):
-    before = Machine.from_folder(fan, "DCASE2025T2").training_digest()
+    before = Machine.from_folder(fan, "DCASE2025T2").training_digest(DenoiseConfig())
     (fan / "supplemental" / clip).write_bytes(b"another clip")
-    assert Machine.from_folder(fan, "DCASE2025T2").training_digest() != before
+    assert Machine.from_folder(fan, "DCASE2025T2").training_digest(DenoiseConfig()) != before
 
 
 def test_the_training_digest_follows_clips_seed_and_nothing_in_test(fan):
-    before = Machine.from_folder(fan, "DCASE2025T2").training_digest()
+    before = Machine.from_folder(fan, "DCASE2025T2").training_digest(DenoiseConfig())
     (fan / "test" / "more.wav").write_bytes(b"clip")
-    assert Machine.from_folder(fan, "DCASE2025T2").training_digest() == before
-    assert Machine.from_folder(fan, "DCASE2025T2", seed=1).training_digest() != before
+    assert Machine.from_folder(fan, "DCASE2025T2").training_digest(DenoiseConfig()) == before
+    assert Machine.from_folder(fan, "DCASE2025T2", seed=1).training_digest(DenoiseConfig()) != before
     (fan / "train" / "a.wav").write_bytes(b"another clip")
-    assert Machine.from_folder(fan, "DCASE2025T2").training_digest() != before
+    assert Machine.from_folder(fan, "DCASE2025T2").training_digest(DenoiseConfig()) != before
+
+
+def test_the_training_digest_follows_the_users_noise_recordings_where_they_train_the_denoiser(fan, tmp_path):
+    noise, machine = tmp_path / "noise", Machine.from_folder(fan, "DCASE2025T2")
+    noise.mkdir()
+    config = DenoiseConfig(noise_folder=str(noise))
+    before = machine.training_digest(config), machine.training_digest(DenoiseConfig())
+    (noise / "hall.wav").write_bytes(b"noise")
+    assert machine.training_digest(config) != before[0] and machine.training_digest(DenoiseConfig()) == before[1]

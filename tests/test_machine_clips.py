@@ -6,6 +6,7 @@ import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
 from dcase_denoise_plugin.clips import Clips
+from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.machine_clips import MachineClips
@@ -97,4 +98,4 @@ def test_pairs_are_what_they_were_where_there_are_no_machine_clips(tmp_path):
     machine = small_machine(tmp_path)
     write(tmp_path / "fan" / "supplemental" / "readme_clip.wav", hiss(3))
     again = Machine.from_folder(tmp_path / "fan", "MADEUP", FEATURES, seed=7)
-    assert again.machine_files == () and again.training_digest() == machine.training_digest()
+    assert again.machine_files == () and again.training_digest(DenoiseConfig()) == machine.training_digest(DenoiseConfig())
