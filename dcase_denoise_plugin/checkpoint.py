@@ -58,6 +58,10 @@ class Checkpoint:
         """Whether recordings of the noise or of the machine alone told the quantile: then the spectrum is taken there even where the U-Net stays out."""
         return self.config.looks_for_quantile and self.quantile is not None
 
+    def touches_nothing(self, config: DenoiseConfig) -> bool:
+        """Whether every clip is handed over as it is under these output settings: no recording told anything, and guesses are not taken."""
+        return not (self.noise_known or self.quantile_told or config.guessed_noise_share)
+
     @property
     def digest(self) -> str:
         """Hex SHA-256 of the content."""

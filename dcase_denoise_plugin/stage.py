@@ -49,7 +49,8 @@ class Stage:
             if config.method == "unet" and not self.checkpoint.is_file():
                 self._train(train_command)
             self._method = build_method(machine, config, self.checkpoint, device)
-            self._epochs_kept = Checkpoint.load(self.checkpoint).epochs_kept if config.method == "unet" else None
+            trained = Checkpoint.load(self.checkpoint) if config.method == "unet" else None
+            self._epochs_kept, self._untouched = (trained.epochs_kept, trained.touches_nothing(config)) if trained else (None, False)
 
     @property
     def digest(self) -> str:
@@ -118,7 +119,7 @@ class Stage:
         """What the stage did, for the JSON beside the baseline's CSVs."""
         return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
                 "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
-                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept}
+                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept, "untouched": self._untouched}
 
     @functools.cached_property
     def _training_clip(self) -> tuple[str, int, int]:

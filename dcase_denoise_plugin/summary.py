@@ -61,6 +61,10 @@ def _summarise(runs, title, say):
             say("\n" + comparison.table(title))
     if left_out:
         say(f"\n{title}: without {', '.join(left_out)}, which not every arm or machine type in the comparison has finished.")
+    untouched = sorted({run.machine for run in runs if run.arm == "denoised" and read_receipt(run, "train").get("untouched")})
+    if untouched:
+        say(f"\n{title}: {', '.join(untouched)} handed over as it is, for no recording tells what the noise in its clips is like; the log of its training "
+            "says what to do.")
     if without_truth:
         say(f"\n{title}: the baseline knows no ground truth of {', '.join(without_truth)}, so there are anomaly scores and no AUC.")
     found = places(runs)

@@ -33,6 +33,9 @@ from dcase_denoise_plugin.unet import UNet
 WEIGHTS, NOISE, EPOCHS = 0, 1, 2
 # Share of the steps in which the learning rate rises to its peak; without it a first step of 0.01 tripled the loss.
 WARM_UP = 0.05
+# Why the noise in a machine's clips is not known, and what to do.
+LOUDER = ("its noise recordings are louder than its clips, which therefore do not hold it", "If they do, set denoise_noise_source: supplemental.")
+UNKNOWN = ("no recording tells what the noise in its clips is like", "Put some into supplemental (…_noise_….wav), or name a folder by denoise_noise_folder.")
 
 
 def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None] = print,
@@ -75,9 +78,9 @@ class Training:
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
         noise = noise_source(machine, config, clips, generator_for(machine.seed, NOISE))
         self.noise_known = noise_is_known(machine, config, clips, noise)
-        if not self.noise_known and machine.noise_files and config.noise_source == "auto" and config.guessed_noise_share < 1:
-            self.say("its noise recordings are louder than its clips, which therefore do not hold this noise: the U-Net takes "
-                     f"{config.guessed_noise_share:g} of what it hears. If they do hold it, set denoise_noise_source: supplemental.")
+        if not self.noise_known and config.guessed_noise_share < 1:
+            why, remedy = LOUDER if machine.noise_files and config.noise_source == "auto" else UNKNOWN
+            self.say(f"{why}: the U-Net takes {config.guessed_noise_share:g} of what it hears. {remedy}")
         machine_clips = MachineClips.of(machine, clips.spectrogram)
         self.quantile = quantile_of(config, clips, noise if self.noise_known else None, machine_clips.reel if machine_clips else None)
         self.scaling = clips.scaling()

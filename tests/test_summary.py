@@ -1,4 +1,5 @@
 import csv
+import json
 import statistics
 
 import fake_baseline
@@ -160,3 +161,13 @@ def test_a_summary_tool_that_fails_is_reported_with_its_log(finished, tmp_path):
     (tmp_path / "tools/export_results.sh").write_text("exit 7\n")
     with pytest.raises(RunError, match=r"exit status 7 in .*DCASE2025T2_summary\.log"):
         summarise(runs, "TITLE", lambda line: None)
+
+
+def test_machine_types_that_were_handed_over_as_they_are_are_named(finished):
+    runs, lines = finished(), []
+    receipt = runs[1].receipt("train")
+    summarise(runs, "TITLE", lines.append)
+    assert not any("handed over" in line for line in lines)
+    receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "untouched": True}))
+    summarise(runs, "TITLE", lines.append)
+    assert any(line.startswith("\nTITLE: fan handed over as it is, for no recording tells what the noise in its clips is like") for line in lines)

@@ -64,11 +64,15 @@ def test_the_file_tells_whether_the_noise_in_the_clips_is_known(tmp_path, path, 
     assert trained(small_machine(tmp_path, noise_clips=noise_clips), path, noise_source=source).noise_known is known
 
 
-def test_noise_recordings_that_the_clips_do_not_hold_are_told_where_it_matters(machine, path):
+@pytest.mark.parametrize(("noise_clips", "why", "remedy"), [
+    (2, "its noise recordings are louder than its clips, which therefore do not hold it", "If they do, set denoise_noise_source: supplemental."),
+    (0, "no recording tells what the noise in its clips is like", "Put some into supplemental (…_noise_….wav), or name a folder by denoise_noise_folder."),
+])
+def test_noise_that_no_recording_tells_is_said_where_it_matters_and_what_to_do(tmp_path, path, noise_clips, why, remedy):
     lines = []
-    trained(machine, path, lines, guessed_noise_share=0.0)
-    assert lines[0] == ("denoiser fan: its noise recordings are louder than its clips, which therefore do not hold this noise: the U-Net takes 0 of what it "
-                        "hears. If they do hold it, set denoise_noise_source: supplemental.")
+    checkpoint = trained(small_machine(tmp_path, noise_clips=noise_clips), path, lines, guessed_noise_share=0.0)
+    assert lines[0] == f"denoiser fan: {why}: the U-Net takes 0 of what it hears. {remedy}"
+    assert checkpoint.touches_nothing(SMALL) is False and checkpoint.touches_nothing(dataclasses.replace(SMALL, guessed_noise_share=0.0))
 
 
 def test_a_machine_may_have_epochs_of_its_own(machine, path):
