@@ -14,7 +14,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 PATCHES = PROJECT / "baseline_patches"
 RATE_HZ = 16000
 TAG = "id(0_)"
-TINY_UNET = ("--denoise_image_size", "32", "--denoise_width", "2", "--denoise_depth", "2", "--denoise_epochs", "1", "--denoise_pairs_per_clip", "2")
+TINY_UNET = ("--denoise_preset", "denoise", "--denoise_image_size", "32", "--denoise_width", "2", "--denoise_depth", "2", "--denoise_epochs", "1",
+             "--denoise_pairs_per_clip", "2")
 
 
 def make_machine(raw: Path, machine: str = "fan", train: int = 12, test_each: int = 4, noise: int = 3, clip_s: float = 1.5) -> Path:

@@ -95,8 +95,8 @@ def _recorded(machine: str, train: int, test: int):
 
 
 def _unet(**keys):
-    return {"--denoise": "true"} | {f"--denoise_{key}": str(value) for key, value in
-                                    {"image_size": 64, "width": 8, "depth": 3, "pairs_per_clip": 4, "epochs": 10, **keys}.items()}
+    keys = {"preset": "denoise", "image_size": 64, "width": 8, "depth": 3, "pairs_per_clip": 4, "epochs": 10, **keys}
+    return {"--denoise": "true"} | {f"--denoise_{key}": str(value) for key, value in keys.items()}
 
 
 CASES = {
