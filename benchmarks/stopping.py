@@ -63,12 +63,13 @@ def snapshots(folder: Path, config: DenoiseConfig, seed: int) -> tuple[Checkpoin
     """What the training hands over, and the network's weights after every epoch (those of epoch 0 take nothing away)."""
     weights = {}
     with tempfile.TemporaryDirectory() as models:
-        path = Path(models) / "denoiser.pt"
+        path, resume = Path(models) / "denoiser.pt", Path(models) / "denoiser.pt.resume"
 
         def look(line):
             click.echo(line, err=True)
-            state = load_tensors(path.with_name(f"{path.name}.resume"))
-            weights[state["epochs"]] = state["network"]
+            if resume.exists():  # a line before the first epoch may say that the noise is not known
+                state = load_tensors(resume)
+                weights[state["epochs"]] = state["network"]
 
         train_denoiser(Machine.from_folder(folder, "DCASE2025T2", seed=seed), config, path, torch.device("cpu"), look)
         checkpoint = Checkpoint.load(path)
