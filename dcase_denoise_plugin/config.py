@@ -9,13 +9,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
-import hashlib
-import json
 import os
 from importlib import resources
 from pathlib import Path
 from typing import Any, Mapping
 
+from dcase_denoise_plugin.digests import digest_of
 from dcase_denoise_plugin.errors import ConfigError
 
 PREFIX = "denoise"
@@ -169,7 +168,7 @@ class DenoiseConfig:
         return self._digest_of("weights")
 
     def _digest_of(self, *kinds: str) -> str:
-        return hashlib.sha256(json.dumps(self._shaping(*kinds), sort_keys=True).encode()).hexdigest()
+        return digest_of(self._shaping(*kinds))
 
     def _shaping(self, *kinds: str) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.metadata["shapes"] in kinds}

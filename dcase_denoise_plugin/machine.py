@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from pathlib import Path
 from typing import Iterable
 
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings
+from dcase_denoise_plugin.digests import digest_of
 from dcase_denoise_plugin.errors import DataError
 
 NOISE_MARK = "_noise_"
@@ -62,7 +61,7 @@ class Machine:
         """Hex digest of everything but the configuration itself that shapes a denoiser trained with it for this machine."""
         recordings = self.train_files, self.noise_files + self.machine_files, recordings_from_elsewhere(config, self.other_files)
         identity = [self.dataset, self.machine_type, self.seed, dataclasses.asdict(self.features), [manifest(files) for files in recordings]]
-        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        return digest_of(identity)
 
 
 def training_clips_beside(folder: Path) -> tuple[Path, ...]:

@@ -22,10 +22,8 @@ clips. A callable that is neither a function nor a class, such as a `functools.p
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import inspect
-import json
 import sys
 import sysconfig
 from importlib import metadata
@@ -42,6 +40,7 @@ from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.digests import digest_of, file_digest
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError, told
 from dcase_denoise_plugin.machine import Machine, manifest, own_noise
 from dcase_denoise_plugin.noise import read_noise
@@ -90,8 +89,8 @@ def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path 
         return Method(target, source)
     method = _built(target, machine, config)
     if config.method in BUILT_IN:
-        return Method(method, _hex([source, manifest(machine.noise_files)]))
-    return Method(method, _hex([source, _own_digest(method) or _all_it_is_given(machine, config)]))
+        return Method(method, digest_of([source, manifest(machine.noise_files)]))
+    return Method(method, digest_of([source, _own_digest(method) or _all_it_is_given(machine, config)]))
 
 
 def _built(target: type, machine: Machine, config: DenoiseConfig) -> Callable[[np.ndarray, int], np.ndarray]:
@@ -237,8 +236,8 @@ def source_digest(target: Any) -> str:
     if not sources and not own:
         raise ConfigError(f"denoise_method: expected a function or class that is written in a file, got {type(target).__name__} {target!r:.80}. "
                           "Wrap it in a function, or give it an attribute digest that changes with what it does.")
-    contents = [(str(file.relative_to(folder)), hashlib.sha256(file.read_bytes()).hexdigest()) for folder, file in sources]
-    return _hex([getattr(code, "__module__", ""), getattr(code, "__qualname__", ""), contents, own])
+    contents = [(str(file.relative_to(folder)), file_digest(file)) for folder, file in sources]
+    return digest_of([getattr(code, "__module__", ""), getattr(code, "__qualname__", ""), contents, own])
 
 
 def _source_files(module: ModuleType | None) -> list[tuple[Path, Path]]:
@@ -270,7 +269,3 @@ def _all_it_is_given(machine: Machine, config: DenoiseConfig) -> list[Any]:
     """Everything that a class can get at through what it is built with, the settings aside."""
     named = (Path(config.checkpoint),) if config.checkpoint and Path(config.checkpoint).is_file() else ()
     return [machine.training_digest(config), manifest(machine.other_files + own_noise(config) + named)]
-
-
-def _hex(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

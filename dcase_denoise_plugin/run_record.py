@@ -1,7 +1,6 @@
 """What is noted of a finished step, so that it is not done again and a result cannot pass for another one."""
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from importlib import metadata
@@ -10,6 +9,7 @@ from typing import Any
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX
+from dcase_denoise_plugin.digests import digest_of, file_digest
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.machine import manifest, recordings_from_elsewhere, training_clips_beside
 from dcase_denoise_plugin.machine_run import MachineRun
@@ -65,15 +65,15 @@ def wanted(run: MachineRun, step: str) -> dict[str, Any]:
     """Everything that shapes what the step leaves, as JSON, and as it is on the disk now: hours may have gone by since `run` was planned."""
     plan = run.plan
     settings = {key: value for key, value in {**plan.baseline.settings_now(), **plan.overrides.baseline}.items() if not key.startswith(PREFIX)}
-    content = {"command": run.command(step), "settings": settings, "baseline_code": plan.baseline.code_digest(), "clips": _digest(manifest(run.clips)),
+    content = {"command": run.command(step), "settings": settings, "baseline_code": plan.baseline.code_digest(), "clips": digest_of(manifest(run.clips)),
                "versions": {name: metadata.version(name) for name in RECORDED_LIBRARIES}}
     if run.arm == "denoised":
         content["stage"] = plan.config.as_keys()
         content["versions"]["dcase_denoise_plugin"] = __version__
         content["plugin_code"] = plugin_source_digest()
-        content["checkpoint"] = _file_digest(plan.baseline.folder / plan.config.checkpoint) if plan.config.checkpoint else None
+        content["checkpoint"] = _digest_or_missing(plan.baseline.folder / plan.config.checkpoint) if plan.config.checkpoint else None
         beside = training_clips_beside(plan.data_folder / "raw" / run.machine)
-        content["recordings_from_elsewhere"] = _digest(manifest(recordings_from_elsewhere(plan.config, beside, plan.baseline.folder)))
+        content["recordings_from_elsewhere"] = digest_of(manifest(recordings_from_elsewhere(plan.config, beside, plan.baseline.folder)))
         content["method"] = _own_method_digest(plan.config.method)
     if step != "train":
         content["trained"] = _digests(run, "train")
@@ -121,15 +121,11 @@ def _own_method_digest(method: str) -> str | None:
 
 
 def _digests(run: MachineRun, step: str) -> dict[str, str]:
-    return {file.name: _file_digest(file) for file in run.outputs(step)}
+    return {file.name: _digest_or_missing(file) for file in run.outputs(step)}
 
 
-def _file_digest(file: Path) -> str:
+def _digest_or_missing(file: Path) -> str:
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return file_digest(file)
     except OSError:
         return "missing"
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

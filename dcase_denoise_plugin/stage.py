@@ -3,8 +3,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
-import json
 import threading
 import time
 from pathlib import Path
@@ -17,6 +15,7 @@ from dcase_denoise_plugin import freed_memory
 from dcase_denoise_plugin.audio import check_file, check_wav, read_wav
 from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
+from dcase_denoise_plugin.digests import digest_of
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError, told
 from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.methods import build_method
@@ -55,7 +54,7 @@ class Stage:
     @property
     def digest(self) -> str:
         """Hex digest of everything that shapes what the stage hands over: configuration, method (weights included) and the plugin's own code."""
-        return _digest([self.config.digest(), self._method.digest, plugin_source_digest()])
+        return digest_of([self.config.digest(), self._method.digest, plugin_source_digest()])
 
     @property
     def method_digest(self) -> str:
@@ -64,7 +63,7 @@ class Stage:
 
     def feature_digest(self, files: list[Path], settings: dict[str, Any]) -> str:
         """Hex digest of the features of `files` under the baseline's `settings`: the name of their own cache folder."""
-        return _digest([self.digest, manifest(files), {name: str(value) for name, value in settings.items()}])
+        return digest_of([self.digest, manifest(files), {name: str(value) for name, value in settings.items()}])
 
     @property
     def takes_batches(self) -> bool:
@@ -129,7 +128,7 @@ class Stage:
 
     def _name(self) -> str:
         rests_on = [FORMAT, self.config.weights_digest(), self.machine.training_digest(self.config)]
-        return f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}_{_digest(rests_on)[:16]}"
+        return f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}_{digest_of(rests_on)[:16]}"
 
     def _train(self, train_command: str | None) -> None:
         if self.config.checkpoint:
@@ -183,7 +182,3 @@ class Stage:
         """Counts the time, keeps the random streams and the thread count as the baseline left them."""
         with self._timed(), thread_limit(self.config.threads), untouched_random_streams():
             yield
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
