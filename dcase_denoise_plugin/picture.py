@@ -24,7 +24,7 @@ def draw(clip: Path, denoiser: Denoiser, path: Path, reference: Path | None = No
     Raises
     ------
     AudioError
-        If a clip is unfit or has another sample rate than the denoiser was trained at.
+        If a clip is unfit, has another sample rate than the denoiser was trained at, or the reference is of another rate or length than the clip.
     ConfigError
         If no picture has the suffix of `path`.
     """
@@ -37,6 +37,9 @@ def draw(clip: Path, denoiser: Denoiser, path: Path, reference: Path | None = No
         shown["clean reference"], reference_hz = read_wav(reference)
         if reference_hz != sample_rate_hz:
             raise AudioError(f"--reference: expected {sample_rate_hz} Hz as in {clip}, got {reference_hz} Hz in {reference}. Resample it.")
+        if len(shown["clean reference"]) != len(wav):
+            raise AudioError(f"--reference: expected {len(wav)} samples as in {clip}, got {len(shown['clean reference'])} in {reference}. "
+                             "Name the recording of the same moment.")
     spectrogram = Spectrogram(denoiser.checkpoint.features, sample_rate_hz, "mel")
     log_mels = {name: spectrogram.level_db(spectrogram.spec(torch.from_numpy(samples))).numpy() for name, samples in shown.items()}
     loudest = np.max([log_mel.max() for log_mel in log_mels.values()])

@@ -42,3 +42,9 @@ def test_a_reference_of_another_rate_is_refused(tmp_path, denoiser):
 def test_a_suffix_that_no_picture_has_is_refused(tmp_path, denoiser):
     with pytest.raises(ConfigError, match=r"picture: expected a name that ends in one of .*\.png.*, got .*clip.wav. Name it .png."):
         draw(write(tmp_path / "clip.wav", hum(1)), denoiser, tmp_path / "clip.wav")
+
+
+def test_a_reference_of_another_length_is_refused(tmp_path, denoiser):
+    clip, reference = write(tmp_path / "clip.wav", hum(1)), write(tmp_path / "clean.wav", hum(1, samples=4001))
+    with pytest.raises(AudioError, match="--reference: expected [0-9]+ samples as in .*clip.wav, got 4001 in .*clean.wav. Name the recording"):
+        draw(clip, denoiser, tmp_path / "none.png", reference)
