@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.mixing import MACHINES, TRAFFIC, WATER, WIND, Alone, Mixture, depth_of_pauses_db, git, halves, hu, machines_and_wind, recording
+from benchmarks.mixing import Alone, Mixture, depth_of_pauses_db, git, halves, machines_and_wind, recording, steady
 from benchmarks.scratch import RATE_HZ, RAW
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.machine import NOISE_MARK
@@ -23,13 +23,11 @@ SEED = 1
 TRAIN_FLIGHTS = {"square": 38, "f8": 6}
 SOURCE_CLIPS, TARGET_CLIPS, TEST_CLIPS = 190, 10, 25
 LOUD_DB, SOFT_DB = (-22.0, -12.0), (-5.0, 5.0)  # SNR, the machine above the noise
-STEADY_DB = -5.0  # recordings whose lower tenth over time lies no further than this below their mean
 
 
 def sets(noises: Path, fan: Path) -> dict[str, Mixture]:
     """Every set, by the machine type it is laid out as."""
-    mixed = machines_and_wind(noises)
-    steady = [halves([wav for wav in hu(noises, [*MACHINES, *WIND, *WATER, *TRAFFIC]) if depth_of_pauses_db(wav) > STEADY_DB])]
+    mixed, without_pauses = machines_and_wind(noises), steady(noises)
     by_depth = sorted((read_wav(file)[0].astype(np.float64) for file in sorted(fan.glob(f"*{NOISE_MARK}*.wav"))), key=depth_of_pauses_db)
     pauses, hardly_any = [halves(by_depth[:24])], [halves(by_depth[-30:])]
     return {
@@ -37,8 +35,8 @@ def sets(noises: Path, fan: Path) -> dict[str, Mixture]:
         "gearbox": Mixture("machines and wind, soft", *mixed, SOFT_DB),
         "valve": Mixture("pauses, soft", pauses, pauses, SOFT_DB),
         "bearing": Mixture("hardly any pauses", hardly_any, hardly_any, LOUD_DB),
-        "slider": Mixture("steady", steady, steady, LOUD_DB),
-        "ToyTrain": Mixture("steady, soft", steady, steady, (-8.0, 2.0)),
+        "slider": Mixture("steady", without_pauses, without_pauses, LOUD_DB),
+        "ToyTrain": Mixture("steady, soft", without_pauses, without_pauses, (-8.0, 2.0)),
     }
 
 

@@ -18,6 +18,7 @@ from dcase_denoise_plugin.audio import write_wav
 
 NOISE_CLIPS = 60
 LEVEL = 0.02  # root mean square of the machine, full scale 1
+STEADY_DB = -5.0  # recordings whose lower tenth over time lies no further than this below their mean
 MACHINES, WIND, WATER, TRAFFIC = range(18, 30), range(70, 79), range(56, 70), range(44, 47)  # Hu's numbers
 
 Noise = tuple[list[np.ndarray], list[np.ndarray]]  # recordings for training and for test clips
@@ -65,6 +66,11 @@ def machines_and_wind(noises: Path) -> tuple[list[Noise], list[Noise]]:
     """Hu's machines and wind for the source domain, his machines and water for the target."""
     machines, wind, water = (halves(hu(noises, numbers)) for numbers in (MACHINES, WIND, WATER))
     return [machines, wind], [machines, water]
+
+
+def steady(noises: Path) -> list[Noise]:
+    """Those of Hu's machines, wind, water and traffic that have no pauses."""
+    return [halves([wav for wav in hu(noises, [*MACHINES, *WIND, *WATER, *TRAFFIC]) if depth_of_pauses_db(wav) > STEADY_DB])]
 
 
 def halves(recordings: list[np.ndarray]) -> Noise:

@@ -4,8 +4,9 @@ import click
 import numpy as np
 import pytest
 
-from benchmarks import flights, mixing, motors
+from benchmarks import flights, mixing, motors, toy_cars
 from benchmarks.mixing import RATE_HZ, Mixture, depth_of_pauses_db, halves
+from dcase_denoise_plugin.audio import write_wav
 
 RNG = np.random.default_rng(0)
 CLIP_S = 4
@@ -72,6 +73,17 @@ def test_a_motor_is_in_one_split_and_domain_and_normal_is_class_0(monkeypatch):
     found = {key: {int(clip[0]) for clip in clips} for key, clips in wavs.items()}
     assert sum(map(len, found.values())) == len(set.union(*found.values()))
     assert all((number < 42) == (label == "normal") for (_, _, label), numbers in found.items() for number in numbers)
+
+
+def test_toy_cars_keep_their_split_domain_and_label(tmp_path):
+    for number, kind in enumerate(("source_train_normal", "target_train_normal", "source_test_normal", "target_test_anomaly")):
+        write_wav(tmp_path / kind.split("_")[1] / f"section_00_{kind}_0003_car_A1.wav", np.full(RATE_HZ, (number + 1) / 10), RATE_HZ)
+    found = toy_cars.toy_cars(tmp_path)
+    assert {key: wav[0] for key, (wav,) in found.items()} == pytest.approx({
+        ("train", "source", "normal"): 0.1, ("train", "target", "normal"): 0.2, ("test", "source", "normal"): 0.3, ("test", "target", "anomaly"): .4}, abs=1e-3)
+    write_wav(tmp_path / "test" / "car.wav", np.full(RATE_HZ, 0.1), RATE_HZ)
+    with pytest.raises(click.ClickException, match="expected a clip named section_00_<domain>_test_<label>_…, got .*car.wav. Name a machine type of DCASE."):
+        toy_cars.toy_cars(tmp_path)
 
 
 def test_halves_share_nothing_and_pauses_have_depth():
