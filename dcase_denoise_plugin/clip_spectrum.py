@@ -49,7 +49,10 @@ def steady_machine_residual_db(level_db: torch.Tensor, spectrum_db: torch.Tensor
 
 
 def heard_in_pauses(quantile: float | None) -> bool:
-    """Whether a machine that stands out at this quantile may be taken for steady. One that knocks, or stands out nowhere, may not: most of it would go."""
+    """Whether a machine that stands out at this quantile may be taken for steady, and what fluctuates around it for noise.
+
+    One that knocks, or stands out nowhere, may not: most of it would go.
+    """
     return quantile is not None and quantile < 0.5
 
 

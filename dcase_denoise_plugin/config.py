@@ -50,7 +50,8 @@ class DenoiseConfig:
     strength: float = _key(1.0, "alpha in y = x - alpha * (x - f(x)); 0 hands over the clip untouched", low=0.0, high=1.0)
     output: str = _key("clip_spectrum", "what the U-Net decides: every frame, the clip's spectrum alone, or that spectrum as the machine's in a Wiener gain, "
                        "where denoise_clip_level lies below 0.5, every frame elsewhere", choices=OUTPUTS)
-    fluctuation: float = _key(0.5, "share that stays of a clip's fluctuation in time; for denoise_output clip_spectrum", low=0.0, high=1.0)
+    fluctuation: float = _key(0.5, "share that stays of a clip's fluctuation in time; for denoise_output clip_spectrum where "
+                              "denoise_clip_level lies below 0.5, all of it elsewhere", low=0.0, high=1.0)
     clip_level: str = _key("auto", "what a clip's spectrum is, band by band: its mean over time, a quantile of it (0 … 1), or auto: the quantile at which the "
                            "machine stands out above the noise recordings or, where there are recordings of the machine alone instead, at which noise raises "
                            "it least; the mean where there are neither or no quantile is better by 1 dB; surest is auto however little the machine stands out",

@@ -138,7 +138,8 @@ class Denoiser:
         noise_db, quantile = share * self._noise_db(level_db) if share else torch.zeros_like(level_db), self.checkpoint.quantile
         if self.config.output == "clip_spectrum":
             fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
-            return level_db - clip_spectrum(level_db - noise_db, quantile) - self.config.fluctuation * fluctuation_db
+            stays = self.config.fluctuation if heard_in_pauses(quantile) else 1.0
+            return level_db - clip_spectrum(level_db - noise_db, quantile) - stays * fluctuation_db
         if self.config.output == "steady_machine" and heard_in_pauses(quantile):
             return steady_machine_residual_db(level_db, clip_spectrum(level_db - noise_db, quantile))
         return noise_db

@@ -85,14 +85,15 @@ def test_log_mel_of_any_length_keeps_its_shape_and_loses_what_is_taken_away(fram
     np.testing.assert_allclose(denoiser_that(0.7).log_mel(log_mel), log_mel - 7, atol=1e-4)
 
 
-@pytest.mark.parametrize("quantile", [None, 0.1])
+@pytest.mark.parametrize("quantile", [None, 0.1, 0.9])
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_a_clip_spectrum_denoiser_hands_over_the_cleaned_spectrum_and_its_share_of_the_fluctuation(share, quantile):
     log_mel = np.random.default_rng(0).normal(-40, 10, (16, 61)).astype(np.float32)
     denoised = denoiser_that(0.7, output="clip_spectrum", fluctuation=share, quantile=quantile).log_mel(log_mel)
     mean = log_mel.mean(1, keepdims=True)
     spectrum = mean if quantile is None else np.quantile(log_mel, quantile, axis=1, keepdims=True)
-    np.testing.assert_allclose(denoised, spectrum - 7 + share * (log_mel - mean), atol=1e-4)
+    stays = share if quantile == 0.1 else 1.0  # where the machine is not heard in pauses, its own sound may fluctuate
+    np.testing.assert_allclose(denoised, spectrum - 7 + stays * (log_mel - mean), atol=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
