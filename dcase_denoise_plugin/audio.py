@@ -73,12 +73,18 @@ def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
         raise AudioError(f"clip: expected sound, got only zeros in {path}. Replace or remove the file.")
 
 
-def check_fit(wav: np.ndarray, sample_rate_hz: int, expected_samples: int, expected_hz: int, path: Path | str) -> None:
-    """Refuses samples of another length or rate than those of the machine's training clips. Raises AudioError."""
+def check_fit(wav: np.ndarray, sample_rate_hz: int, expected_samples: int, expected_hz: int, path: Path | str, like: str = "in training") -> None:
+    """Refuses samples of another length or rate than those of the machine's other clips, `like` which they should be. Raises AudioError."""
     if sample_rate_hz != expected_hz:
-        raise AudioError(f"clip: expected {expected_hz} Hz as in training, got {sample_rate_hz} Hz in {path}. Resample it.")
+        raise AudioError(f"clip: expected {expected_hz} Hz as {like}, got {sample_rate_hz} Hz in {path}. Resample or remove the file.")
     if len(wav) != expected_samples:
-        raise AudioError(f"clip: expected {expected_samples} samples as in training, got {len(wav)} in {path}. Cut the clip to that length.")
+        raise AudioError(f"clip: expected {expected_samples} samples as {like}, got {len(wav)} in {path}. Cut, pad or remove the file.")
+
+
+def clip_samples(path: Path) -> int:
+    """Length of a wav file in samples, by its header. Raises AudioError as `check_file` does."""
+    check_file(path)
+    return soundfile.info(path).frames
 
 
 def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int) -> None:

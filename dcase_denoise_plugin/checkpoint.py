@@ -65,12 +65,12 @@ class Checkpoint:
     @property
     def digest(self) -> str:
         """Hex SHA-256 of the content."""
-        return digest_of(self._content())
+        return content_digest(self._content())
 
     def save(self, path: Path) -> None:
         """Writes the file. Raises CheckpointError if that is not possible, leaving what was there."""
         content = self._content()
-        save_aside({**content, "digest": digest_of(content)}, path)
+        save_aside({**content, "digest": content_digest(content)}, path)
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
@@ -84,7 +84,7 @@ class Checkpoint:
         content = load_tensors(path)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise CheckpointError(f"denoiser: expected a file of format '{FORMAT}', got something else in {path}. Choose another file or train it again.")
-        if content.pop("digest", None) != digest_of(content):
+        if content.pop("digest", None) != content_digest(content):
             raise CheckpointError(f"denoiser: expected content that fits its digest, got other content in {path}. Delete the damaged file and train it again.")
         try:
             config = DenoiseConfig(**from_keys(content["config"], str(path)))
@@ -128,7 +128,7 @@ class Checkpoint:
                 "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()}}
 
 
-def digest_of(content: Any) -> str:
+def content_digest(content: Any) -> str:
     """Hex SHA-256 of nested dictionaries of plain values and tensors."""
     digest = hashlib.sha256()
 

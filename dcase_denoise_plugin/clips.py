@@ -8,8 +8,7 @@ from typing import Iterator, Sequence
 import numpy as np
 import torch
 
-from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.audio import check_fit, read_wav
 from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
 
 # 2 GB hold 1000 clips of 12 s at 16 kHz; what does not fit is read again whenever it is needed.
@@ -73,13 +72,8 @@ class Clips:
 
     def _read(self, index: int) -> torch.Tensor:
         wav, sample_rate_hz = read_wav(self.files[index])
-        if sample_rate_hz != self.spectrogram.sample_rate_hz:
-            like = f"in {self.files[0]}" if index else "the denoiser was trained at"
-            raise AudioError(f"clip: expected {self.spectrogram.sample_rate_hz} Hz as {like}, got {sample_rate_hz} Hz in {self.files[index]}. "
-                             "Resample or remove the file.")
-        if len(wav) != self.samples:
-            raise AudioError(f"clip: expected {self.samples} samples as in {self.files[0]}, got {len(wav)} in {self.files[index]}. "
-                             "Cut, pad or remove the file.")
+        like = f"in {self.files[0]}" if index else "the denoiser was trained at"
+        check_fit(wav, sample_rate_hz, self.samples, self.spectrogram.sample_rate_hz, self.files[index], like)
         return spectrum(wav, self.spectrogram)
 
 

@@ -56,8 +56,9 @@ class DenoiseConfig:
                            "machine stands out above the noise recordings or, where there are recordings of the machine alone instead, at which noise raises "
                            "it least; the mean where there are neither or no quantile is better by 1 dB; surest is auto however little the machine stands out",
                            shapes="weights")
-    guessed_noise_share: float = _key(0.0, "share of what the U-Net takes away that is taken where no recording tells what the noise in the clips is like: "
-                                      "there is none, or supplemental noise is louder than the clips", low=0.0, high=1.0)
+    guessed_noise_share: float = _key(0.0, "share of what the stage takes away that is taken where no recording tells what the noise in the clips is like "
+                                      "(there is none, or supplemental noise is louder than the clips); of the U-Net's part alone where recordings of "
+                                      "the machine alone told denoise_clip_level", low=0.0, high=1.0)
     image_size: int = _key(0, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
                            unit="pixels", low=0, high=1024, shapes="weights")
     width: int = _key(8, "channels of the U-Net's first level, doubled per level up to eight times", unit="channels", low=1, high=256, shapes="weights")
@@ -68,8 +69,8 @@ class DenoiseConfig:
     noisy_pair_share: float = _key(1.0, "share of noisy-to-noisy pairs; the rest are original-to-original", low=0.0, high=1.0, shapes="weights")
     pairing: str = _key("to_original", "sides of a noisy pair: a clip under two noise draws, a clip under noise and itself, or two clips", choices=PAIRINGS,
                         shapes="weights")
-    noise_source: str = _key("auto", "where the added noise comes from; auto takes denoise_noise_folder if it is set, else supplemental noise clips if there "
-                             "are any, else the clip's own noise floor", choices=NOISE_SOURCES, shapes="weights")
+    noise_source: str = _key("auto", "where the added noise comes from, and what wiener and spectral_gate measure; auto takes denoise_noise_folder if it "
+                             "is set, else supplemental noise clips if there are any, else the clip's own noise floor", choices=NOISE_SOURCES, shapes="weights")
     noise_folder: str = _key("", "folder of noise recordings of your own (*.wav, 1 s or longer, the clips' sample rate)", shapes="weights")
     snr_db_min: float = _key(-10.0, "lowest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")
     snr_db_max: float = _key(5.0, "highest level of a clip above its added noise", unit="dB", low=-60.0, high=60.0, shapes="weights")

@@ -43,7 +43,7 @@ from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.digests import digest_of, file_digest
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError, told
 from dcase_denoise_plugin.machine import Machine, manifest, own_noise
-from dcase_denoise_plugin.noise import read_noise
+from dcase_denoise_plugin.noise import noise_recordings, read_noise
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 ENTRY_POINTS = "dcase_denoise_plugin.methods"
@@ -89,7 +89,7 @@ def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path 
         return Method(target, source)
     method = _built(target, machine, config)
     if config.method in BUILT_IN:
-        return Method(method, digest_of([source, manifest(machine.noise_files)]))
+        return Method(method, digest_of([source, manifest(noise_recordings(machine, config))]))
     return Method(method, digest_of([source, _own_digest(method) or _all_it_is_given(machine, config)]))
 
 
@@ -125,18 +125,22 @@ def identity(array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 
 
 class Filter:
-    """A gain for every row and frame, from levels and noise statistics; the noise is measured on the supplemental clips, else on each clip's quiet moments.
+    """A gain for every row and frame, from levels and noise statistics.
+
+    The noise is measured on the recordings that ``denoise_noise_source`` names, else on each clip's quiet moments.
 
     Raises
     ------
     AudioError
         If a noise clip cannot be read or has another rate than the machine's clips.
+    DataError
+        If there should be noise clips and are none.
     """
 
     def __init__(self, machine: Machine, config: DenoiseConfig):
         _, sample_rate_hz = read_wav(machine.train_files[0])
         self.spectrogram = Spectrogram(machine.features, sample_rate_hz, config.domain)
-        noise_db = [self.spectrogram.level_db(read_noise(file, self.spectrogram)).numpy() for file in machine.noise_files]
+        noise_db = [self.spectrogram.level_db(read_noise(file, self.spectrogram)).numpy() for file in noise_recordings(machine, config)]
         self.noise_db = np.concatenate(noise_db, axis=-1) if noise_db else None
 
     def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:

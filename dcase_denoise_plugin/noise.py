@@ -8,7 +8,7 @@ from typing import Iterator, Protocol, Sequence
 import scipy.ndimage
 import torch
 
-from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.audio import clip_samples, read_wav
 from dcase_denoise_plugin.clip_spectrum import clip_spectrum
 from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.config import DenoiseConfig
@@ -66,8 +66,9 @@ class Reel:
     @classmethod
     def from_files(cls, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES, what: str = "noise clip") -> Reel:
         """Reads clips of 1 s or longer, called `what` in an error. Raises AudioError if one cannot be read or is not of the rate of the machine's clips."""
-        first = read_noise(files[0], spectrogram, what)
-        kept = max(1, min(len(files), memory_bytes // first.nbytes))
+        samples = [clip_samples(file) for file in files]
+        in_all = read_noise(files[0], spectrogram, what).nbytes * sum(samples) // samples[0]
+        kept = max(1, min(len(files), memory_bytes * len(files) // in_all))
         chosen = [files[index * len(files) // kept] for index in range(kept)]
         return cls(torch.cat([read_noise(file, spectrogram, what).mT for file in chosen]).mT)
 
@@ -140,14 +141,16 @@ class Coloured:
 
 
 def noise_source(machine: Machine, config: DenoiseConfig, clips: Clips, generator: torch.Generator) -> NoiseSource:
-    """The source that ``denoise_noise_source`` names for this machine.
+    """The source that ``denoise_noise_source`` names for this machine. Raises DataError if that source has no clips."""
+    if files := noise_recordings(machine, config):
+        return Reel.from_files(files, clips.spectrogram)
+    white = Reel.white(clips.spectrogram, generator)
+    return Floor(clips, white) if source_name(machine, config) == "floor" else Coloured(white)
 
-    Raises
-    ------
-    DataError
-        If that source has no clips.
-    """
-    name = source_name(machine, config)
+
+def noise_recordings(machine: Machine, config: DenoiseConfig) -> tuple[Path, ...]:
+    """The files that ``denoise_noise_source`` names for this machine, none where it names a guess. Raises DataError if there should be some."""
+    name, files = source_name(machine, config), ()
     if name in RECORDED:
         files, where = {"supplemental": (machine.noise_files, "its supplemental folder (names with _noise_)"),
                         "other_machines": (machine.other_files, "the train folders of the machine types beside it"),
@@ -155,9 +158,7 @@ def noise_source(machine: Machine, config: DenoiseConfig, clips: Clips, generato
         if not files:
             raise DataError(f"denoise_noise_source {name}: expected at least 1 noise clip for machine {machine.machine_type}, got 0 in {where}. "
                             "Put clips there or choose denoise_noise_source: floor.")
-        return Reel.from_files(files, clips.spectrogram)
-    white = Reel.white(clips.spectrogram, generator)
-    return Floor(clips, white) if name == "floor" else Coloured(white)
+    return files
 
 
 def noise_is_known(machine: Machine, config: DenoiseConfig, clips: Clips, noise: NoiseSource) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from dcase_denoise_plugin import freed_memory
-from dcase_denoise_plugin.audio import check_file, check_wav, read_wav
+from dcase_denoise_plugin.audio import check_file, check_fit, check_wav, read_wav
 from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.digests import digest_of
@@ -84,11 +84,7 @@ class Stage:
         wav, sample_rate_hz = loaded
         check_wav(wav, sample_rate_hz, path)
         first, samples, rate_hz = self._training_clip
-        if len(wav) != samples:
-            raise AudioError(f"clip: expected {samples} samples as in {first}, got {len(wav)} in {path}. "
-                             "The baseline needs clips of one length; trim or remove the file.")
-        if sample_rate_hz != rate_hz:
-            raise AudioError(f"clip: expected {rate_hz} Hz as in {first}, got {sample_rate_hz} Hz in {path}. Resample or remove the file.")
+        check_fit(wav, sample_rate_hz, samples, rate_hz, path, f"in {first}")
         return wav, sample_rate_hz
 
     def denoise(self, clips: Sequence[np.ndarray], sample_rate_hz: int, paths: Sequence[str]) -> list[np.ndarray]:

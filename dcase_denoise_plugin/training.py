@@ -78,11 +78,12 @@ class Training:
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
         noise = noise_source(machine, config, clips, generator_for(machine.seed, NOISE))
         self.noise_known = noise_is_known(machine, config, clips, noise)
-        if not self.noise_known and config.guessed_noise_share < 1:
-            why, remedy = LOUDER if machine.noise_files and config.noise_source == "auto" else UNKNOWN
-            self.say(f"{why}: the U-Net takes {config.guessed_noise_share:g} of what it hears. {remedy}")
         machine_clips = MachineClips.of(machine, clips.spectrogram)
         self.quantile = quantile_of(config, clips, noise if self.noise_known else None, machine_clips.reel if machine_clips else None)
+        if not self.noise_known and config.guessed_noise_share < 1:
+            why, remedy = LOUDER if machine.noise_files and config.noise_source == "auto" else UNKNOWN
+            taker = "the U-Net" if config.looks_for_quantile and self.quantile is not None else "the stage"
+            self.say(f"{why}: {taker} takes {config.guessed_noise_share:g} of what it would. {remedy}")
         self.scaling = clips.scaling()
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
         self.best_epoch = None

@@ -5,7 +5,7 @@ import pytest
 import torch
 from small_machine import SMALL, small_machine
 
-from dcase_denoise_plugin.checkpoint import Checkpoint, digest_of, load_tensors, save_aside
+from dcase_denoise_plugin.checkpoint import Checkpoint, content_digest, load_tensors, save_aside
 from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.errors import CheckpointError
 from dcase_denoise_plugin.spectrogram import Scaling
@@ -97,7 +97,7 @@ def test_a_file_that_wants_to_run_code_is_refused(path):
 def test_a_file_with_keys_of_another_version_is_refused(machine, path):
     content = checkpoint_for(machine)._content()
     content["config"]["denoise_widht"] = 3
-    save_aside({**content, "digest": digest_of(content)}, path)
+    save_aside({**content, "digest": content_digest(content)}, path)
     with pytest.raises(CheckpointError, match="expected keys this version knows, got: denoise_widht.*Train it again"):
         Checkpoint.load(path)
 
@@ -105,7 +105,7 @@ def test_a_file_with_keys_of_another_version_is_refused(machine, path):
 @pytest.mark.parametrize("lacking", ["noise_known", "weights"])
 def test_a_file_that_lacks_a_part_is_refused_by_the_parts_name(machine, path, lacking):
     content = {name: value for name, value in checkpoint_for(machine)._content().items() if name != lacking}
-    save_aside({**content, "digest": digest_of(content)}, path)
+    save_aside({**content, "digest": content_digest(content)}, path)
     with pytest.raises(CheckpointError, match=f"denoiser: expected what this version writes, got KeyError.'{lacking}'.* in .*denoiser.pt. Train it again"):
         Checkpoint.load(path)
 

@@ -9,7 +9,7 @@ from small_machine import RATE_HZ, SMALL, hiss, hum, small_machine, write
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, DenoiseError
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, DataError, DenoiseError
 from dcase_denoise_plugin.methods import build_method, find, source_digest
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import train_denoiser
@@ -117,6 +117,17 @@ def test_filters_never_raise_a_level_and_keep_the_scale(machine, name):
     log_mel = array_for(machine, "mel", hum(0))
     assert (filter_in_mel(log_mel, RATE_HZ) <= log_mel).all()
     np.testing.assert_allclose(filter_in_mel(log_mel + 200, RATE_HZ), log_mel + 200, atol=0.01)  # far above the noise: untouched
+
+
+@pytest.mark.parametrize("name", ["spectral_gate", "wiener"])
+def test_filters_measure_the_noise_on_the_recordings_that_the_keys_name(machine, tmp_path, name):
+    log_mel = array_for(machine, "mel", hum(0))
+    supplemental = method(machine, name, "mel")
+    write(tmp_path / "own" / "loud.wav", 20 * hiss(7))
+    own = method(machine, name, "mel", noise_folder=str(tmp_path / "own"))
+    assert own.digest != supplemental.digest and own(log_mel, RATE_HZ).mean() < supplemental(log_mel, RATE_HZ).mean() - 1
+    with pytest.raises(DataError, match="denoise_noise_source folder: expected at least 1 noise clip for machine .*, got 0 in denoise_noise_folder nowhere"):
+        method(machine, name, "mel", noise_folder="nowhere")
 
 
 def test_a_noise_clip_of_another_rate_is_refused(machine):

@@ -67,6 +67,12 @@ def test_more_noise_than_fits_is_thinned_out_evenly(tmp_path):
     assert torch.equal(reel.spec, torch.cat([spectrum(hiss(index), SPECTROGRAM) for index in (0, 2, 4)], -1))
 
 
+def test_recordings_of_any_lengths_fit_into_the_memory(tmp_path):
+    files = [write(tmp_path / f"{index}.wav", hiss(index, 4000 if index == 0 else 40000)) for index in range(9)]
+    long = spectrum(hiss(1, 40000), SPECTROGRAM).nbytes
+    assert long < Reel.from_files(files, SPECTROGRAM, memory_bytes=4 * long).spec.nbytes <= 4 * long
+
+
 @pytest.mark.parametrize(("name", "where"), [
     ("supplemental", "its supplemental folder"),
     ("other_machines", "the train folders of the machine types beside it"),

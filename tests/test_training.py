@@ -71,7 +71,7 @@ def test_the_file_tells_whether_the_noise_in_the_clips_is_known(tmp_path, path, 
 def test_noise_that_no_recording_tells_is_said_where_it_matters_and_what_to_do(tmp_path, path, noise_clips, why, remedy):
     lines = []
     checkpoint = trained(small_machine(tmp_path, noise_clips=noise_clips), path, lines, guessed_noise_share=0.0)
-    assert lines[0] == f"denoiser fan: {why}: the U-Net takes 0 of what it hears. {remedy}"
+    assert lines[0] == f"denoiser fan: {why}: the stage takes 0 of what it would. {remedy}"
     assert checkpoint.touches_nothing(SMALL) is False and checkpoint.touches_nothing(dataclasses.replace(SMALL, guessed_noise_share=0.0))
 
 
