@@ -1,5 +1,6 @@
 """The stage inside a baseline, in whole runs of its own train.py: the stand-in always, the real one (all supported tags) where DCASE_BASELINE_DIR is set."""
 import json
+import os
 import re
 import signal
 import subprocess
@@ -137,6 +138,16 @@ def test_testing_an_autoencoder_of_another_stage_stops(checkout):
     checkout.train_py("--train_only", *IDENTITY)
     run = checkout.train_py("--test_only", "--denoise", "true", "--denoise_method", "wiener", ok=False)
     stopped(run, "expected one trained on the features of denoiser stage", "Train it first")
+    assert not list((checkout.root / "results").rglob("*.csv"))
+
+
+@pytest.mark.parametrize("left", ["an older model", "none"])
+def test_testing_an_autoencoder_whose_training_was_not_finished_stops(checkout, left):
+    checkout.train_py("--train_only", *IDENTITY)
+    model, = (checkout.root / "models/saved_model/baseline_denoise").glob("*.pth")
+    os.utime(model, (0, 0)) if left == "an older model" else model.unlink()
+    run = checkout.train_py("--test_only", *IDENTITY, ok=False)
+    stopped(run, f"{model.name}: expected one that was saved after its receipt, got an older one or none", "was not finished; run it again: python3 train.py")
     assert not list((checkout.root / "results").rglob("*.csv"))
 
 
