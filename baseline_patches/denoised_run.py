@@ -97,7 +97,7 @@ class DenoisedRun:
         Raises
         ------
         BaselineError
-            If the autoencoder under test, or the one whose training is to go on, was trained on other features than those of this stage.
+            If the autoencoder under test, or the one whose training is to go on, was trained on other features than those of this stage, or not to its end.
         """
         receipt = {"plugin_version": __version__, "baseline": self.baseline, **self._stage.receipt(), "splits": self.splits, "command": sys.argv}
         trained = _model_receipt(self.args)
@@ -109,9 +109,12 @@ class DenoisedRun:
             elif not (same_stage and _is_own(resumed, self.args) and _newer(resumed, trained)):
                 raise BaselineError(f"--restart: expected an autoencoder in training on the features of denoiser stage {receipt['stage_digest'][:12]}, "
                                     f"got one of another stage or of none in {resumed}. Leave --restart out, or name another --export_dir.")
-        elif not same_stage or not _newer(_model(self.args), trained):
+        elif not same_stage:
             raise BaselineError(f"autoencoder {_model(self.args)}: expected one trained on the features of denoiser stage {receipt['stage_digest'][:12]}, "
                                 f"got one of {(_stage_digest(trained) or 'none')[:12]}. Train it first: {self._train_command()}")
+        elif not _newer(_model(self.args), trained):
+            raise BaselineError(f"autoencoder {_model(self.args)}: expected one that was saved after its receipt, got an older one or none beside {trained}. "
+                                f"Its training was not finished; run it again: {self._train_command()}")
         if not self.args.train_only:
             split = "eval_data" if self.args.eval else "dev_data"
             _write_json(Path(self.args.result_directory, split, f"{self.args.export_dir}_{self.args.score}", trained.name), receipt)

@@ -88,12 +88,9 @@ def _wrap_yaml_load(original):
         settings, denoise_keys = {}, {}
         for key, value in original().items():
             (denoise_keys if str(key).lstrip("-").startswith(configuration.PREFIX) else settings)[key] = value
-        fields = configuration.field_names()
-        for name, value in configuration.from_keys(denoise_keys, "baseline.yaml").items():
-            key = configuration.PREFIX if name == configuration.PREFIX else f"{configuration.PREFIX}_{name}"
-            if value != "" and key in fields:
-                settings[f"--{key}"] = value
-        return settings
+        options = {field.name: f"--{key}" for key, field in configuration.field_names().items()}
+        # An empty value stays: it takes back what the preset says.
+        return settings | {options[name]: value for name, value in configuration.from_keys(denoise_keys, "baseline.yaml").items()}
     return yaml_load
 
 

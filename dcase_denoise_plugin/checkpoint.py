@@ -103,7 +103,7 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            Naming the first thing that differs.
+            Naming the first thing that differs, and of one that ``denoise_checkpoint`` names all settings to change.
         """
         keys = NETWORK_KEYS if config.checkpoint else [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"]
         wanted, found = dataclasses.asdict(machine.features), dataclasses.asdict(self.features)
@@ -114,10 +114,13 @@ class Checkpoint:
             wanted[f"denoise_{key}"], found[f"denoise_{key}"] = getattr(config, key), getattr(self.config, key)
         if not config.checkpoint:
             wanted["training recordings"], found["training recordings"] = machine.training_digest(config)[:12], self.training_digest[:12]
-        for name, value in wanted.items():
-            if found[name] != value:
-                raise CheckpointError(f"denoiser: expected {name} {value!r}, got {found[name]!r} in {path}. "
-                                      "Delete the file to train it again, or choose the one for this machine and configuration.")
+        other = {name: value for name, value in found.items() if value != wanted[name]}
+        if other:
+            cure = "Delete the file to train it again, or choose the one for this machine and configuration."
+            if config.checkpoint:
+                cure = f"Set {', '.join(f'{key}: {value}' for key, value in other.items())}, or choose another denoise_checkpoint."
+            name = next(iter(other))
+            raise CheckpointError(f"denoiser: expected {name} {wanted[name]!r}, got {other[name]!r} in {path}. {cure}")
 
     def _content(self) -> dict[str, Any]:
         return {"format": FORMAT, "config": self.config.as_keys(), "features": dataclasses.asdict(self.features), "sample_rate_hz": self.sample_rate_hz,

@@ -111,13 +111,13 @@ def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_bas
         failed = run_all(runs, jobs or (2 if demo else 1), screen.say, screen.watch)
     outcome["runs"] = outcomes.described(runs, failed)
     finished = [run for run in runs if run not in failed]
+    for failure, error in failed.items() if quiet else ():
+        click.echo(f"{failure} FAILED: {error}", err=True)
     if finished:
         summary = summarise(with_earlier_runs(finished, both_arms), title, say)
         outcome |= {"results": outcomes.figures(summary.comparisons), "without_truth": summary.without_truth,
                     "places": [{"what": kind, "path": str(path)} for kind, path in summary.places]}
     if failed:
-        for failure, error in failed.items() if quiet else ():
-            click.echo(f"{failure} FAILED: {error}", err=True)
         click.echo("\nFAILED: " + "; ".join(map(str, failed)), err=True)
         raise SystemExit(1)
 

@@ -194,6 +194,11 @@ def option_name(field: dataclasses.Field) -> str:
     return PREFIX if field.name == PREFIX else f"{PREFIX}_{field.name}"
 
 
+def keys_that_shape_nothing() -> frozenset[str]:
+    """The YAML keys that leave every result what it is."""
+    return frozenset(key for key, field in field_names().items() if field.metadata["shapes"] == "nothing")
+
+
 def field_names() -> dict[str, dataclasses.Field]:
     """Fields by their YAML key."""
     return {option_name(field): field for field in dataclasses.fields(DenoiseConfig)}

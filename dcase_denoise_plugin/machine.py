@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Iterable
 
@@ -47,7 +48,7 @@ class Machine:
         DataError
             If there is no ``train`` folder or fewer than two clips in it.
         """
-        folder = Path(folder)
+        folder = Path(os.path.abspath(folder))  # "." has no name and no folders beside it; a link keeps its own
         train_files = _wav_files(folder / "train")
         if len(train_files) < 2:
             raise DataError(f"machine {folder.name}: expected at least 2 training clips (*.wav), got {len(train_files)} in {folder / 'train'}. "

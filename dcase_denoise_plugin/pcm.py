@@ -23,7 +23,7 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
     Parameters
     ----------
     samples, sample_rate_hz : of each clip; a wav stream must have that rate.
-    pcm : format of headerless samples, a key of `FORMATS`; None for a wav stream, whose announced length may be wrong, as in a pipe.
+    pcm : format of headerless samples, a key of `FORMATS`; None for a wav stream, whose announced length may be wrong, as in a pipe: too large or 0.
 
     Yields
     ------
@@ -97,10 +97,22 @@ def _cut_off(width: int, left: int, after: str = "") -> AudioError:
                       "The sender was cut off, or --pcm names another format.")
 
 
+class _AnySize:
+    """A wav stream whose RIFF size, which nobody can know who writes into a pipe, is as large as can be."""
+
+    def __init__(self, stream: BinaryIO):
+        head = stream.read(len(WAV_MARK) + 4)
+        self._head, self._stream = head[:4] + b"\xff" * len(head[4:]), stream
+
+    def read(self, count: int) -> bytes:
+        head, self._head = self._head[:count], self._head[count:]
+        return head + self._stream.read(count - len(head))
+
+
 def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[Callable[[int], bytes], str]:
     """What reads the samples of a wav stream, and their format."""
     try:
-        wav = wave.open(stream)
+        wav = wave.open(_AnySize(stream))
     except (wave.Error, EOFError) as error:
         raise AudioError(f"{NAME}: expected a wav of PCM samples, got something else ({str(error) or 'an end before its header was whole'}). "
                          "Pipe a wav, or name the samples' format with --pcm.") from None
@@ -109,4 +121,6 @@ def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[Callable[[int], byte
     if wav.getframerate() != sample_rate_hz:
         raise AudioError(f"{NAME}: expected {sample_rate_hz} Hz as in training, got {wav.getframerate()} Hz. Resample it.")
     width = wav.getsampwidth()
+    if not wav.getnframes():  # never filled in, as nothing in a pipe can be: all that follows is sound
+        return stream.read, OF_WAV[width]
     return lambda count: wav.readframes(count // width), OF_WAV[width]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX
+from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX, keys_that_shape_nothing
 from dcase_denoise_plugin.digests import digest_of, file_digest
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.machine import manifest, recordings_from_elsewhere, training_clips_beside
@@ -24,8 +24,8 @@ def is_finished(run: MachineRun, step: str) -> bool:
     """Whether the step was finished as it is wanted now, and its files are still those."""
     try:
         record = json.loads(run.record(step).read_text(encoding="utf-8"))
-        return record["wanted"] == wanted(run, step) and record["files"] == _digests(run, step)
-    except (OSError, ValueError, KeyError, DenoiseError):
+        return _compared(record["wanted"]) == _compared(wanted(run, step)) and record["files"] == _digests(run, step)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DenoiseError):
         return False
 
 
@@ -91,7 +91,7 @@ def check_receipt(run: MachineRun, step: str, start_ns: int) -> str:
     receipt, path = read_receipt(run, step), run.receipt(step)
     if path.stat().st_mtime_ns < start_ns:
         raise RunError(f"{run} {step}: expected a receipt of this run, got an earlier one in {path}. {NOT_DENOISED} {run.log}.")
-    asked = {key: value for key, value in run.plan.config.as_keys().items() if key != f"{PREFIX}_preset"}
+    asked = _shaping(run.plan.config.as_keys())
     other = sorted(key for key in asked if receipt["config"].get(key) != asked[key])
     if other:
         raise RunError(f"{run} {step}: expected a run with the settings asked for, got other values of {', '.join(other)} in {path}. "
@@ -109,6 +109,16 @@ def read_receipt(run: MachineRun, step: str) -> dict[str, Any]:
         return {**receipt, "config": dict(receipt["config"]), "stage_digest": str(receipt["stage_digest"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{run} {step}: expected the denoising stage's receipt, got {error!r} in {path}. {NOT_DENOISED} {run.log}.") from None
+
+
+def _compared(wanted: dict[str, Any]) -> dict[str, Any]:
+    """What `wanted` says without the keys that shape nothing."""
+    command = [word for word in wanted["command"] if word.partition("=")[0].lstrip("-") not in keys_that_shape_nothing()]
+    return {**wanted, "command": command, "stage": _shaping(wanted.get("stage", {}))}
+
+
+def _shaping(keys: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in keys.items() if key not in keys_that_shape_nothing()}
 
 
 def _own_method_digest(method: str) -> str | None:

@@ -17,7 +17,8 @@ import click
 def train(folder, out, preset, assignments, dataset, seed, device):
     """Train a denoiser on MACHINE_FOLDER (with train/*.wav and, if there are noise clips, supplemental/*.wav).
 
-    Killed at any point, the same command goes on from the last finished epoch. On several GPUs or nodes:
+    Killed at any point, the same command goes on from the last finished epoch; of a finished denoiser it changes the output settings alone.
+    On several GPUs or nodes:
     torchrun --nproc-per-node 4 -m dcase_denoise_plugin.cli train …
     """
     from dcase_denoise_plugin.config import from_keys, resolve
@@ -29,6 +30,6 @@ def train(folder, out, preset, assignments, dataset, seed, device):
 
     with joined():
         config = resolve({"preset": preset, **from_keys(dict(split(assignments)), "--set")})
-        train_denoiser(Machine.from_folder(folder, dataset, seed=seed), config, out, ready_device(device), click.echo)
+        written = train_denoiser(Machine.from_folder(folder, dataset, seed=seed), config, out, ready_device(device), click.echo)
         if rank() == 0:
-            click.echo(f"wrote {out}")
+            click.echo(f"wrote {out}" if written else f"{out} was finished before")

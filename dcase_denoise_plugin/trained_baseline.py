@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 from pathlib import Path
@@ -57,7 +58,7 @@ class TrainedBaseline:
         RunError
             If it left no model, or a denoised one no receipt.
         BaselineError
-            If a file is damaged or missing, or the denoiser is no longer the one the autoencoder was trained behind.
+            If a file is damaged or missing, a later training was interrupted, or the denoiser is no longer the one the autoencoder was trained behind.
         AudioError
             If the first training clip cannot be read.
         """
@@ -65,8 +66,12 @@ class TrainedBaseline:
         model = next((file for file in files if file.suffix == ".pth"), None)
         if not model:
             raise RunError(f"{run}: expected the baseline's trained model, got none in {run.folder('train')}. Train it first: {_train_command(run)}.")
-        settings = _settings_of(run, model)
+        noted = run.plan.baseline.folder / "models" / "checkpoint" / run.plan.export_dir(run.arm) / model.stem / "args.json"
+        settings = _settings_in(noted, run)
         distributions = {score: model.with_name(f"score_distr_{model.stem}_{score.lower()}.pickle") for score in SCORES}
+        # The real baseline notes the settings of a test in the same place, and those of a training that had nothing left to do.
+        at_start = [] if settings.get("test_only") or settings.get("restart") else [noted]
+        _refuse_interrupted(run, [*at_start, *([run.receipt("train")] if run.arm == "denoised" else [])], [*distributions.values(), model])
         features = FeatureSettings(**{name: settings[name] for name in FEATURES})
         machine = Machine.from_folder(run.plan.data_folder / "raw" / run.machine, run.plan.dataset, features, run.seed)
         check_file(machine.train_files[0])
@@ -76,9 +81,8 @@ class TrainedBaseline:
                    _stage_of(run, machine) if run.arm == "denoised" else None, first.samplerate, first.frames)
 
 
-def _settings_of(run: MachineRun, model: Path) -> dict[str, Any]:
+def _settings_in(noted: Path, run: MachineRun) -> dict[str, Any]:
     """The namespace that the baseline noted at the training; command-line settings are in no other place."""
-    noted = run.plan.baseline.folder / "models" / "checkpoint" / run.plan.export_dir(run.arm) / model.stem / "args.json"
     try:
         settings = dict(json.loads(noted.read_text(encoding="utf-8")))
         lacking = [name for name in NEEDED if name not in settings]
@@ -87,6 +91,15 @@ def _settings_of(run: MachineRun, model: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as error:
         raise BaselineError(f"{run}: expected the settings of the training, got {error} in {noted}. Train it again.") from None
     return settings
+
+
+def _refuse_interrupted(run: MachineRun, at_start: list[Path], in_order: list[Path]) -> None:
+    """Refuses what a whole training and the beginning of a later one have left together: it writes `at_start`, then these distributions and the model."""
+    in_order = [file for file in in_order if file.is_file()]
+    for earlier, later in (*((file, in_order[0]) for file in at_start if file.is_file()), *itertools.pairwise(in_order)):
+        if later.stat().st_mtime_ns < earlier.stat().st_mtime_ns:
+            raise BaselineError(f"{run}: expected a training that came to its end, got an interrupted one that wrote {earlier.name} anew and not {later}. "
+                                f"Delete that and train again: {_train_command(run)} (a copy must keep the files' times).")
 
 
 @contextlib.contextmanager

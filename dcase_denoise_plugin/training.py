@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import math
 import time
@@ -39,12 +40,17 @@ UNKNOWN = ("no recording tells what the noise in its clips is like", "Put some i
 
 
 def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None] = print,
-                   shared: bool = False) -> None:
-    """Trains the machine's denoiser and writes it to `path`; goes on from the last finished epoch, and does nothing if it is finished.
+                   shared: bool = False) -> bool:
+    """Trains the machine's denoiser and writes it to `path`; goes on from the last finished epoch, and trains nothing if it is finished.
 
     Parameters
     ----------
     shared : whether runs of other strengths and outputs take the file too; it then holds none of those of `config`, so that it does not matter who was first.
+
+    Returns
+    -------
+    bool
+        Whether the file was written: trained to its end, or finished before and now of the output that `config` asks for.
 
     Raises
     ------
@@ -58,10 +64,19 @@ def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: 
     path = Path(path)
     with alone_with(path), thread_limit(config.threads):
         if from_first(path.exists()):
-            if rank() == 0:
-                Checkpoint.load(path).require(machine, config, path)
-            return
+            return rank() == 0 and _finished_with_output_of(machine, config, path, shared)
         Training(machine, config, path, device, say, shared).run()
+        return True
+
+
+def _finished_with_output_of(machine: Machine, config: DenoiseConfig, path: Path, shared: bool) -> bool:
+    finished = Checkpoint.load(path)
+    finished.require(machine, config, path)
+    asked = finished.config.with_output_of(config)
+    if shared or asked == finished.config:
+        return False
+    dataclasses.replace(finished, config=asked).save(path)
+    return True
 
 
 class Training:

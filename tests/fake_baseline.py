@@ -82,7 +82,7 @@ def lay_out(root: Path, machines: tuple[str, ...] = ("fan",), sections: tuple[st
     """Writes the fake and, for each machine, two files in the place of clips for each section and split."""
     listed = "".join(f"    {machine}:\n      {mode}:\n        - '00'\n" for machine in (*machines, "valve"))
     files = {"train.py": TRAIN_PY, "common.py": COMMON_PY, "baseline.yaml": SETTINGS, "tools/export_results.sh": EXPORT_SH,
-             "datasets/datasets.py": "", "datasets/loader_common.py": "", "networks/base_model.py": "",
+             "datasets/datasets.py": "", "datasets/loader_common.py": "", "datasets/dcase_dcase202x_t2_loader.py": "", "networks/base_model.py": "",
              f"datasets/machine_type_2025_{mode}.yaml": f"DCASE2025T2:\n  machine_type:\n{listed}"}
     for machine in machines:
         for section in sections:

@@ -66,14 +66,20 @@ def score_file(folder: Path, machine: str = "fan", seed: int = 1, kind: str = "a
     return folder / f"{kind}_{DATASET}{machine}_section_00_test_seed{seed}_id(0_).csv"
 
 
-def write_whole_checkout(root: Path, seeds=(1, 2, 3), test: int = 3, clip_s: float = 1.5, **keys) -> Path:
-    """Results on made-up recordings, with receipts of a spectral gate, records of the runner, and logs. Returns results/dev_data."""
+def write_whole_checkout(root: Path, seeds=(1, 2, 3), test: int = 3, clip_s: float = 1.5, noted: dict | None = None, **keys) -> Path:
+    """Results on made-up recordings, with receipts of a spectral gate, records of the runner, and logs. Returns results/dev_data.
+
+    Parameters
+    ----------
+    noted : settings of the baseline in the records, on top of the usual ones.
+    keys : fields of the stage's configuration.
+    """
     folders = made_up.make_machines(root, source_train=2, target_train=1, test=test, noise=2, clip_s=clip_s)
     machines = [folder.name for folder in folders]
     clips = {folder.name: sorted(file.name for file in (folder / "test").glob("*.wav")) for folder in folders}
     results = write(root, machines, seeds, names=clips.get)
     config = DenoiseConfig(denoise=True, **{"method": "spectral_gate", "domain": "waveform", "strength": 0.5, **keys})
-    settings = {"epochs": 8, "max_fpr": 0.1, "n_mels": 128}
+    settings = {"epochs": 8, "max_fpr": 0.1, "n_mels": 128, **(noted or {})}
     for machine in machines:
         for seed in seeds:
             run = f"{DATASET}{machine}_seed{seed}_id(0_).json"

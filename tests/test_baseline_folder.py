@@ -3,6 +3,7 @@ import os
 import fake_baseline
 import pytest
 
+from baseline_patches import baselines
 from dcase_denoise_plugin import baseline_folder
 from dcase_denoise_plugin.baseline_folder import Baseline, clone_baseline, find_baseline, read_mapping
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
@@ -26,6 +27,14 @@ def test_a_folder_without_the_baselines_files_is_refused_by_what_it_lacks(tmp_pa
     fake_baseline.lay_out(tmp_path)
     (tmp_path / "train.py").unlink()
     with pytest.raises(BaselineError, match=r"without train\.py in .*Name the folder"):
+        Baseline.from_folder(tmp_path)
+
+
+def test_the_runner_takes_no_folder_for_a_checkout_that_the_hook_would_not(tmp_path):
+    assert set(baselines.LAYOUT) <= set(baseline_folder.LAYOUT)
+    fake_baseline.lay_out(tmp_path)
+    (tmp_path / "datasets/dcase_dcase202x_t2_loader.py").unlink()
+    with pytest.raises(BaselineError, match=r"without datasets/dcase_dcase202x_t2_loader\.py in"):
         Baseline.from_folder(tmp_path)
 
 

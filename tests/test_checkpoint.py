@@ -137,8 +137,10 @@ def test_a_denoiser_serves_any_strength(machine, path):
 def test_a_denoiser_named_by_key_may_come_from_another_machine_and_schedule_but_not_another_network(machine, path):
     named = dataclasses.replace(SMALL, checkpoint=str(path), epochs=50)
     checkpoint_for(machine).require(dataclasses.replace(machine, seed=99, machine_type="valve"), named, path)
-    with pytest.raises(CheckpointError, match="expected denoise_image_size 32, got 16"):
-        checkpoint_for(machine).require(machine, dataclasses.replace(named, image_size=32), path)
+    of_another_network = dataclasses.replace(named, image_size=32, width=4)
+    with pytest.raises(CheckpointError, match=r"expected denoise_image_size 32, got 16 in .*\. Set denoise_image_size: 16, denoise_width: 2, or choose another "
+                                              r"denoise_checkpoint\."):
+        checkpoint_for(machine).require(machine, of_another_network, path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_half_written(machine, path, monkeypatch):

@@ -180,6 +180,14 @@ def test_quiet_names_a_failure_with_its_reason(root):
     assert result.exit_code == 1 and result.stdout == "" and "fan seed 13711 plain FAILED: fan seed 13711 plain train: expected" in result.stderr
 
 
+def test_quiet_names_a_failure_with_its_reason_even_if_the_summary_fails(root):
+    (root / "orders.json").write_text(json.dumps({"DCASE2025T2fan": {"complaint": "no space left"}}))
+    (root / "tools/export_results.sh").write_text("exit 3\n")
+    result = call("run", "-q", "-d", "baseline", "--baseline", root)
+    failure, summary = result.stderr.splitlines()
+    assert result.exit_code == 2 and failure.startswith("fan seed 13711 plain FAILED: ") and summary.startswith("dcase-denoise: summary: expected")
+
+
 def test_verbose_says_what_the_baseline_says(root):
     (root / "orders.json").write_text(json.dumps({"DCASE2025T2fan": {"epochs_s": 1.5}}))
     output = call("run", "-v", "-d", "baseline", "--baseline", root, "--machine", "fan", "--set", "epochs=3").output

@@ -1,5 +1,6 @@
 """The stage inside a baseline, in whole runs of its own train.py: the stand-in always, the real one (all supported tags) where DCASE_BASELINE_DIR is set."""
 import json
+import os
 import re
 import signal
 import subprocess
@@ -10,6 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 from baseline_checkouts import RATE_HZ, TAG, TINY_UNET, make_machine
+
+from dcase_denoise_plugin.baseline_folder import Baseline
+from dcase_denoise_plugin.overrides import Overrides, resolve_stage
 
 MODEL_RECEIPT = f"models/saved_model/baseline_denoise/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json"
 TRAIN_PY = (sys.executable, "train.py", "--dataset=DCASE2025T2fan", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2")
@@ -137,6 +141,16 @@ def test_testing_an_autoencoder_of_another_stage_stops(checkout):
     assert not list((checkout.root / "results").rglob("*.csv"))
 
 
+@pytest.mark.parametrize("left", ["an older model", "none"])
+def test_testing_an_autoencoder_whose_training_was_not_finished_stops(checkout, left):
+    checkout.train_py("--train_only", *IDENTITY)
+    model, = (checkout.root / "models/saved_model/baseline_denoise").glob("*.pth")
+    os.utime(model, (0, 0)) if left == "an older model" else model.unlink()
+    run = checkout.train_py("--test_only", *IDENTITY, ok=False)
+    stopped(run, f"{model.name}: expected one that was saved after its receipt, got an older one or none", "was not finished; run it again: python3 train.py")
+    assert not list((checkout.root / "results").rglob("*.csv"))
+
+
 RESTART = ("--restart", "--train_only", "--epochs", "3")
 
 
@@ -223,6 +237,16 @@ def test_a_preset_stands_below_the_yaml_and_the_command_line_above_it(checkout, 
     checkout.train_py("--train_only", "--denoise_method", "identity")
     config = receipt(checkout)["config"]
     assert (config["denoise_method"], config["denoise_strength"], config["denoise_width"]) == ("identity", 0.5, 3)
+
+
+@pytest.mark.parametrize("empty", ["''", "null", "None"])
+def test_an_empty_key_takes_back_what_the_preset_says_in_the_hook_as_in_the_runner(checkout, empty):
+    with (checkout.root / "baseline.yaml").open("a") as settings:
+        settings.write(f"\ndenoise: true\ndenoise_preset: denoise\ndenoise_machine_epochs: {empty}\n")
+    program = "import common, json; print(json.dumps(vars(common.get_argparse().parse_args(common.param_to_args_list(common.yaml_load())))))"
+    hooked = json.loads(checkout.python("-c", program).stdout)
+    _, config = resolve_stage(Baseline.from_folder(checkout.root), Overrides(), environment={})
+    assert {key: hooked[key] for key in config.as_keys()} == config.as_keys() and config.machine_epochs == "" and config.epochs == 100
 
 
 @pytest.mark.parametrize("line, message", [

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from dcase_denoise_plugin.config import DenoiseConfig
@@ -43,6 +45,14 @@ def test_clips_of_the_machine_alone_are_kept_apart_from_noise_and_training_clips
 
 def test_other_machines_lend_their_training_clips(fan):
     assert names(Machine.from_folder(fan, "DCASE2025T2").other_files) == ["v.wav"]
+
+
+def test_the_current_folder_and_a_link_have_the_name_they_are_called_by(fan, monkeypatch):
+    whole = Machine.from_folder(fan, "DCASE2025T2")
+    monkeypatch.chdir(fan)
+    assert Machine.from_folder(Path("."), "DCASE2025T2") == whole
+    (fan.parent / "link").symlink_to(fan)
+    assert Machine.from_folder(fan.parent / "link", "DCASE2025T2").machine_type == "link"
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -1,6 +1,7 @@
 """Scores of the monitor against the CSVs of whole runs of a baseline: the stand-in always, the real one where DCASE_BASELINE_DIR is set."""
 import csv
 import json
+import os
 import pickle
 import re
 import shutil
@@ -215,13 +216,17 @@ def test_a_model_without_its_receipt_settings_or_denoiser_is_refused(own_copy, t
     def monitored():
         return call("monitor", tmp_path, "--once", *of(own_copy, "mel"))
 
+    def rewritten(content):
+        receipt.write_text(content)
+        os.utime(receipt, ns=(times.st_atime_ns, times.st_mtime_ns))
+
     receipt, = damaged(own_copy).glob("denoise_receipt_*.json")
-    kept = receipt.read_text()
-    receipt.write_text(json.dumps({**json.loads(kept), "method_digest": "f" * 64}))
+    kept, times = receipt.read_text(), receipt.stat()
+    rewritten(json.dumps({**json.loads(kept), "method_digest": "f" * 64}))
     refused(monitored(), "expected the denoiser it was trained behind (ffffffffffff), got another one (")
     receipt.unlink()
     refused(monitored(), "expected the denoising stage's receipt")
-    receipt.write_text(kept)
+    rewritten(kept)
     shutil.rmtree(own_copy.root / "models/checkpoint/denoiser")
     refused(monitored(), "denoiser of fan: expected one trained with these settings and clips", "dcase-denoise run denoise -d --machine fan")
     for settings in (own_copy.root / "models/checkpoint/mel_denoise").rglob("args.json"):

@@ -57,6 +57,15 @@ def test_a_wav_whose_header_announces_more_than_any_pipe_holds_is_read_to_its_en
     assert len(clips(bytes(content))) == 4
 
 
+@pytest.mark.parametrize("riff_size", [0, 8, 36])
+def test_a_wav_whose_header_announces_no_data_is_read_to_its_end(riff_size):
+    content = bytearray(wav_of(hum(0)))
+    content[4:8], content[40:44] = riff_size.to_bytes(4, "little"), bytes(4)
+    assert np.array_equal(np.concatenate(clips(bytes(content))), np.concatenate(clips(wav_of(hum(0)))))
+    after_whole_clips(2, bytes(content[:44 + 5001]), None, "expected whole samples of 2 bytes, got 1 bytes of one at the end, after 2 clips.")
+    after_whole_clips(0, bytes(content[:44]), None, "expected clips of 1000 samples, got 0 samples at the end, after 0 clips")
+
+
 def test_no_more_than_one_clip_is_held_of_an_endless_stream():
     class Endless:
         def read(self, count):

@@ -8,6 +8,7 @@ from dcase_denoise_plugin import report_cli
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine_run import ARMS
+from dcase_denoise_plugin.report import page
 from dcase_denoise_plugin.report.at_the_end import write_report_of
 from dcase_denoise_plugin.report.results_folders import arms_of_checkout, arms_of_folders
 from dcase_denoise_plugin.runner import run_all
@@ -92,8 +93,8 @@ def finished_runs(tmp_path, what="compare"):
 
 
 def test_a_run_of_both_arms_ends_with_the_page(tmp_path):
-    [(what, page)] = write_report_of(finished_runs(tmp_path), "TITLE")
-    assert what == "report" and page == tmp_path / "results/dev_data/baseline_compare/DCASE2025T2_report.html" and "TITLE" in page.read_text()
+    [(what, path)] = write_report_of(finished_runs(tmp_path), "TITLE")
+    assert what == "report" and path == tmp_path / "results/dev_data/baseline_compare/DCASE2025T2_report.html" and "TITLE" in path.read_text()
 
 
 def test_a_run_of_one_arm_has_nothing_to_compare(tmp_path):
@@ -104,14 +105,24 @@ def test_what_an_earlier_call_left_of_a_run_that_failed_now_is_not_on_the_page(t
     plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path))
     runs = [fake_baseline.run_of(plan, seed=seed, arm=arm) for arm in ARMS["compare"] for seed in (1, 2)]
     assert run_all(runs, 2, lambda line: None) == {}
-    [(_, page)] = write_report_of(runs[:-1], "TITLE")
-    assert "fan: denoised has no figures for seed 2" in page.read_text()
+    [(_, path)] = write_report_of(runs[:-1], "TITLE")
+    assert "fan: denoised has no figures for seed 2" in path.read_text()
 
 
 def test_a_page_that_cannot_be_written_takes_nothing_from_the_run(tmp_path):
     runs, said = finished_runs(tmp_path), []
     (tmp_path / "results/dev_data/baseline_compare").write_text("in the way")
     assert write_report_of(runs, "TITLE", said.append) == [] and said[0].startswith("\nno report: ")
+
+
+def test_a_page_that_breaks_is_said_and_takes_nothing_from_the_run(tmp_path, monkeypatch):
+    def broken(*arguments):
+        raise TypeError("a text is no number")
+
+    runs, said = finished_runs(tmp_path), []
+    monkeypatch.setattr(page, "write_report", broken)
+    assert write_report_of(runs, "TITLE", said.append) == []
+    assert said[0].startswith("\nno report: expected to make a page of the results, got TypeError: a text is no number (test_report_cli.py, line ")
 
 
 def test_both_commands_are_registered():

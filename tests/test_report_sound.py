@@ -14,6 +14,7 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, wr
 
 from dcase_denoise_plugin.adaptation import adapted
 from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.report.checkout import Checkout
@@ -150,6 +151,16 @@ def test_recordings_and_references_may_lie_elsewhere(tmp_path):
     sound = MachineSound.of(checkout, "fan")
     sound.measure(checkout.folder.sections["fan", 1]["section_00"])
     assert len(sound.removed_db) == 3 and not sound.separation
+
+
+def test_settings_that_were_noted_as_text_are_read_as_the_baseline_reads_them(tmp_path):
+    noted = {"n_mels": "64", "n_fft": "2048", "hop_length": 256, "power": "1.5", "fmin": "20", "fmax": "None", "win_length": ""}
+    results = made_results.write_whole_checkout(tmp_path, seeds=(1,), test=1, noted=noted)
+    checkout = Checkout(ScoreFolder.read(results / "baseline_denoise_MSE", "MSE"))
+    features = checkout.features("fan")
+    assert features == FeatureSettings(2048, 256, None, 64, 1.5, 20.0, None) and [type(value) for value in (features.n_fft, features.n_mels)] == [int, int]
+    sound = MachineSound.of(checkout, "fan")
+    assert sound.measure(checkout.folder.sections["fan", 1]["section_00"]) == [] and {len(removed) for removed in sound.removed_db.values()} == {64}
 
 
 def test_the_log_mel_has_a_row_for_each_centre():

@@ -8,6 +8,7 @@ import fake_baseline
 import pytest
 
 from dcase_denoise_plugin import run_record
+from dcase_denoise_plugin.config import preset_path
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.run_record import is_finished, seconds_of, wanted, write_record
 
@@ -49,6 +50,18 @@ def test_another_setting_is_another_step(run, baseline):
     assert not is_finished(fake_baseline.run_of(fake_baseline.plan_of(baseline, "epochs=2")), "train")
 
 
+def test_other_threads_or_another_name_of_the_same_preset_do_not_undo_it(denoised, baseline, tmp_path):
+    finish(denoised, "MSE")
+    preset = tmp_path / "same.yaml"
+    preset.write_text(preset_path("recommended").read_text())
+    again = fake_baseline.run_of(fake_baseline.plan_of(baseline, "denoise_threads=3", f"denoise_preset={preset}"), arm="denoised")
+    assert is_finished(again, "train") and is_finished(again, "MSE") and "--denoise_threads=3" in again.command("train")
+    finish(again, "MAHALA")
+    assert is_finished(denoised, "MAHALA")
+    preset.write_text("denoise_strength: 0.5\n")
+    assert not is_finished(fake_baseline.run_of(fake_baseline.plan_of(baseline, f"denoise_preset={preset}"), arm="denoised"), "train")
+
+
 def test_a_changed_clip_baseline_or_output_undoes_it(run):
     clip, code, model = next(iter(run.clips)), run.plan.baseline.folder / "networks/base_model.py", run.outputs("train")[0]
     for file in (clip, code, model):
@@ -82,8 +95,9 @@ def test_a_test_rests_on_the_model_it_tested(run):
     assert not is_finished(run, "MSE")
 
 
-def test_a_damaged_record_counts_as_none(run):
-    run.record("train").write_text("{")
+@pytest.mark.parametrize("record", ["{", "[]", '{"wanted": 3}', '{"wanted": {"command": 3}}', '{"wanted": {"command": [3]}}'])
+def test_a_damaged_record_counts_as_none(run, record):
+    run.record("train").write_text(record)
     assert not is_finished(run, "train")
 
 
@@ -152,7 +166,7 @@ def test_a_receipt_from_before_does_not_vouch_for_a_new_run(denoised):
 
 def test_a_receipt_of_another_configuration_is_refused_by_what_differs(denoised):
     receipt = json.loads(denoised.receipt("train").read_text())
-    receipt["config"].update(denoise_strength=0.25, denoise_preset="any.yaml")
+    receipt["config"].update(denoise_strength=0.25, denoise_preset="any.yaml", denoise_threads=3)
     denoised.receipt("train").write_text(json.dumps(receipt))
     with pytest.raises(RunError, match="other values of denoise_strength in"):
         write_record(denoised, "train", 0, wanted(denoised, "train"), {})

@@ -3,6 +3,7 @@ from click.testing import CliRunner
 from small_machine import hiss, hum, write
 
 from dcase_denoise_plugin import Denoiser
+from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.cli import main
 
 RATE_HZ = 16000
@@ -13,6 +14,10 @@ def train(folder, *words):
     for index in range(3):
         write(folder / "fan" / "train" / f"clip_{index}.wav", hum(index, RATE_HZ, RATE_HZ), RATE_HZ)
     write(folder / "fan" / "supplemental" / "section_00_noise_0.wav", hiss(0, RATE_HZ), RATE_HZ)
+    return again(folder, *words)
+
+
+def again(folder, *words):
     return CliRunner().invoke(main, ["train", str(folder / "fan"), "--out", str(folder / "denoiser.pt"), *TINY, *words])
 
 
@@ -21,6 +26,20 @@ def test_a_folder_of_clips_becomes_a_denoiser(tmp_path):
     assert result.exit_code == 0 and "denoiser fan: epoch 1/1  loss" in result.output and result.output.endswith(f"wrote {tmp_path / 'denoiser.pt'}\n")
     denoised = Denoiser.load(tmp_path / "denoiser.pt", "cpu")(hum(9, RATE_HZ, RATE_HZ), RATE_HZ)
     assert denoised.shape == (RATE_HZ,) and np.isfinite(denoised).all()
+
+
+def test_a_finished_denoiser_is_said_to_be_one_unless_another_output_is_asked_for(tmp_path):
+    file = tmp_path / "denoiser.pt"
+    train(tmp_path)
+    assert again(tmp_path).output == f"{file} was finished before\n" and Checkpoint.load(file).config.strength == 1.0
+    assert again(tmp_path, "--set", "denoise_strength=0.5").output == f"wrote {file}\n" and Checkpoint.load(file).config.strength == 0.5
+
+
+def test_the_current_folder_is_a_machine_by_its_own_name(tmp_path, monkeypatch):
+    train(tmp_path)
+    monkeypatch.chdir(tmp_path / "fan")
+    result = CliRunner().invoke(main, ["train", ".", "--out", str(tmp_path / "denoiser.pt"), *TINY])
+    assert result.exit_code == 0 and result.output == f"{tmp_path / 'denoiser.pt'} was finished before\n"
 
 
 def test_a_setting_that_is_none_of_the_stages_is_refused_in_one_line(tmp_path):

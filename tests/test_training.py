@@ -130,6 +130,19 @@ def test_a_finished_denoiser_is_not_trained_again(machine, path):
     assert lines == [] and path.stat().st_mtime_ns == written
 
 
+def test_a_finished_denoiser_gets_the_output_asked_for_and_is_not_trained_again(machine, path):
+    first, lines = trained(machine, path), []
+    second = trained(machine, path, lines, strength=0.5, guessed_noise_share=1.0, threads=1)
+    assert lines == [] and second.config == dataclasses.replace(first.config, strength=0.5, guessed_noise_share=1.0)
+    assert all(second.weights[name].equal(tensor) for name, tensor in first.weights.items())
+
+
+def test_a_finished_denoiser_that_runs_of_several_outputs_share_keeps_none(machine, path):
+    assert train_denoiser(machine, SMALL, path, CPU, [].append, shared=True)
+    written = path.read_bytes()
+    assert not train_denoiser(machine, dataclasses.replace(SMALL, strength=0.5), path, CPU, [].append, shared=True) and path.read_bytes() == written
+
+
 def test_a_finished_denoiser_for_something_else_is_not_overwritten(machine, path):
     trained(machine, path)
     with pytest.raises(CheckpointError, match="expected denoise_epochs 3, got 2"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, Sequence
 
-from dcase_denoise_plugin.errors import DenoiseError
+from dcase_denoise_plugin.errors import DenoiseError, told
 from dcase_denoise_plugin.machine_run import ARMS, SCORES, MachineRun
 
 
@@ -28,5 +28,8 @@ def write_report_of(runs: Sequence[MachineRun], title: str, say: Callable[[str],
     try:
         return [("report", write_report(*arms, page, title)[0])]
     except (DenoiseError, OSError) as error:
-        say(f"\nno report: {error}")
-        return []
+        reason = str(error)
+    except Exception as error:  # the results stand, whatever a page of them stumbles over
+        reason = f"expected to make a page of the results, got {told(error)}. The results stand; report this as a bug of the plugin."
+    say(f"\nno report: {reason}")
+    return []

@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import Any, Iterable
 
 from dcase_denoise_plugin import __version__
+from dcase_denoise_plugin.config import keys_that_shape_nothing
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.tables import Cell, Column, Table, label
 
@@ -166,7 +167,7 @@ def _mixed_stages(receipts):
         configs, found = [], {}
         for arm, machine, seed, receipt in receipts:
             if arm == name and _mapping(receipt.get("config")):
-                configs.append(_without(receipt["config"], "denoise_preset", "denoise_threads"))
+                configs.append(_without(receipt["config"], *keys_that_shape_nothing()))
                 found.setdefault(json.dumps(configs[-1], sort_keys=True), []).append(f"{machine} seed {seed}")
         if len(found) > 1:
             keys = sorted({key for config in configs for key in config if any(other.get(key) != config[key] for other in configs)})
