@@ -69,7 +69,7 @@ def machines_and_wind(noises: Path) -> tuple[list[Noise], list[Noise]]:
 
 
 def steady(noises: Path) -> list[Noise]:
-    """Those of Hu's machines, wind, water and traffic that have no pauses."""
+    """Those of Hu's machines, wind, water and traffic that have no pauses, (samples,) at `RATE_HZ` each."""
     return [halves([wav for wav in hu(noises, [*MACHINES, *WIND, *WATER, *TRAFFIC]) if depth_of_pauses_db(wav) > STEADY_DB])]
 
 

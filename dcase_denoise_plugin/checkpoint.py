@@ -56,7 +56,7 @@ class Checkpoint:
     @property
     def quantile_told(self) -> bool:
         """Whether recordings of the noise or of the machine alone told the quantile: then the spectrum is taken there even where the U-Net stays out."""
-        return self.config.looks_for_quantile and self.quantile is not None
+        return self.config.was_told(self.quantile)
 
     def touches_nothing(self, config: DenoiseConfig) -> bool:
         """Whether every clip is handed over as it is under these output settings: no recording told anything, and guesses are not taken."""

@@ -117,6 +117,10 @@ class DenoiseConfig:
         """Whether recordings tell the quantile, where there are any."""
         return self.clip_level in ("auto", "surest")
 
+    def was_told(self, quantile: float | None) -> bool:
+        """Whether it was recordings that told this quantile over time, of a trained denoiser."""
+        return self.looks_for_quantile and quantile is not None
+
     @property
     def fixed_quantile(self) -> float | None:
         """The quantile that `clip_level` names, None for mean and where it is looked for. Raises ConfigError if it names nothing of these."""

@@ -65,7 +65,10 @@ class Reel:
 
     @classmethod
     def from_files(cls, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES, what: str = "noise clip") -> Reel:
-        """Reads clips of 1 s or longer, called `what` in an error. Raises AudioError if one cannot be read or is not of the rate of the machine's clips."""
+        """Reads clips of 1 s or longer, called `what` in an error; evenly spread ones of them where all would take more than about `memory_bytes`.
+
+        Raises AudioError if one cannot be read or is not of the rate of the machine's clips.
+        """
         samples = [clip_samples(file) for file in files]
         in_all = read_noise(files[0], spectrogram, what).nbytes * sum(samples) // samples[0]
         kept = max(1, min(len(files), memory_bytes * len(files) // in_all))

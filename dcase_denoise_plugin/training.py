@@ -70,6 +70,7 @@ def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: 
 
 
 def _finished_with_output_of(machine: Machine, config: DenoiseConfig, path: Path, shared: bool) -> bool:
+    """Gives the finished file, if it is no shared one, the output that `config` asks for; whether it had to be written."""
     finished = Checkpoint.load(path)
     finished.require(machine, config, path)
     asked = finished.config.with_output_of(config)
@@ -97,7 +98,7 @@ class Training:
         self.quantile = quantile_of(config, clips, noise if self.noise_known else None, machine_clips.reel if machine_clips else None)
         if not self.noise_known and config.guessed_noise_share < 1:
             why, remedy = LOUDER if machine.noise_files and config.noise_source == "auto" else UNKNOWN
-            taker = "the U-Net" if config.looks_for_quantile and self.quantile is not None else "the stage"
+            taker = "the U-Net" if config.was_told(self.quantile) else "the stage"
             self.say(f"{why}: {taker} takes {config.guessed_noise_share:g} of what it would. {remedy}")
         self.scaling = clips.scaling()
         self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
