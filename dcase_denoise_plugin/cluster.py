@@ -9,7 +9,6 @@ from dcase_denoise_plugin.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.overrides import import_method
 from dcase_denoise_plugin.run_record import is_finished
 from dcase_denoise_plugin.runner import run_all
-from dcase_denoise_plugin.study import drop_features
 
 try:
     import submitit
@@ -24,17 +23,14 @@ TIMEOUT_MIN = 12 * 60
 class Job(Checkpointable):
     """One run as submitit calls it, on whatever node; preempted, it is handed in again and skips its finished steps."""
 
-    def __call__(self, run: MachineRun, keep_features: bool) -> str:
+    def __call__(self, run: MachineRun, after: Callable[[MachineRun], None] | None) -> str:
         """Runs all steps; returns what failed, or nothing."""
         import_method(run.plan.config.method, run.plan.baseline)
-        failed = run_all([run], 1)
-        if not keep_features:
-            drop_features([run])
-        return "; ".join(map(str, failed.values()))
+        return "; ".join(map(str, run_all([run], 1, after=after).values()))
 
 
 def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterable[str], folder: Path, say: Callable[[str], None],
-                   keep_features: bool = False) -> dict[MachineRun, DenoiseError]:
+                   after: Callable[[MachineRun], None] | None = None) -> dict[MachineRun, DenoiseError]:
     """Hands in all of `runs` that are not finished, waits for them, and returns those that failed, with the reason.
 
     Parameters
@@ -42,6 +38,7 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
     cluster : "slurm", or "local" for processes of this machine.
     parameters : ``key=value`` of submitit's executor, such as ``slurm_partition=gpu``.
     folder : where submitit keeps scripts and logs; every node must see it, and the checkout.
+    after : called with each run that is finished, on its node.
 
     Raises
     ------
@@ -65,7 +62,7 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
     jobs = {}
     if waiting:  # submitit warns of an empty batch
         with executor.batch():
-            jobs = {run: executor.submit(Job(), run, keep_features) for run in waiting}
+            jobs = {run: executor.submit(Job(), run, after) for run in waiting}
     say(f"{len(jobs)} runs handed to {cluster}; scripts and logs in {folder}")
     failed = {}
     for run, job in jobs.items():

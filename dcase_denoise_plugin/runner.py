@@ -30,11 +30,12 @@ LOOK_EVERY_S = 1.0
 _DROPPING = threading.Lock()
 
 
-def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = print,
-            watch: Callable[[Snapshot], None] | None = None) -> dict[MachineRun, DenoiseError]:
+def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = print, watch: Callable[[Snapshot], None] | None = None,
+            after: Callable[[MachineRun], None] | None = None) -> dict[MachineRun, DenoiseError]:
     """Brings all `runs` to their end, `jobs` at a time, and returns those that failed, with the reason.
 
-    `say` gets a line for each finished step and each failure; `watch`, every second and from a thread of its own, what is going on.
+    `say` gets a line for each finished step and each failure; `watch`, every second and from a thread of its own, what is going on; `after` each run
+    that is finished, from the thread that ran it.
 
     Ctrl-C (KeyboardInterrupt) ends the baseline's processes and is passed on; a step cut short is not noted as finished.
     """
@@ -48,6 +49,8 @@ def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = 
         environment = places.get()  # never waits: there are as many as threads
         try:
             _run_steps(run, children, environment, progress)
+            if after:
+                after(run)
             return None
         except DenoiseError as failure:
             error = failure

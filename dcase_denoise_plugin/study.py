@@ -91,21 +91,20 @@ class Study:
         return self.plain.result_folder(f"{self.name}_study")
 
 
-def drop_features(runs: Iterable[MachineRun]) -> None:
-    """Deletes the cached features that finished denoised runs built for themselves: half a gigabyte a cell, machine type and seed.
+def drop_features(run: MachineRun) -> None:
+    """Deletes the cached features that a finished denoised run built for itself: half a gigabyte a cell, machine type and seed.
 
     Runs of other seeds share them where the method has no seed, and may be at them; the folder and the lock in it stay.
     """
-    for run in runs:
-        if run.arm != "denoised" or not all(is_finished(run, step) for step in STEPS):
-            continue
-        for step in STEPS:
-            for split in read_receipt(run, step).get("splits", {}).values():
-                folder = run.plan.baseline.folder / split["features"]
-                if not split["cached"] and folder.is_dir():
-                    with FileLock(folder / "lock"):
-                        for pickle in folder.glob("*.pickle"):
-                            pickle.unlink()
+    if run.arm != "denoised":
+        return
+    for step in STEPS:
+        for split in read_receipt(run, step).get("splits", {}).values():
+            folder = run.plan.baseline.folder / split["features"]
+            if not split["cached"] and folder.is_dir():
+                with FileLock(folder / "lock"):
+                    for pickle in folder.glob("*.pickle"):
+                        pickle.unlink()
 
 
 def finished(runs: Iterable[MachineRun]) -> list[MachineRun]:

@@ -33,7 +33,7 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
     from dcase_denoise_plugin.machine_run import SCORES
     from dcase_denoise_plugin.report.study_picture import draw_study
     from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
-    from dcase_denoise_plugin.study import PLAIN, Study, finished
+    from dcase_denoise_plugin.study import PLAIN, Study, drop_features, finished
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
@@ -43,7 +43,8 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
     runs = {cell: plan.runs(cell, machines, seeds) for cell in plan.chosen(cells)}
     failed = {}
     if not only_tables:
-        failed = _on_cluster(runs, cluster, parameters, plan, keep_features) if cluster else _here(runs, jobs, quiet, keep_features)
+        together, after = [run for of_cell in runs.values() for run in of_cell], None if keep_features else drop_features
+        failed = _on_cluster(together, cluster, parameters, plan, after) if cluster else _here(together, jobs, quiet, after)
     done = {cell: finished(of_cell) for cell, of_cell in runs.items()}
     plain = done.pop(PLAIN)
     tables = {score: study_tables(plain, done, score, next(iter(plan.cells))) for score in SCORES} if plain else {}
@@ -61,22 +62,15 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
         raise SystemExit(1)
 
 
-def _here(runs, jobs, quiet, keep_features):
-    """Cell after cell, so that the features of one are gone before those of the next."""
+def _here(runs, jobs, quiet, after):
     from dcase_denoise_plugin.runner import run_all
     from dcase_denoise_plugin.screen import screen_on
-    from dcase_denoise_plugin.study import drop_features
 
-    failed = {}
     with screen_on(sys.stdout, quiet) as screen:
-        for of_cell in runs.values():
-            failed |= run_all(of_cell, jobs, screen.say, screen.watch)
-            if not keep_features:
-                drop_features(of_cell)
-    return failed
+        return run_all(runs, jobs, screen.say, screen.watch, after)
 
 
-def _on_cluster(runs, cluster, parameters, plan, keep_features):
+def _on_cluster(runs, cluster, parameters, plan, after):
     from dcase_denoise_plugin.cluster import run_on_cluster
 
-    return run_on_cluster([run for of_cell in runs.values() for run in of_cell], cluster, parameters, plan.folder / "jobs", click.echo, keep_features)
+    return run_on_cluster(runs, cluster, parameters, plan.folder / "jobs", click.echo, after)

@@ -57,6 +57,15 @@ def test_one_machines_failure_is_named_with_its_last_words_and_leaves_the_others
     assert sum("ToyCar" in call for call in fake_baseline.calls(baseline)) == 3
 
 
+def test_only_finished_runs_are_passed_on_those_of_an_earlier_call_too(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
+    order(baseline, fan={"complaint": "broken"})
+    for _ in range(2):
+        passed_on = []
+        run_all(runs_of(baseline, ("fan", "ToyCar")), 2, lambda line: None, after=passed_on.append)
+        assert sorted(map(str, passed_on)) == ["ToyCar seed 13711 denoised", "ToyCar seed 13711 plain"]
+
+
 def test_a_failure_without_a_word_of_the_plugin_ends_with_the_last_line(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     order(baseline, fan={"complaint": "dcase-denoise: warning: unknown source\nKeyError: 'mel'"})

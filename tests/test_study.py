@@ -62,6 +62,11 @@ def test_every_cell_runs_on_every_machine_and_seed_beside_one_plain_baseline(fil
     assert not any("--denoise_" in line for line in calls if "--denoise=false" in line)
 
 
+def test_all_cells_are_one_queue_so_that_jobs_never_wait_for_the_end_of_a_cell(file, baseline):
+    result = CliRunner().invoke(main, ["study", str(file), "--baseline", str(baseline.folder), "--machine", "fan", "--jobs", "2"])
+    assert "[9/9] fan seed 13711 " in result.output, result.output
+
+
 def test_the_tables_show_each_cell_and_its_paired_difference(file, baseline):
     call(file, baseline, "--seed", "1", "--seed", "2")
     assert "## fan, MSE, percent" in table(baseline) and "## all machines, MSE, percent" in table(baseline)
@@ -203,7 +208,7 @@ def test_features_that_a_cell_built_for_itself_go_and_others_stay(file, baseline
         write_record(runs[0], step, 0, wanted(runs[0], step), {})
     with ThreadPoolExecutor(1) as pool:
         with FileLock(pickles["own"].with_name("lock")):  # as a run that reads them
-            dropping = pool.submit(drop_features, runs)
+            dropping = pool.submit(drop_features, runs[0])
             assert wait([dropping], timeout=0.5).not_done and pickles["own"].exists()
         dropping.result()
     assert not pickles["own"].exists() and pickles["others"].exists()
