@@ -29,8 +29,7 @@ class RealSTFT(nn.Module):
         self.register_buffer("backward_basis", backward.float()[:, None])
         frames = 1 + samples // self.hop
         overlap = F.conv_transpose1d(torch.ones(1, 1, frames, dtype=torch.float64), window.square()[None, None], stride=self.hop)[0, 0]
-        # The window starts with a zero; what is divided by it lies in the padding and is cut off.
-        self.register_buffer("overlap", overlap.clamp_min(1e-11).float())
+        self.register_buffer("overlap", overlap.clamp_min(spectrogram.least_overlap).float())
 
     def spec(self, wav: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Real and imaginary part: (samples,) -> 2 of (bins, frames)."""

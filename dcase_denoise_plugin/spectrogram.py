@@ -43,6 +43,14 @@ class Spectrogram:
             raise ConfigError(f"hop_length: expected less than win_length ({self.win_length}), got {features.hop_length} in the baseline's keys. "
                               "Choose a smaller hop, so that the STFT can be inverted.")
         self.window = torch.hann_window(self.win_length, device=device)
+        left = (features.n_fft - self.win_length) // 2
+        squares = F.pad(self.window.square(), (left, features.n_fft - self.win_length - left))
+        between, behind_last = (F.pad(part, (0, -len(part) % features.hop_length)).view(-1, features.hop_length).sum(0)
+                                for part in (squares, squares[features.n_fft // 2:]))
+        # The inverse divides by the windows that overlap. Behind the last frame's centre they fade out, and what a changed spectrum holds there would be
+        # raised by up to 100 dB; elsewhere they never sum to less than half of the least between two frames.
+        self.least_overlap = between.min().item() / 2
+        self._end = (behind_last / self.least_overlap).clamp(max=1)
         filters = librosa.filters.mel(sr=sample_rate_hz, n_fft=features.n_fft, n_mels=features.n_mels, fmin=features.fmin, fmax=features.fmax)
         self.filters = torch.from_numpy(filters).to(device)
         self.rows = features.n_mels if domain == "mel" else features.n_fft // 2 + 1
@@ -54,10 +62,13 @@ class Spectrogram:
         return spec.reshape(*wav.shape[:-1], *spec.shape[-2:])
 
     def wav(self, spec: torch.Tensor, samples: int) -> torch.Tensor:
-        """Inverse of `spec`. (..., bins, frames) complex64 -> (..., samples) float32."""
+        """Inverse of `spec`, faded out at the end where no frame's window holds it. (..., bins, frames) complex64 -> (..., samples) float32."""
+        last = (spec.shape[-1] - 1) * self.features.hop_length
+        held = min(samples, last + self.features.n_fft // 2)
         wav = torch.istft(spec.reshape(-1, *spec.shape[-2:]), self.features.n_fft, self.features.hop_length, self.win_length, self.window,
-                          center=True, length=samples)
-        return wav.reshape(*spec.shape[:-2], samples)
+                          center=True, length=held)
+        wav[..., last:] *= self._end[:max(held - last, 0)]
+        return F.pad(wav, (0, samples - held)).reshape(*spec.shape[:-2], samples)
 
     def level_db(self, spec: torch.Tensor) -> torch.Tensor:
         """Levels of the domain: of each STFT bin, or the baseline's log-mel. (..., bins, frames) complex -> (..., rows, frames) dB."""

@@ -45,6 +45,20 @@ def test_the_inverse_gives_the_waveform_back(samples, leading):
     torch.testing.assert_close(back, wav, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("features", [FEATURES, FeatureSettings(), FeatureSettings(n_fft=512, hop_length=128, win_length=400)])
+@pytest.mark.parametrize("left_over", [0, 0.5, 0.9, 1])
+def test_a_changed_spectrum_does_not_explode_behind_the_last_frame(features, left_over):
+    spectrogram = Spectrogram(features, RATE_HZ, "waveform")
+    samples = 40 * features.hop_length + round(left_over * (features.hop_length - 1))
+    wav = torch.randn(samples, generator=torch.Generator().manual_seed(0))
+    spec = spectrogram.spec(wav)
+    spec[:, -1] *= torch.linspace(1, 0, len(spec))
+    back = spectrogram.wav(spec, samples)
+    assert back.abs().max() < 1.5 * wav.abs().max()
+    last = 38 * features.hop_length  # what the last frame does not reach
+    torch.testing.assert_close(back[:last], wav[:last], atol=1e-5, rtol=0)
+
+
 def test_a_hop_that_leaves_gaps_is_refused():
     with pytest.raises(ConfigError, match=r"hop_length: expected less than win_length \(256\), got 256 in the baseline's keys\. Choose"):
         Spectrogram(FeatureSettings(n_fft=256, hop_length=256), RATE_HZ, "waveform")
