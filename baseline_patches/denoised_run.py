@@ -21,6 +21,7 @@ from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.errors import BaselineError, DataError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.stage import Stage
+from dcase_denoise_plugin.wav_files import wav_files
 from dcase_denoise_plugin.whole_file import written_whole
 
 DATASET_NAME_LENGTH = len("DCASE2025T2")  # the baseline cuts its --dataset here
@@ -53,7 +54,7 @@ class DenoisedRun:
         The pickle is built aside and renamed, so one that is there is whole, whenever the run before was killed.
         """
         stage = self._stage_of(settings)
-        files = sorted(Path(settings["target_dir"], settings["dir_name"]).glob("*.wav"))
+        files = wav_files(Path(settings["target_dir"], settings["dir_name"]))
         feature_settings = {name: value for name, value in settings.items() if name not in ("target_dir", "pickle_path")}
         pickle_path = Path(settings["pickle_path"])
         folder = pickle_path.parent / f"denoise_{stage.feature_digest(files, feature_settings)[:16]}"

@@ -3,13 +3,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dcase_denoise_plugin.audio import read_wav, write_wav
+from dcase_denoise_plugin.audio import read_wav, rounded, sample_format, write_wav
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.wav_files import is_recording
 
 
 def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float | None = None, preset: str = "") -> int:
-    """Denoises every wav under `source` into `target`, under the same relative path; returns how many there were. `Denoiser.load` says what the others do.
+    """Denoises every wav under `source` into `target`, under the same relative path and in the same sample format; returns how many there were.
+
+    `Denoiser.load` says what the other parameters do.
 
     Raises
     ------
@@ -20,7 +23,7 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
     ConfigError
         If `preset` cannot.
     """
-    clips = sorted(source.rglob("*.wav"))
+    clips = sorted(filter(is_recording, source.rglob("*")))
     if not clips:
         raise AudioError(f"IN_DIR: expected wav files, got none under {source}. Name the folder that holds the clips.")
     if target.resolve().is_relative_to(source.resolve()):
@@ -29,5 +32,6 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
     denoiser = Denoiser.load(checkpoint, strength=strength, preset=preset)
     for clip in clips:
         wav, sample_rate_hz = read_wav(clip)
-        write_wav(target / clip.relative_to(source), denoiser(wav, sample_rate_hz), sample_rate_hz)
+        subtype = sample_format(clip)
+        write_wav(target / clip.relative_to(source), rounded(denoiser(wav, sample_rate_hz), subtype), sample_rate_hz, subtype)
     return len(clips)

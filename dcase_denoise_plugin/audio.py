@@ -1,6 +1,7 @@
 """Wav files in and out, and the checks on what comes in."""
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from dcase_denoise_plugin.errors import AudioError
 from dcase_denoise_plugin.whole_file import written_whole
 
 SHORTEST_CLIP_S = 1.0
-_STREAMED_BYTES = 0x7FFFFF00
+STREAMED_BYTES = 0x7FFFFF00  # so much and more is announced by who could not know
+# Bits of a sample, where float32 can hold more.
+BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
 
 
 def read_wav(path: Path) -> tuple[np.ndarray, int]:
@@ -28,7 +31,7 @@ def read_wav(path: Path) -> tuple[np.ndarray, int]:
         If `check_file` refuses the file or `check_wav` its samples.
     """
     check_file(path)
-    wav, sample_rate_hz = soundfile.read(path, dtype="float32")
+    wav, sample_rate_hz = soundfile.read(os.fsencode(path), dtype="float32")
     check_wav(wav, sample_rate_hz, path)
     return wav, sample_rate_hz
 
@@ -42,15 +45,16 @@ def check_file(path: Path | str) -> None:
         Naming the file, what was expected and what to do.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             channels, report = file.channels, file.extra_info
     except (OSError, RuntimeError) as error:
-        raise AudioError(f"clip: expected a readable wav file, got {str(error).rstrip('.')} in {path}. Replace or remove the file.") from None
+        why = getattr(error, "error_string", str(error)).rstrip(".")
+        raise AudioError(f"clip: expected a readable wav file, got {why} in {path}. Replace or remove the file.") from None
     if channels != 1:
         raise AudioError(f"clip: expected one channel, got {channels} in {path}. Convert the clip to mono.")
     # libsndfile reads what is left of a truncated file without complaint and says so only in its report. Streamed files announce 0 or 4 GiB; those are whole.
     shortfall = re.search(r"data : (\d+) \(should be (\d+)\)", report)
-    if shortfall and int(shortfall[2]) < int(shortfall[1]) < _STREAMED_BYTES:
+    if shortfall and int(shortfall[2]) < int(shortfall[1]) < STREAMED_BYTES:
         raise AudioError(f"clip: expected the {shortfall[1]} bytes of sound its header announces, got {shortfall[2]} in {path}. "
                          "The file is truncated; copy it again.")
 
@@ -84,13 +88,24 @@ def check_fit(wav: np.ndarray, sample_rate_hz: int, expected_samples: int, expec
 def clip_samples(path: Path) -> int:
     """Length of a wav file in samples, by its header. Raises AudioError as `check_file` does."""
     check_file(path)
-    return soundfile.info(path).frames
+    return soundfile.info(os.fsencode(path)).frames
 
 
-def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int) -> None:
-    """Writes one mono clip as 16-bit PCM; aside first, so that a file that is there is whole."""
+def sample_format(path: Path) -> str:
+    """libsndfile's name of the format of a wav file's samples, such as PCM_16."""
+    return soundfile.info(os.fsencode(path)).subtype
+
+
+def rounded(wav: np.ndarray, subtype: str) -> np.ndarray:
+    """Samples, full scale ±1, at the nearest step of a format; libsndfile would take the one below."""
+    steps = 2 ** (BITS[subtype] - 1) if subtype in BITS else 0
+    return np.rint(wav * steps) / steps if steps else wav
+
+
+def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int, subtype: str = "PCM_16") -> None:
+    """Writes one mono clip, clipped at full scale unless the format is a float one; aside first, so that a file that is there is whole."""
     try:
         with written_whole(path) as aside:
-            soundfile.write(aside, wav, sample_rate_hz, subtype="PCM_16", format="WAV")
+            soundfile.write(os.fsencode(aside), wav, sample_rate_hz, subtype=subtype, format="WAV")
     except (OSError, RuntimeError) as error:
         raise AudioError(f"denoised clip: expected to write {path}, got {error}. Free space or choose another folder.") from None

@@ -25,6 +25,8 @@ class _OneLineErrors(click.Group):
         except DenoiseError as error:
             click.echo(f"dcase-denoise: {error}", err=True)
             context.exit(2)
+        except BrokenPipeError:
+            raise  # the reader has had enough; click ends quietly
         except OSError as error:
             click.echo(f"dcase-denoise: files: expected to read and write them, got {error}. Free space or correct the path.", err=True)
             context.exit(2)

@@ -11,6 +11,7 @@ import click
 from dcase_denoise_plugin.denoiser_options import preset_option, strength_option
 from dcase_denoise_plugin.pcm import FORMATS
 
+LONGEST_CLIP_S = 3600
 _TRAINED = (
     click.option("--machine", metavar="NAME", help="Machine type whose trained baseline is meant."),
     click.option("--plain", is_flag=True, help="The plain baseline, not the one behind the denoiser."),
@@ -31,7 +32,7 @@ def _with_trained_baseline(command):
 @click.command()
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE.onnx", help="Where the graph goes.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser, for a graph that denoises.")
-@click.option("--clip-s", type=click.FloatRange(1), metavar="SECONDS", help="Length of the clips that graph takes; a graph has one length.")
+@click.option("--clip-s", type=click.FloatRange(1, LONGEST_CLIP_S), metavar="SECONDS", help="Length of the clips that graph takes; a graph has one length.")
 @click.option("--log-mel", is_flag=True, help="Log-mel spectrograms in and out, not waveforms; for a denoiser trained for mel.")
 @strength_option
 @preset_option
@@ -58,7 +59,7 @@ def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, mach
             raise click.UsageError("With --checkpoint, give --int8 together with --clips, a folder of training clips.")
         denoiser = Denoiser.load(checkpoint, "cpu", strength, preset)
         samples = round(clip_s * denoiser.checkpoint.sample_rate_hz)
-        export_denoiser(denoiser, samples, out, log_mel, _wav_files(clips) if int8 else ())
+        export_denoiser(denoiser, samples, out, log_mel, _training_clips(clips) if int8 else ())
     click.echo(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -95,12 +96,13 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
         clips = clips_in(source, lambda file: read_clip(file, scorer), poll_s, patience_s, once)
     with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch
         for verdict in verdicts(clips, scorer):
-            click.echo(json.dumps(verdict) if as_json else as_text(verdict))
+            click.echo(json.dumps(verdict, allow_nan=False) if as_json else as_text(verdict))
 
 
 @click.command()
 @click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
-@click.option("--clip-s", type=click.FloatRange(1), metavar="SECONDS", help="Length of its training clips, for a denoiser that rests on a clip's spectrum.")
+@click.option("--clip-s", type=click.FloatRange(1, LONGEST_CLIP_S), metavar="SECONDS", help="Length of its training clips, for a denoiser that rests on a "
+              "clip's spectrum.")
 @click.option("--pcm", type=click.Choice(list(FORMATS)), default="s16le", show_default=True, help="Format of the samples, in and out.")
 @strength_option
 @preset_option
@@ -137,10 +139,11 @@ def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, expo
     return TrainedBaseline.load(MachineRun(plan, machine, baseline.seed if seed is None else seed, "plain" if plain else "denoised"))
 
 
-def _wav_files(folder: Path) -> list[Path]:
+def _training_clips(folder: Path) -> tuple[Path, ...]:
     from dcase_denoise_plugin.errors import DataError
+    from dcase_denoise_plugin.wav_files import wav_files
 
-    found = sorted(folder.glob("*.wav"))
+    found = wav_files(folder)
     if not found:
         raise DataError(f"--clips: expected training clips (*.wav), got none in {folder}. Name the folder that holds them.")
     return found

@@ -9,6 +9,7 @@ from typing import Iterable
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings
 from dcase_denoise_plugin.digests import digest_of
 from dcase_denoise_plugin.errors import DataError
+from dcase_denoise_plugin.wav_files import wav_files
 
 NOISE_MARK = "_noise_"
 MACHINE_MARK = "_machine_"
@@ -49,11 +50,11 @@ class Machine:
             If there is no ``train`` folder or fewer than two clips in it.
         """
         folder = Path(os.path.abspath(folder))  # "." has no name and no folders beside it; a link keeps its own
-        train_files = _wav_files(folder / "train")
+        train_files = wav_files(folder / "train")
         if len(train_files) < 2:
             raise DataError(f"machine {folder.name}: expected at least 2 training clips (*.wav), got {len(train_files)} in {folder / 'train'}. "
                             "Put the machine's training clips there.")
-        supplement = _wav_files(folder / "supplemental")
+        supplement = wav_files(folder / "supplemental")
         noise_files = tuple(file for file in supplement if NOISE_MARK in file.name)
         machine_files = tuple(file for file in supplement if MACHINE_MARK in file.name and file not in noise_files)
         return cls(dataset, folder.name, train_files, noise_files, machine_files, training_clips_beside(folder), features, seed)
@@ -67,12 +68,12 @@ class Machine:
 
 def training_clips_beside(folder: Path) -> tuple[Path, ...]:
     """The training clips of the other machine types beside the one in `folder`."""
-    return tuple(file for other in sorted(folder.parent.iterdir()) if other.is_dir() and other != folder for file in _wav_files(other / "train"))
+    return tuple(file for other in sorted(folder.parent.iterdir()) if other.is_dir() and other != folder for file in wav_files(other / "train"))
 
 
 def own_noise(config: DenoiseConfig, root: Path = Path()) -> tuple[Path, ...]:
     """The recordings in the user's noise folder, by name; none if there is no folder. One that is not absolute lies in `root`."""
-    return _wav_files(root / config.noise_folder) if config.noise_folder else ()
+    return wav_files(root / config.noise_folder) if config.noise_folder else ()
 
 
 def recordings_from_elsewhere(config: DenoiseConfig, beside: Iterable[Path], root: Path = Path()) -> tuple[Path, ...]:
@@ -83,7 +84,3 @@ def recordings_from_elsewhere(config: DenoiseConfig, beside: Iterable[Path], roo
 def manifest(files: Iterable[Path]) -> list[tuple[str, int, int]]:
     """(name, size in bytes, modification time in ns) of each file: what a cached feature or a trained denoiser rests on."""
     return [(file.name, stat.st_size, stat.st_mtime_ns) for file in files for stat in [Path(file).stat()]]
-
-
-def _wav_files(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(folder.glob("*.wav"))) if folder.is_dir() else ()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcase_denoise_plugin.errors import DataError, RunError
 from dcase_denoise_plugin.plan import Plan
+from dcase_denoise_plugin.wav_files import wav_files
 
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}
 SCORES = ("MSE", "MAHALA")
@@ -39,13 +40,13 @@ class MachineRun:
     @property
     def clips(self) -> list[Path]:
         """Every clip that may shape a result."""
-        return sorted(file for split in SPLITS for file in (self.plan.data_folder / "raw" / self.machine / split).glob("*.wav"))
+        return sorted(file for split in SPLITS for file in wav_files(self.plan.data_folder / "raw" / self.machine / split))
 
     @property
     def sections(self) -> list[int]:
         """The section numbers in the names of the training clips. Raises DataError if a name has none."""
         found = set()
-        for clip in (self.plan.data_folder / "raw" / self.machine / "train").glob("*.wav"):
+        for clip in wav_files(self.plan.data_folder / "raw" / self.machine / "train"):
             number = re.search(r"(?:section|id)_(\d+)", clip.name)
             if not number:
                 raise DataError(f"{self.machine}: expected section_<number> in a clip's name, got {clip.name} in {clip.parent}. Restore the data set's names.")

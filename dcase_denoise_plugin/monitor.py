@@ -1,13 +1,14 @@
 """Scores clip after clip and says what the baseline would decide, one line a clip. Imports no PyTorch, for machines that have none."""
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, BinaryIO, Iterable, Iterator, Mapping, Protocol
 
 import numpy as np
 
 from dcase_denoise_plugin.audio import check_fit, check_wav, read_wav
-from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.errors import AudioError, DenoiseError
 from dcase_denoise_plugin.pcm import NAME, clips_of
 from dcase_denoise_plugin.watch import Clip
 
@@ -44,12 +45,26 @@ def streamed_clips(stream: BinaryIO, scorer: Scorer, pcm: str | None) -> Iterato
 def verdicts(clips: Iterable[Clip], scorer: Scorer) -> Iterator[dict[str, Any]]:
     """For each clip its scores, the thresholds, and whether each score makes it an anomaly; or why it was skipped."""
     for clip in clips:
-        if clip.wav is None:
-            yield {"clip": clip.name, "skipped": clip.problem}
+        scores, problem = _scored(clip, scorer)
+        if problem:
+            yield {"clip": clip.name, "skipped": problem}
             continue
-        scores = scorer(clip.wav, clip.name)
         yield {"clip": clip.name, "scores": scores, "thresholds": dict(scorer.thresholds),
                "anomaly": {name: score > scorer.thresholds[name] for name, score in scores.items()}}
+
+
+def _scored(clip: Clip, scorer: Scorer) -> tuple[dict[str, float], str]:
+    """The scores, or why there are none: one clip that cannot be scored does not end the watch."""
+    if clip.wav is None:
+        return {}, clip.problem
+    try:
+        scores = scorer(clip.wav, clip.name)
+    except DenoiseError as error:
+        return {}, str(error)
+    if not all(map(math.isfinite, scores.values())):
+        return {}, (f"clip: expected samples that can be scored, got a score that is not finite; the largest sample is {np.abs(clip.wav).max():g} "
+                    f"in {clip.name}. Look at the microphone.")
+    return scores, ""
 
 
 def as_text(verdict: Mapping[str, Any]) -> str:

@@ -2,19 +2,24 @@
 from __future__ import annotations
 
 import io
-import wave
-from typing import BinaryIO, Callable, Iterator
+import math
+import struct
+from typing import BinaryIO, Iterator
 
 import numpy as np
 import soundfile
 
+from dcase_denoise_plugin.audio import STREAMED_BYTES, rounded
 from dcase_denoise_plugin.errors import AudioError
 
 NAME = "standard input"
 WAV_MARK = b"RIFF"
 # libsndfile's name of each format, and bytes of a sample.
 FORMATS = {"u8": ("PCM_U8", 1), "s16le": ("PCM_16", 2), "s24le": ("PCM_24", 3), "s32le": ("PCM_32", 4), "f32le": ("FLOAT", 4)}
-OF_WAV = {width: name for name, (subtype, width) in FORMATS.items() if subtype != "FLOAT"}  # Python's wave module opens no other
+# The same by what a wav header says: format tag and bits of a sample.
+OF_WAV = {(1, 8): "u8", (1, 16): "s16le", (1, 24): "s24le", (1, 32): "s32le", (3, 32): "f32le"}
+EXTENSIBLE = 0xFFFE  # the tag stands further behind, at the start of an identifier
+SKIPPED_BYTES = 2**16
 
 
 def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | None = None) -> Iterator[np.ndarray]:
@@ -34,13 +39,13 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
     AudioError
         If the stream is no wav, of another rate, not mono, or ends within a sample; or within a clip, after the whole ones.
     """
-    if pcm:
-        read = stream.read
-    else:
-        read, pcm = _opened(stream, sample_rate_hz)
+    announced = math.inf
+    if not pcm:
+        pcm, announced = _opened(stream, sample_rate_hz)
     done, width = 0, FORMATS[pcm][1]
     while True:
-        content = read(samples * width)
+        content = stream.read(min(samples * width, announced))
+        announced -= len(content)
         if not done:
             _check_no_wav(content, pcm, "Leave --pcm out.")
         if len(content) % width:
@@ -78,8 +83,8 @@ def blocks_of(stream: io.BufferedReader, pcm: str) -> Iterator[np.ndarray]:
 
 def encoded(wav: np.ndarray, pcm: str) -> bytes:
     """Raw samples, clipped at full scale, of float32 (samples,)."""
-    content = io.BytesIO()
-    soundfile.write(content, wav, 1, format="RAW", subtype=FORMATS[pcm][0], endian="LITTLE")
+    content, subtype = io.BytesIO(), FORMATS[pcm][0]
+    soundfile.write(content, rounded(wav, subtype), 1, format="RAW", subtype=subtype, endian="LITTLE")
     return content.getvalue()
 
 
@@ -97,30 +102,42 @@ def _cut_off(width: int, left: int, after: str = "") -> AudioError:
                       "The sender was cut off, or --pcm names another format.")
 
 
-class _AnySize:
-    """A wav stream whose RIFF size, which nobody can know who writes into a pipe, is as large as can be."""
+def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[str, float]:
+    """Reads a wav stream up to its first sample: the samples' format, and how many bytes of them follow, infinite where nobody can have known.
 
-    def __init__(self, stream: BinaryIO):
-        head = stream.read(len(WAV_MARK) + 4)
-        self._head, self._stream = head[:4] + b"\xff" * len(head[4:]), stream
+    Python's `wave` opens neither extensible nor float files before 3.12, and libsndfile no pipe.
+    """
+    head, layout = stream.read(12), b""
+    if head[:4] != WAV_MARK or head[8:] != b"WAVE":
+        raise _no_wav("no RIFF header")
+    while (chunk := stream.read(8))[:4] != b"data":
+        if len(chunk) < 8:
+            raise _no_wav("an end before its header was whole")
+        name, size = struct.unpack("<4sI", chunk)
+        content = _chunk(stream, size + size % 2)
+        layout = content if name == b"fmt " else layout
+    if len(chunk) < 8 or len(layout) < 16:
+        raise _no_wav("an end before its header was whole" if layout else "no format before its samples")
+    tag, channels, rate_hz, *_, bits = struct.unpack("<HHIIHH", layout[:16])
+    if tag == EXTENSIBLE and len(layout) >= 26:
+        tag, = struct.unpack("<H", layout[24:26])
+    if (tag, bits) not in OF_WAV:
+        raise _no_wav(f"format {tag} of {bits} bits")
+    if channels != 1:
+        raise AudioError(f"{NAME}: expected one channel, got {channels}. Convert it to mono.")
+    if rate_hz != sample_rate_hz:
+        raise AudioError(f"{NAME}: expected {sample_rate_hz} Hz as in training, got {rate_hz} Hz. Resample it.")
+    announced, = struct.unpack("<I", chunk[4:])
+    return OF_WAV[tag, bits], announced if 0 < announced < STREAMED_BYTES else math.inf
 
-    def read(self, count: int) -> bytes:
-        head, self._head = self._head[:count], self._head[count:]
-        return head + self._stream.read(count - len(head))
+
+def _chunk(stream: BinaryIO, size: int) -> bytes:
+    """The start of a chunk of the header, all of which is read."""
+    start = content = stream.read(min(size, SKIPPED_BYTES))
+    while content and (size := size - len(content)):
+        content = stream.read(min(size, SKIPPED_BYTES))
+    return start
 
 
-def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[Callable[[int], bytes], str]:
-    """What reads the samples of a wav stream, and their format."""
-    try:
-        wav = wave.open(_AnySize(stream))
-    except (wave.Error, EOFError) as error:
-        raise AudioError(f"{NAME}: expected a wav of PCM samples, got something else ({str(error) or 'an end before its header was whole'}). "
-                         "Pipe a wav, or name the samples' format with --pcm.") from None
-    if wav.getnchannels() != 1:
-        raise AudioError(f"{NAME}: expected one channel, got {wav.getnchannels()}. Convert it to mono.")
-    if wav.getframerate() != sample_rate_hz:
-        raise AudioError(f"{NAME}: expected {sample_rate_hz} Hz as in training, got {wav.getframerate()} Hz. Resample it.")
-    width = wav.getsampwidth()
-    if not wav.getnframes():  # never filled in, as nothing in a pipe can be: all that follows is sound
-        return stream.read, OF_WAV[width]
-    return lambda count: wav.readframes(count // width), OF_WAV[width]
+def _no_wav(found: str) -> AudioError:
+    return AudioError(f"{NAME}: expected a wav of PCM or float samples, got something else ({found}). Pipe a wav, or name the samples' format with --pcm.")

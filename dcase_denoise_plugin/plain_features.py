@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.machine import manifest
+from dcase_denoise_plugin.wav_files import wav_files
 from dcase_denoise_plugin.whole_file import written_whole
 
 # What the baseline has in the path of a pickle, so that another value is another pickle; and what shapes its content all the same.
@@ -109,7 +110,7 @@ def _folder(wanted: Mapping[str, float | None]) -> str:
 
 
 def _clips(split: Path) -> dict[str, list[int]]:
-    return {name: [size, time_ns] for name, size, time_ns in manifest(split.glob("*.wav"))}
+    return {name: [size, time_ns] for name, size, time_ns in manifest(wav_files(split))}
 
 
 def _state(pickle: Path) -> list[int]:
@@ -124,7 +125,7 @@ def _difference(noted: Mapping[str, list[int]], now: Mapping[str, list[int]]) ->
 
 def _younger(split: Path, pickle: Path) -> str | None:
     made = pickle.stat().st_mtime_ns
-    changed = next((clip for clip in sorted(split.glob("*.wav")) if clip.stat().st_mtime_ns > made), None)
+    changed = next((clip for clip in wav_files(split) if clip.stat().st_mtime_ns > made), None)
     if changed:
         return f"{changed.name} was written"
     return f"a file was added to it or removed from it (if it was no clip: touch {pickle})" if split.is_dir() and split.stat().st_mtime_ns > made else None

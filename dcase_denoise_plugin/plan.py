@@ -9,6 +9,7 @@ from dcase_denoise_plugin.baseline_folder import Baseline
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.overrides import Overrides
+from dcase_denoise_plugin.wav_files import wav_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Plan:
         """
         raw = self.data_folder / "raw"
         listed = self.baseline.machine_types(self.dataset, self.mode) or sorted(folder.name for folder in raw.glob("*") if folder.is_dir())
-        present = [machine for machine in listed if any((raw / machine / "train").glob("*.wav"))]
+        present = [machine for machine in listed if wav_files(raw / machine / "train")]
         for machine in asked:
             if machine not in listed:
                 raise DataError(f"--machine: expected one of {', '.join(listed)}, got {machine!r} for {self.dataset} {self.mode} data. Correct the name.")

@@ -9,6 +9,7 @@ from typing import Callable, Iterator
 import numpy as np
 
 from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.wav_files import is_recording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ def clips_in(folder: Path, read: Callable[[Path], np.ndarray], poll_s: float = 1
     """The clips of `folder`, by name, then each new or changed one, for ever.
 
     Nobody says when a file is whole. One is read when two looks in a row find it unchanged; one that cannot be read then may be half-written by a slow
-    sender, and is given up `patience_s` after its last change.
+    sender, and is given up when it has not changed for `patience_s`, by its date or, as the sender's clock may be ahead, since it was first seen so.
 
     Parameters
     ----------
@@ -37,12 +38,13 @@ def clips_in(folder: Path, read: Callable[[Path], np.ndarray], poll_s: float = 1
     AudioError
         If `folder` is none.
     """
-    handled, seen = {}, {}
+    handled, seen, since = {}, {}, {}
     while True:
         if not folder.is_dir():
             raise AudioError(f"SOURCE: expected a folder, or - for standard input, got {folder}. Correct the path.")
         # Built anew at every look, so that files which are gone take no memory.
-        before, seen = seen, {file: state for file in folder.glob("*.wav") if (state := _state(file))}
+        before, seen = seen, {file: state for file in filter(is_recording, folder.iterdir()) if (state := _state(file))}
+        since = {file: since[file] if before.get(file) == state else time.monotonic() for file, state in seen.items()}
         handled = {file: state for file, state in handled.items() if file in seen}
         for file, state in sorted(seen.items()):
             if handled.get(file) == state or not (once or before.get(file) == state):
@@ -50,7 +52,7 @@ def clips_in(folder: Path, read: Callable[[Path], np.ndarray], poll_s: float = 1
             try:
                 clip = Clip(file.name, read(file))
             except AudioError as error:
-                if not once and time.time() < state[1] / 1e9 + patience_s:
+                if not once and max(time.time() - state[1] / 1e9, time.monotonic() - since[file]) < patience_s:
                     continue
                 clip = Clip(file.name, None, str(error))
             handled[file] = state

@@ -1,10 +1,13 @@
+import os
+
 import numpy as np
 import pytest
+import soundfile
 import torch
 from small_machine import RATE_HZ, SMALL, hum, small_machine, write
 
 from dcase_denoise_plugin.apply import denoise_folder
-from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.audio import read_wav, write_wav
 from dcase_denoise_plugin.errors import AudioError, CheckpointError
 from dcase_denoise_plugin.training import train_denoiser
 
@@ -26,10 +29,21 @@ def test_every_clip_is_denoised_under_its_own_name_and_the_originals_stay(tmp_pa
         assert len(wav) == RATE_HZ and sample_rate_hz == RATE_HZ and not np.allclose(wav, hum(1), rtol=0, atol=1 / 32768)
 
 
-def test_strength_0_hands_over_the_clips_as_they_are(tmp_path, checkpoint):
-    write(tmp_path / "in/a.wav", hum(1))
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_strength_0_hands_over_the_clips_as_they_are_in_their_own_format(tmp_path, checkpoint, subtype):
+    louder = 3 if subtype in ("FLOAT", "DOUBLE") else 0.9
+    write_wav(tmp_path / "in/a.wav", louder * hum(1) / np.abs(hum(1)).max(), RATE_HZ, subtype)
     denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint, strength=0.0)
-    assert np.allclose(read_wav(tmp_path / "out/a.wav")[0], hum(1), atol=1 / 32768)
+    before, after = (soundfile.SoundFile(tmp_path / folder / "a.wav") for folder in ("in", "out"))
+    with before, after:
+        assert after.subtype == subtype and np.array_equal(after.read(), before.read())
+
+
+def test_recordings_in_capital_letters_and_with_names_of_any_bytes_are_denoised_and_hidden_files_left(tmp_path, checkpoint):
+    for name in (b"A.WAV", b"caf\xe9.wav", b"._a.wav"):
+        os.rename(write(tmp_path / "in/new.wav", hum(1)), tmp_path / "in" / os.fsdecode(name))
+    assert denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint) == 2
+    assert sorted(map(os.fsencode, os.listdir(tmp_path / "out"))) == [b"A.WAV", b"caf\xe9.wav"]
 
 
 def test_a_folder_without_clips_is_refused(tmp_path, checkpoint):

@@ -21,9 +21,9 @@ class Pipe:
         return self._content.read(count)
 
 
-def wav_of(wav, subtype="PCM_16", channels=1):
+def wav_of(wav, subtype="PCM_16", channels=1, container="WAV"):
     stream = io.BytesIO()
-    soundfile.write(stream, np.repeat(wav[:, None], channels, 1), RATE_HZ, format="WAV", subtype=subtype)
+    soundfile.write(stream, np.repeat(wav[:, None], channels, 1), RATE_HZ, format=container, subtype=subtype)
     return stream.getvalue()
 
 
@@ -45,10 +45,18 @@ def test_raw_samples_are_cut_into_clips_with_the_values_that_a_file_would_have(p
     assert len(found) == 4 and np.array_equal(np.concatenate(found), stored)
 
 
-@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
-def test_a_wav_is_cut_into_clips_with_the_values_of_the_file(subtype):
-    content = wav_of(hum(0), subtype)
+@pytest.mark.parametrize("container", ["WAV", "WAVEX"])
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"])
+def test_a_wav_is_cut_into_clips_with_the_values_of_the_file(subtype, container):
+    content = wav_of(hum(0), subtype, container=container)
     assert np.array_equal(np.concatenate(clips(content)), soundfile.read(io.BytesIO(content), dtype="float32")[0])
+
+
+def test_what_stands_before_and_behind_the_samples_is_no_sound():
+    content = wav_of(hum(0))
+    note = b"LIST" + (200001).to_bytes(4, "little") + bytes(200002)  # an odd size is followed by one more byte
+    found = clips(content[:36] + note + content[36:] + note)
+    assert np.array_equal(np.concatenate(found), np.concatenate(clips(content)))
 
 
 def test_a_wav_whose_header_announces_more_than_any_pipe_holds_is_read_to_its_end():
@@ -94,11 +102,12 @@ def test_a_stream_that_ends_within_a_clip_is_told_after_its_whole_clips():
 
 
 @pytest.mark.parametrize(("content", "pcm", "message"), [
-    (b"", None, r"expected a wav of PCM samples, got something else \(an end before its header was whole\). Pipe a wav, or"),
+    (b"", None, r"expected a wav of PCM or float samples, got something else \(no RIFF header\). Pipe a wav, or"),
     (b"", "s16le", "expected clips of 1000 samples, got 0 samples at the end, after 0 clips"),
-    (b"no sound at all, but a text", None, "expected a wav of PCM samples, got something else"),
-    (wav_of(hum(0))[:20], None, "expected a wav of PCM samples, got something else"),
-    (wav_of(hum(0), "FLOAT"), None, "expected a wav of PCM samples, got something else .unknown format: 3"),
+    (b"no sound at all, but a text", None, r"expected a wav .*, got something else \(no RIFF header\)"),
+    (wav_of(hum(0))[:20], None, r"expected a wav .*, got something else \(an end before its header was whole\)"),
+    (wav_of(hum(0))[:12] + wav_of(hum(0))[36:], None, r"expected a wav .*, got something else \(no format before its samples\)"),
+    (wav_of(hum(0), "ULAW"), None, r"expected a wav .*, got something else \(format 7 of 8 bits\)"),
     (wav_of(hum(0), channels=2), None, "expected one channel, got 2. Convert it to mono."),
     (wav_of(hum(0)), "s16le", "expected raw s16le samples, got a wav header. Leave --pcm out."),
 ])
@@ -124,6 +133,11 @@ def test_raw_samples_arrive_as_blocks_however_they_are_cut_and_go_out_as_they_ca
     blocks = list(blocks_of(Trickle(content), pcm))
     assert len(blocks) > 100 and np.array_equal(np.concatenate(blocks), np.concatenate(clips(content, pcm)))
     assert encoded(np.concatenate(blocks), pcm) == content
+
+
+def test_samples_go_to_the_nearest_step():
+    steps = np.float32([0.4, 0.6, -0.4, -0.6, -1.5])
+    assert encoded(steps / 2**15, "s16le") == np.int16([0, 1, 0, -1, -2]).tobytes()
 
 
 def test_samples_beyond_full_scale_are_clipped():

@@ -93,3 +93,16 @@ def test_a_source_that_is_no_folder_is_refused(tmp_path, there):
         (tmp_path / "source").touch()
     with pytest.raises(AudioError, match="SOURCE: expected a folder, or - for standard input, got .*source. Correct the path."):
         next(itertools.chain(clips_in(tmp_path / "source", read)))
+
+
+def test_a_file_that_cannot_be_read_is_given_up_even_if_its_date_lies_ahead(tmp_path):
+    file = write(tmp_path / "a.wav", hum(0))
+    file.write_bytes(file.read_bytes()[:1000])
+    os.utime(file, (time.time() + 3600,) * 2)
+    assert watched(tmp_path, *[lambda: time.sleep(0.02)] * 6, patience_s=0.05) == [("a.wav", False)]
+
+
+def test_a_recorder_may_write_capital_letters_and_hidden_files_are_left(tmp_path):
+    for name in ("A.WAV", ".b.wav"):
+        write(tmp_path / name, hum(0))
+    assert [clip.name for clip in clips_in(tmp_path, read, once=True)] == ["A.WAV"]

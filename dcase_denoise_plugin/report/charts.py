@@ -41,7 +41,8 @@ class Chart:
         """The chart, and `description` for who cannot see it."""
         with matplotlib.rc_context({**STYLE, "svg.hashsalt": description}):
             if legend and self.axes.get_legend_handles_labels()[0]:
-                self.axes.legend()
+                for text in self.axes.legend().get_texts():
+                    text.set_parse_math(False)  # arms are named after folders, in which a $ is a $
             target = io.StringIO()
             self.figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
         text = target.getvalue()
