@@ -5,14 +5,16 @@ from pathlib import Path
 
 from dcase_denoise_plugin.audio import read_wav, rounded, sample_format, write_wav
 from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.device import ready_device
 from dcase_denoise_plugin.errors import AudioError
 from dcase_denoise_plugin.wav_files import is_recording
 
 
-def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float | None = None, preset: str = "") -> int:
+def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float | None = None, preset: str = "",
+                   device: str = "auto") -> int:
     """Denoises every wav under `source` into `target`, under the same relative path and in the same sample format; returns how many there were.
 
-    `Denoiser.load` says what the other parameters do.
+    `Denoiser.load` says what `strength` and `preset` do, `ready_device` what `device` may be.
 
     Raises
     ------
@@ -20,8 +22,8 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
         If there is none, `target` is `source` or inside it, or a clip is unfit.
     CheckpointError
         If `checkpoint` cannot be read.
-    ConfigError
-        If `preset` cannot.
+    ConfigError, TrainingError
+        If `preset` cannot, or `device` is none or cannot be used.
     """
     clips = sorted(filter(is_recording, source.rglob("*")))
     if not clips:
@@ -29,7 +31,7 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
     if target.resolve().is_relative_to(source.resolve()):
         raise AudioError(f"OUT_DIR: expected a folder outside IN_DIR, got {target} in {source}. The recordings would be overwritten, or the next call would "
                          "denoise its own output; name another folder.")
-    denoiser = Denoiser.load(checkpoint, strength=strength, preset=preset)
+    denoiser = Denoiser.load(checkpoint, ready_device(device), strength, preset)
     for clip in clips:
         wav, sample_rate_hz = read_wav(clip)
         subtype = sample_format(clip)

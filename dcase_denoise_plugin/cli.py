@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dcase_denoise_plugin import __version__, edge_cli, report_cli, study_cli, train_cli
-from dcase_denoise_plugin.denoiser_options import preset_option, strength_option
+from dcase_denoise_plugin.denoiser_options import device_option, preset_option, strength_option
 from dcase_denoise_plugin.errors import DenoiseError
 
 # Fewer steps than these 760 or so leave the running means of the autoencoder's batch normalisation behind, and its ranking with them.
@@ -168,11 +168,12 @@ def check(results, reference, tolerance, write_reference):
 @click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
 @strength_option
 @preset_option
-def apply(source, target, checkpoint, strength, preset):
+@device_option
+def apply(source, target, checkpoint, strength, preset, device):
     """Denoise every wav file under IN_DIR into OUT_DIR, under the same names."""
     from dcase_denoise_plugin.apply import denoise_folder
 
-    count = denoise_folder(source, target, checkpoint, strength, preset)
+    count = denoise_folder(source, target, checkpoint, strength, preset, device)
     click.echo(f"denoised {count} clips into {target}")
 
 
@@ -182,12 +183,14 @@ def apply(source, target, checkpoint, strength, preset):
 @click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
 @click.option("--reference", type=click.Path(path_type=Path), metavar="FILE", help="The same clip without noise, if there is one.")
 @preset_option
-def picture(clip, target, checkpoint, reference, preset):
+@device_option
+def picture(clip, target, checkpoint, reference, preset, device):
     """Draw CLIP before and after the denoiser, as log-mel spectrograms."""
     from dcase_denoise_plugin import Denoiser
+    from dcase_denoise_plugin.device import ready_device
     from dcase_denoise_plugin.picture import draw
 
-    draw(clip, Denoiser.load(checkpoint, preset=preset), target, reference)
+    draw(clip, Denoiser.load(checkpoint, ready_device(device), preset=preset), target, reference)
     click.echo(f"wrote {target}")
 
 

@@ -1,4 +1,4 @@
-"""Where a training runs: the GPU that was asked for, if it can be used at all."""
+"""Where a network runs: the GPU that was asked for, if it can be used at all."""
 from __future__ import annotations
 
 import os
@@ -21,7 +21,9 @@ def ready_device(name: str) -> torch.device:
     try:
         device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
     except RuntimeError:
-        raise ConfigError(f"--device: expected auto, cpu, cuda or cuda:<number>, got {name!r}. Correct the name.") from None
+        device = None
+    if not device or device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"--device: expected auto, cpu, cuda or cuda:<number>, got {name!r}. Correct the name.")
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():

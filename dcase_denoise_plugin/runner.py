@@ -22,7 +22,7 @@ from dcase_denoise_plugin.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.plain_features import drop_half_written, fresh_features
 from dcase_denoise_plugin.progress import Progress, Snapshot
 from dcase_denoise_plugin.run_record import is_finished, wanted, write_record
-from dcase_denoise_plugin.workplace import THREADS_VARIABLE, usable_cores, workplace
+from dcase_denoise_plugin.workplace import THREADS_VARIABLE, gpu_named, usable_cores, workplace
 
 GRACE_S = 5.0
 LOOK_EVERY_S = 1.0
@@ -42,7 +42,8 @@ def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = 
     runs = list(runs)
     progress, children = Progress(runs, jobs, say), _Children()
     places = queue.SimpleQueue()
-    for gpu in gpu_of_each(jobs, os.environ):
+    named = any(gpu_named(run.plan.settings) != "0" for run in runs)  # the one that the baseline takes by itself
+    for gpu in [None] * jobs if named else gpu_of_each(jobs, os.environ):
         places.put(child_environment(jobs, gpu=gpu))
 
     def attempt(run: MachineRun) -> DenoiseError | None:

@@ -140,6 +140,12 @@ class ImageFormat:
         """The format for training clips of `clip_frames` frames: a whole clip an image, as published, as long as it is not squeezed too much."""
         return cls(image_size, 2**depth, min(clip_frames, round(FRAMES_PER_PIXEL * image_size) if image_size else NATIVE_FRAMES))
 
+    def check(self, rows: int) -> None:
+        """Raises ConfigError if the U-Net would halve an image of so many rows to a single pixel."""
+        side = self.size or max(rows, self.tile_frames)
+        if side <= self.multiple:
+            raise ConfigError(f"denoise_depth: expected images of more than 2**denoise_depth ({self.multiple}) pixels, got {side}. Lower denoise_depth.")
+
     def image(self, picture: torch.Tensor) -> torch.Tensor:
         """(batch, rows, tile_frames) -> (batch, 1, size, size), or padded to native size."""
         picture = picture[:, None]

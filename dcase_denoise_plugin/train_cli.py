@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from dcase_denoise_plugin.denoiser_options import device_option
+
 
 @click.command()
 @click.argument("folder", metavar="MACHINE_FOLDER", type=click.Path(path_type=Path))
@@ -13,7 +15,7 @@ import click
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A denoise key, repeatable; wins over the preset.")
 @click.option("--dataset", default="DCASE2025T2", show_default=True, help="Data set, as the baseline names it.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=13711, show_default=True, help="Random seed.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 …; auto takes a GPU where there is one.")
+@device_option
 def train(folder, out, preset, assignments, dataset, seed, device):
     """Train a denoiser on MACHINE_FOLDER (with train/*.wav and, if there are noise clips, supplemental/*.wav).
 

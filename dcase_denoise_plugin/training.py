@@ -58,14 +58,20 @@ def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: 
         If the machine's clips cannot train one.
     CheckpointError
         If `path` holds something else, or cannot be written.
+    ConfigError
+        If the network halves its images until nothing is left.
     TrainingError
-        If the loss is not finite any more.
+        If the loss is not finite any more, or the GPU's memory does not hold the least of it.
     """
     path = Path(path)
     with alone_with(path), thread_limit(config.threads):
         if from_first(path.exists()):
             return rank() == 0 and _finished_with_output_of(machine, config, path, shared)
-        Training(machine, config, path, device, say, shared).run()
+        try:
+            Training(machine, config, path, device, say, shared).run()
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(f"training of {machine.machine_type}: expected memory on {device} for it, got {str(error).splitlines()[0].rstrip('.')}. "
+                                "Free some, take another GPU, or train on the CPU (use_cuda: False, --device cpu).") from None
         return True
 
 
@@ -92,6 +98,7 @@ class Training:
         _, sample_rate_hz = read_wav(machine.train_files[0])
         clips = Clips(machine.train_files, Spectrogram(machine.features, sample_rate_hz, config.domain, self.device))
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
+        self.images.check(clips.spectrogram.rows)
         noise = noise_source(machine, config, clips, generator_for(machine.seed, NOISE))
         self.noise_known = noise_is_known(machine, config, clips, noise)
         machine_clips = MachineClips.of(machine, clips.spectrogram)

@@ -25,11 +25,16 @@ def workplace(environment: Mapping[str, str], settings: Mapping[str, Any]) -> di
     return {"threads": environment.get(THREADS_VARIABLE) or str(usable_cores()), "device": _device(environment, settings)}
 
 
+def gpu_named(settings: Mapping[str, Any]) -> str:
+    """The number of the GPU that these settings of the baseline name, among those that its process sees."""
+    gpus = settings.get("gpu_id") or [0]
+    return str(gpus[0] if isinstance(gpus, list) else gpus)
+
+
 def _device(environment, settings):
     if str(settings.get("use_cuda", True)).lower() == "false":
         return "cpu"
-    gpus = settings.get("gpu_id") or [0]
-    return _gpu_name(environment.get(VARIABLE), str(gpus[0] if isinstance(gpus, list) else gpus))
+    return _gpu_name(environment.get(VARIABLE), gpu_named(settings))
 
 
 @functools.lru_cache

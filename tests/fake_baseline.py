@@ -13,7 +13,7 @@ import argparse, json, os, pathlib, sys, time
 from dcase_denoise_plugin import config
 
 parser = argparse.ArgumentParser()
-for option in ("--dataset", "-tag", "--score", "--export_dir", "--epochs", "-lr", "--mono"):
+for option in ("--dataset", "-tag", "--score", "--export_dir", "--epochs", "-lr", "--mono", "--gpu_id"):
     parser.add_argument(option, default="MSE")
 parser.add_argument("--seed", type=int)
 parser.add_argument("--use_ids", nargs="*")

@@ -18,6 +18,18 @@ def test_spectra_are_the_same_whether_kept_or_read_again(tmp_path):
     assert all(torch.equal(kept[index], read_again[index]) for index in range(len(kept)))
 
 
+def test_clips_that_a_gpus_memory_does_not_hold_are_read_again_and_that_is_said(tmp_path, monkeypatch, capsys):
+    def full(*shape):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    machine = small_machine(tmp_path)
+    kept = clips_of(machine)
+    monkeypatch.setattr(torch.Tensor, "new_empty", full)
+    read_again = clips_of(machine)
+    assert all(torch.equal(kept[index], read_again[index]) for index in range(len(kept)))
+    assert capsys.readouterr().err == "denoiser: cpu has no memory for the 4 clips; reads each whenever it is needed\n"
+
+
 @pytest.mark.parametrize("memory_bytes", [0, 2**30])
 def test_a_batch_is_cut_out_of_the_clips_at_its_places(tmp_path, memory_bytes):
     clips = clips_of(small_machine(tmp_path), memory_bytes=memory_bytes)

@@ -22,9 +22,10 @@ def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch):
     assert ready_device("auto") == ready_device("cpu") == torch.device("cpu")
 
 
-def test_a_device_of_an_unknown_name_is_refused():
-    with pytest.raises(ConfigError, match="--device: expected auto, cpu, cuda or cuda:<number>, got 'abacus'"):
-        ready_device("abacus")
+@pytest.mark.parametrize("name", ["abacus", "meta"])
+def test_a_device_of_an_unknown_name_is_refused(name):
+    with pytest.raises(ConfigError, match=f"--device: expected auto, cpu, cuda or cuda:<number>, got '{name}'"):
+        ready_device(name)
 
 
 @pytest.mark.parametrize("name", ["cuda:2", "cuda"])

@@ -92,13 +92,16 @@ def test_a_killed_worker_leaves_the_others_alone_and_the_same_call_goes_on_with_
     assert sum("ToyCar" in call for call in fake_baseline.calls(baseline)) == 3
 
 
-@pytest.mark.parametrize("count, jobs, expected", [(2, 2, {"0", "1"}), (1, 2, {"all"}), (0, 2, {"all"}), (2, 1, {"all"})])
-def test_jobs_side_by_side_get_a_gpu_each_where_there_are_several(tmp_path, monkeypatch, count, jobs, expected):
+@pytest.mark.parametrize("count, jobs, settings, expected", [
+    (2, 2, (), {"0", "1"}), (1, 2, (), {"all"}), (0, 2, (), {"all"}), (2, 1, (), {"all"}), (2, 2, ("gpu_id=0",), {"0", "1"}), (2, 2, ("gpu_id=1",), {"all"}),
+])
+def test_jobs_side_by_side_get_a_gpu_each_where_there_are_several_and_the_user_named_none(tmp_path, monkeypatch, count, jobs, settings, expected):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
     order(baseline, fan={"sleep_s": 0.5}, ToyCar={"sleep_s": 0.5})  # so that none is through before the other has begun
-    run_all(runs_of(baseline, ("fan", "ToyCar"), what="baseline"), jobs, lambda line: None)
+    plan = fake_baseline.plan_of(baseline, *settings)
+    run_all([fake_baseline.run_of(plan, machine) for machine in ("fan", "ToyCar")], jobs, lambda line: None)
     assert set((tmp_path / "gpus.txt").read_text().split()) == expected
 
 

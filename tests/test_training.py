@@ -236,3 +236,19 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero():
 @pytest.mark.parametrize("loss", ["l1", "mse+ssim+l1"])
 def test_every_loss_can_train(machine, path, loss):
     assert trained(machine, path, loss=loss).weights["last.weight"].any()
+
+
+def test_a_gpu_whose_memory_does_not_hold_the_least_of_a_training_is_told_in_one_line(machine, path, monkeypatch):
+    def full(*shape):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
+
+    monkeypatch.setattr(training, "noise_source", full)
+    with pytest.raises(TrainingError, match=r"training of fan: expected memory on cpu for it, got CUDA out of memory. Tried to allocate 2.00 GiB. Free some"):
+        trained(machine, path)
+    assert not path.exists()
+
+
+def test_a_network_that_would_halve_its_images_to_a_single_pixel_is_refused(machine, path):
+    with pytest.raises(ConfigError, match=r"denoise_depth: expected images of more than 2\*\*denoise_depth \(32\) pixels, got 32. Lower denoise_depth"):
+        trained(machine, path, image_size=0, depth=5)
+    trained(machine, path, image_size=0, depth=4, batch_size=1, epochs=1, norm="instance")
