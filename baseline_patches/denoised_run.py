@@ -116,6 +116,8 @@ class DenoisedRun:
         elif not _newer(_model(self.args), trained):
             raise BaselineError(f"autoencoder {_model(self.args)}: expected one that was saved after its receipt, got an older one or none beside {trained}. "
                                 f"Its training was not finished; run it again: {self._train_command()}")
+        else:
+            self._stage.refuse_other_trial(json.loads(trained.read_text()).get("trial"))
         if not self.args.train_only:
             split = "eval_data" if self.args.eval else "dev_data"
             _write_json(Path(self.args.result_directory, split, f"{self.args.export_dir}_{self.args.score}", trained.name), receipt)
@@ -209,7 +211,7 @@ def _folder_aside(folder: Path):
         yield folder
     except OSError as error:
         raise DataError(f"features: expected to write them in {folder.parent}, got {error}. "
-                        "Free space or correct the rights, then run the same command again.") from error
+                        "Free space or correct the rights, then run the same command again.") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

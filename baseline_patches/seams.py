@@ -11,6 +11,7 @@ import functools
 import inspect
 import os
 import sys
+import traceback
 
 from baseline_patches import baselines
 from dcase_denoise_plugin import config as configuration
@@ -75,6 +76,8 @@ def _stops_the_run(function):
         try:
             return function(*args, **kwargs)
         except DenoiseError as error:
+            if error.__cause__:  # of a user's method, say: one line does not find a bug in it
+                traceback.print_exception(error.__cause__)
             print(f"dcase-denoise: {error}", file=sys.stderr, flush=True)
             raise SystemExit(2) from error
     return wrapper
@@ -157,7 +160,7 @@ def _wrap_data(original):
             raise  # a machine type without data, which the baseline's scripts pass over
         except OSError as error:
             raise DataError(f"denoised run: expected to read and write its files, got {' '.join(str(error).split())} in {os.getcwd()}. "
-                            "Free space or correct path and rights, then run the same command again.") from error
+                            "Free space or correct path and rights, then run the same command again.") from None
         finally:
             _run = None
     return __init__

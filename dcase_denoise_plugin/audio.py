@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Iterable
 
 import numpy as np
 import soundfile
@@ -77,12 +78,22 @@ def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
         raise AudioError(f"clip: expected sound, got only zeros in {path}. Replace or remove the file.")
 
 
-def check_fit(wav: np.ndarray, sample_rate_hz: int, expected_samples: int, expected_hz: int, path: Path | str, like: str = "in training") -> None:
-    """Refuses samples of another length or rate than those of the machine's other clips, `like` which they should be. Raises AudioError."""
+def check_fit(samples: int, sample_rate_hz: int, expected_samples: int, expected_hz: int, path: Path | str, like: str = "in training") -> None:
+    """Refuses a clip of another length or rate than those of the machine's other clips, `like` which they should be. Raises AudioError."""
     if sample_rate_hz != expected_hz:
         raise AudioError(f"clip: expected {expected_hz} Hz as {like}, got {sample_rate_hz} Hz in {path}. Resample or remove the file.")
-    if len(wav) != expected_samples:
-        raise AudioError(f"clip: expected {expected_samples} samples as {like}, got {len(wav)} in {path}. Cut, pad or remove the file.")
+    if samples != expected_samples:
+        raise AudioError(f"clip: expected {expected_samples} samples as {like}, got {samples} in {path}. Cut, pad or remove the file.")
+
+
+def check_alike(files: Iterable[Path]) -> None:
+    """Refuses clips that are no whole one-channel wavs of one length and rate, by their headers alone. Raises AudioError as `check_file` and `check_fit` do."""
+    first = None
+    for file in files:
+        check_file(file)
+        header = soundfile.info(os.fsencode(file))
+        first = first or (file, header.frames, header.samplerate)
+        check_fit(header.frames, header.samplerate, *first[1:], file, f"in {first[0]}")
 
 
 def clip_samples(path: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -163,5 +164,8 @@ def load_tensors(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes make the unpickler raise anything, struct.error and IndexError included
+        # The unpickler's own advice is to let the file run code.
         reason = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
+        if isinstance(error, pickle.UnpicklingError):
+            reason = "one that this plugin did not write"
         raise CheckpointError(f"denoiser: expected a readable file, got {reason} in {path}. Train it again.") from None

@@ -78,7 +78,7 @@ class Clips:
     def _read(self, index: int) -> torch.Tensor:
         wav, sample_rate_hz = read_wav(self.files[index])
         like = f"in {self.files[0]}" if index else "the denoiser was trained at"
-        check_fit(wav, sample_rate_hz, self.samples, self.spectrogram.sample_rate_hz, self.files[index], like)
+        check_fit(len(wav), sample_rate_hz, self.samples, self.spectrogram.sample_rate_hz, self.files[index], like)
         return spectrum(wav, self.spectrogram)
 
 

@@ -192,6 +192,19 @@ class FeatureSettings:
     fmin: float = 0.0
     fmax: float | None = None
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> FeatureSettings:
+        """Those among the baseline's settings, which are numbers or, from a command line, text; the baseline's defaults for what is not there."""
+        return cls(**{field.name: _number(settings.get(field.name, field.default)) for field in dataclasses.fields(cls)})
+
+
+def _number(setting: Any) -> int | float | None:
+    """A setting as the baseline's parser reads it: --set hands on a text, and that is what the runner noted."""
+    if str(setting).lower() in ("", "none", "null"):
+        return None
+    number = float(setting)
+    return int(number) if number.is_integer() else number
+
 
 def option_name(field: dataclasses.Field) -> str:
     """YAML key and command-line name of a field."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from dcase_denoise_plugin.installed import is_installed
+
 
 class DenoiseError(Exception):
     """Base of every error the plugin raises on purpose; the CLI and the hook print it in one line and exit with 2."""
@@ -41,4 +43,5 @@ def told(error: BaseException) -> str:
     """An exception from foreign code in one line, with the place that raised it."""
     text = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}".removesuffix(": ")
     frames = traceback.extract_tb(error.__traceback__)
-    return f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else text
+    own = [frame for frame in frames if not (is_installed(frame.filename) or frame.filename.startswith("<"))]  # a library's lines say little about its caller
+    return f"{text} ({Path((own or frames)[-1].filename).name}, line {(own or frames)[-1].lineno})" if frames else text

@@ -115,7 +115,7 @@ def write_graph(graph: nn.Module, example: torch.Tensor, facts: Mapping[str, Any
 def _fit(clip: Path, samples: int, sample_rate_hz: int) -> np.ndarray:
     """The waveform of `clip`. Raises AudioError if it has another length or rate."""
     wav, rate_hz = read_wav(clip)
-    check_fit(wav, rate_hz, samples, sample_rate_hz, clip)
+    check_fit(len(wav), rate_hz, samples, sample_rate_hz, clip)
     return wav
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Iterable
 
 from dcase_denoise_plugin.errors import DataError, RunError
 from dcase_denoise_plugin.plan import Plan
@@ -12,7 +13,8 @@ from dcase_denoise_plugin.wav_files import wav_files
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}
 SCORES = ("MSE", "MAHALA")
 STEPS = ("train", *SCORES)
-SPLITS = ("train", "test", "test_rename", "supplemental")
+SERVED = ("train", "test", "test_rename")
+SPLITS = (*SERVED, "supplemental")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +42,15 @@ class MachineRun:
     @property
     def clips(self) -> list[Path]:
         """Every clip that may shape a result."""
-        return sorted(file for split in SPLITS for file in wav_files(self.plan.data_folder / "raw" / self.machine / split))
+        return sorted(self._clips_of(SPLITS))
+
+    @property
+    def served_clips(self) -> list[Path]:
+        """Those that the baseline trains and tests on, training clips first."""
+        return self._clips_of(SERVED)
+
+    def _clips_of(self, splits: Iterable[str]) -> list[Path]:
+        return [file for split in splits for file in wav_files(self.plan.data_folder / "raw" / self.machine / split)]
 
     @property
     def sections(self) -> list[int]:
@@ -86,6 +96,11 @@ class MachineRun:
     def _suffix(self) -> str:
         return f"{self.tag}{'_Eval' if self.plan.mode == 'eval' else ''}"
 
+    @property
+    def training_name(self) -> str:
+        """A pattern of the names that the baseline gives to the model and its score distributions, without their ending."""
+        return f"*_{self.dataset}_{self._suffix}_seed{self.seed}"
+
     def receipt(self, step: str) -> Path:
         """Where the hook leaves the proof that the stage took part."""
         return self.folder(step) / f"denoise_receipt_{self.dataset}_seed{self.seed}_{self._suffix}.json"
@@ -106,8 +121,8 @@ class MachineRun:
         RunError
             If there is nothing.
         """
-        training = f"*_{self.dataset}_{self._suffix}_seed{self.seed}"
-        patterns = (f"{training}.pth", f"{training}_*.pickle") if step == "train" else (f"*_{self.dataset}_*_seed{self.seed}_{self._suffix}*.csv",)
+        tables = f"*_{self.dataset}_*_seed{self.seed}_{self._suffix}*.csv"
+        patterns = (f"{self.training_name}.pth", f"{self.training_name}_*.pickle") if step == "train" else (tables,)
         found = sorted(file for pattern in patterns for file in self.folder(step).glob(pattern))
         if not found:
             what = "a model" if step == "train" else "score CSVs"

@@ -5,14 +5,17 @@ The contract
 A method is
 
 - a function ``method(array, sample_rate_hz) -> array``, or
-- a class that is built once per machine as ``cls(machine, config)`` (a `Machine` and a `DenoiseConfig`) and whose instances are called the same way.
+- a class, built as ``cls(machine, config)`` (a `Machine` and a `DenoiseConfig`), whose instances are called the same way. The baseline trains and tests
+  in processes of their own, so it is built three times for a machine type and seed and must come out the same each time: draw what is random from
+  ``machine.seed``, or keep what was learnt in a file. One that comes out otherwise stops the test.
 
-``array`` is what ``denoise_domain`` says: "waveform": the clip, float32, (samples,), full scale ±1; "mel": its log-mel spectrogram, (n_mels, frames), dB.
-What comes back has the same shape and dtype, and the same absolute level. A method works at full strength and must not draw from a global random
-stream; ``denoise_strength`` is applied to its result by the stage. ``denoise_method`` names it: one of the four above, an entry point of the group
-``dcase_denoise_plugin.methods``, or ``package.module:function``.
+``array`` is what ``denoise_domain`` says: "mel" (the default): the clip's log-mel spectrogram, float64, (n_mels, frames), dB; "waveform": the clip,
+float32, (samples,), full scale ±1. What comes back has the same shape and dtype, and the same absolute level. A method works at full strength and must not
+draw from a global random stream; ``denoise_strength`` is applied to its result by the stage. ``denoise_method`` names it: one of the four above, an entry
+point of the group ``dcase_denoise_plugin.methods``, or ``package.module:function``.
 
-``array`` is a copy: a method may work in place. What it raises stops the run with one line that names the clip.
+``array`` is a copy: a method may work in place. What it raises stops the run with one line that names the clip, and its traceback is in the run's log. It
+runs in the baseline's folder: that is where relative paths lead.
 
 Denoised features are kept under a digest of all that the method rests on: the ``.py`` files of its top-level package or, for a module on its own, those
 beside it; for a class also the seed and the names, sizes and times of all clips and files that `Machine` and `DenoiseConfig` offer. What else it reads, a
@@ -21,15 +24,9 @@ clips. A callable that is neither a function nor a class, such as a `functools.p
 """
 from __future__ import annotations
 
-import contextlib
-import importlib
 import inspect
-import sys
-import sysconfig
-from importlib import metadata
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Callable, Iterable, Iterator
+from typing import Callable
 
 import numpy as np
 import scipy.ndimage
@@ -40,13 +37,12 @@ from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.digests import digest_of, file_digest
-from dcase_denoise_plugin.errors import ConfigError, DenoiseError, told
-from dcase_denoise_plugin.machine import Machine, manifest, own_noise
+from dcase_denoise_plugin.digests import digest_of
+from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.noise import noise_recordings, read_noise
+from dcase_denoise_plugin.own_method import all_it_is_given, built, find, own_digest, source_digest
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
-ENTRY_POINTS = "dcase_denoise_plugin.methods"
 LOWEST_GAIN_DB = -20.0
 FLOOR_QUANTILE = 0.1
 GATE_DEVIATIONS = 1.5
@@ -60,10 +56,12 @@ class Method:
     ----------
     digest : hex; changes whenever what the method does may have changed: its weights or, by the contract above, its source and what it learns from.
     batch : the same for arrays of one shape at once, stacked along a first axis, from any thread; None if it takes them one at a time.
+    is_fitted : whether `digest` tells what it was built from and not what came of it: a user's class without a digest of its own.
     """
 
-    def __init__(self, function: Callable[[np.ndarray, int], np.ndarray], digest: str, batch: Callable[[np.ndarray, int], np.ndarray] | None = None):
-        self.function, self.digest, self.batch = function, digest, batch
+    def __init__(self, function: Callable[[np.ndarray, int], np.ndarray], digest: str, batch: Callable[[np.ndarray, int], np.ndarray] | None = None,
+                 is_fitted: bool = False):
+        self.function, self.digest, self.batch, self.is_fitted = function, digest, batch, is_fitted
 
     def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         return self.function(array, sample_rate_hz)
@@ -87,20 +85,11 @@ def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path 
     source = source_digest(target)
     if not inspect.isclass(target):
         return Method(target, source)
-    method = _built(target, machine, config)
     if config.method in BUILT_IN:
-        return Method(method, digest_of([source, manifest(noise_recordings(machine, config))]))
-    return Method(method, digest_of([source, _own_digest(method) or _all_it_is_given(machine, config)]))
-
-
-def _built(target: type, machine: Machine, config: DenoiseConfig) -> Callable[[np.ndarray, int], np.ndarray]:
-    try:
-        return target(machine, config)
-    except Exception as error:  # a user's class may raise anything
-        if isinstance(error, DenoiseError) or config.method in BUILT_IN:
-            raise
-        raise DenoiseError(f"denoise_method {config.method}: expected it to be built for machine {machine.machine_type}, got {told(error)}. "
-                           "Correct the method.") from error
+        return Method(target(machine, config), digest_of([source, manifest(noise_recordings(machine, config))]))
+    method = built(target, machine, config)
+    own = own_digest(method)
+    return Method(method, digest_of([source, own or all_it_is_given(machine, config)]), is_fitted=not own)
 
 
 def unet(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None) -> Method:
@@ -186,90 +175,3 @@ class Wiener(Filter):
 
 
 BUILT_IN = {"identity": identity, "spectral_gate": SpectralGate, "wiener": Wiener}
-
-
-def find(name: str, first: Iterable[Path] = (), last: Iterable[Path] = ()) -> Any:
-    """The class or function behind an entry point or ``package.module:function``, looked for in these folders before and after those on Python's path.
-
-    Raises
-    ------
-    ConfigError
-        If there is none.
-    """
-    found = [entry for entry in metadata.entry_points(group=ENTRY_POINTS) if entry.name == name]
-    module_name, _, path = (found[0].value if found else name).partition(":")
-    try:
-        if not path:
-            raise ImportError("no entry point has this name, and a path needs a colon")
-        with _on_the_path(first, last):
-            target = importlib.import_module(module_name)
-        for attribute in path.split("."):
-            target = getattr(target, attribute)
-    except Exception as error:  # importing a user's module may raise anything
-        raise ConfigError(f"denoise_method: expected a built-in method, an entry point or package.module:function, got {name!r} ({error}). "
-                          "Correct the name or install its package.") from None
-    if not callable(target):
-        raise ConfigError(f"denoise_method: expected a function or class, got {type(target).__name__} {name!r}. Name something that can be called.")
-    return target
-
-
-@contextlib.contextmanager
-def _on_the_path(first: Iterable[Path], last: Iterable[Path]) -> Iterator[None]:
-    front, back = [str(folder) for folder in first], [str(folder) for folder in last if str(folder) not in sys.path]
-    sys.path[:0] = front
-    sys.path.extend(back)
-    try:
-        yield
-    finally:
-        for folder in front + back:  # one by one: what the module itself has put there stays
-            sys.path.remove(folder)
-
-
-def source_digest(target: Any) -> str:
-    """Hex SHA-256 of the source that a user's function or class rests on, and of a ``digest`` of its own.
-
-    Raises
-    ------
-    ConfigError
-        If nothing tells the source of the callable and it has no digest of its own, or that is no text.
-    """
-    own = None if inspect.isclass(target) else _own_digest(target)
-    code = inspect.unwrap(target)
-    written = any(kind(code) for kind in (inspect.isclass, inspect.isfunction, inspect.ismethod, inspect.isbuiltin))
-    sources = _source_files(inspect.getmodule(code)) if written else []
-    if not sources and not own:
-        raise ConfigError(f"denoise_method: expected a function or class that is written in a file, got {type(target).__name__} {target!r:.80}. "
-                          "Wrap it in a function, or give it an attribute digest that changes with what it does.")
-    contents = [(str(file.relative_to(folder)), file_digest(file)) for folder, file in sources]
-    return digest_of([getattr(code, "__module__", ""), getattr(code, "__qualname__", ""), contents, own])
-
-
-def _source_files(module: ModuleType | None) -> list[tuple[Path, Path]]:
-    """(folder, file) of the code in `module` and what it may import of its author's: its top-level package or, of a module on its own, those beside it."""
-    own = [file for file in [Path(getattr(module, "__file__", None) or "")] if file.is_file()]
-    if module is None or module.__name__ == __name__:
-        return [(file.parent, file) for file in own]
-    folders, pattern = [Path(folder) for folder in getattr(sys.modules.get(module.__name__.partition(".")[0]), "__path__", ())], "**/*.py"
-    if not folders:
-        folders, pattern = [file.parent for file in own if not _is_installed(file)], "*.py"
-    found = {file: folder for folder in folders for file in folder.glob(pattern) if file.is_file()}
-    return sorted((folder, file) for file, folder in ({file: file.parent for file in own} | found).items())
-
-
-def _is_installed(file: Path) -> bool:
-    """Whether what lies beside `file` is other people's."""
-    return any(file.is_relative_to(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
-
-
-def _own_digest(method: Any) -> str | None:
-    """The ``digest`` that a user's method offers, None if it offers none. Raises ConfigError if that is no text."""
-    own = getattr(method, "digest", None)
-    if own is not None and not isinstance(own, str):
-        raise ConfigError(f"denoise_method: expected a text as the method's own digest, got {type(own).__name__} in {method!r:.80}. Make it one.")
-    return own
-
-
-def _all_it_is_given(machine: Machine, config: DenoiseConfig) -> list[Any]:
-    """Everything that a class can get at through what it is built with, the settings aside."""
-    named = (Path(config.checkpoint),) if config.checkpoint and Path(config.checkpoint).is_file() else ()
-    return [machine.training_digest(config), manifest(machine.other_files + own_noise(config) + named)]

@@ -26,7 +26,7 @@ class Scorer(Protocol):
 def read_clip(file: Path, scorer: Scorer) -> np.ndarray:
     """The waveform of a file that `scorer` can score. Raises AudioError for any other."""
     wav, sample_rate_hz = read_wav(file)
-    check_fit(wav, sample_rate_hz, scorer.samples, scorer.sample_rate_hz, file)
+    check_fit(len(wav), sample_rate_hz, scorer.samples, scorer.sample_rate_hz, file)
     return wav
 
 

@@ -95,9 +95,9 @@ def import_method(method: str, baseline: Baseline) -> None:
     """
     if method in config.BUILT_IN_METHODS:
         return
-    from dcase_denoise_plugin import methods  # imports torch
+    from dcase_denoise_plugin.own_method import find, source_digest
 
-    methods.source_digest(methods.find(method, (baseline.folder,), (Path.cwd(),)))
+    source_digest(find(method, (baseline.folder,), (Path.cwd(),)))
     module = sys.modules.get(method.partition(":")[0].partition(".")[0])
     places = [*getattr(module, "__path__", ()), getattr(module, "__file__", None) or ""]
     path = os.environ.get("PYTHONPATH", "").split(os.pathsep)

@@ -1,6 +1,7 @@
 """What is noted of a finished step, so that it is not done again and a result cannot pass for another one."""
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from importlib import metadata
@@ -8,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX, keys_that_shape_nothing
+from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX, FeatureSettings, keys_that_shape_nothing
 from dcase_denoise_plugin.digests import digest_of, file_digest
 from dcase_denoise_plugin.errors import DenoiseError, RunError
-from dcase_denoise_plugin.machine import manifest, recordings_from_elsewhere, training_clips_beside
+from dcase_denoise_plugin.machine import Machine, manifest, recordings_from_elsewhere, training_clips_beside
 from dcase_denoise_plugin.machine_run import MachineRun
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.whole_file import written_whole
@@ -74,7 +75,7 @@ def wanted(run: MachineRun, step: str) -> dict[str, Any]:
         content["checkpoint"] = _digest_or_missing(plan.baseline.folder / plan.config.checkpoint) if plan.config.checkpoint else None
         beside = training_clips_beside(plan.data_folder / "raw" / run.machine)
         content["recordings_from_elsewhere"] = digest_of(manifest(recordings_from_elsewhere(plan.config, beside, plan.baseline.folder)))
-        content["method"] = _own_method_digest(plan.config.method)
+        content["method"] = _own_method_digest(run)
     if step != "train":
         content["trained"] = _digests(run, "train")
     return json.loads(json.dumps(content, default=str))
@@ -121,13 +122,20 @@ def _shaping(keys: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in keys.items() if key not in keys_that_shape_nothing()}
 
 
-def _own_method_digest(method: str) -> str | None:
-    """The digest of the source of a user's method, which may change under the same name."""
-    if method in BUILT_IN_METHODS:
+def _own_method_digest(run: MachineRun) -> str | None:
+    """The digest of the source of a user's method, which may change under the same name, and of what it tells of itself once it is built."""
+    plan = run.plan
+    if plan.config.method in BUILT_IN_METHODS:
         return None
-    from dcase_denoise_plugin import methods
+    from dcase_denoise_plugin.methods import build_method
+    from dcase_denoise_plugin.own_method import find, source_digest, tells_itself
 
-    return methods.source_digest(methods.find(method))
+    target = find(plan.config.method)
+    if tells_itself(target):
+        machine = Machine.from_folder(plan.data_folder / "raw" / run.machine, plan.dataset, FeatureSettings.of(plan.settings), run.seed)
+        with contextlib.suppress(DenoiseError):  # one that can be built in the baseline's folder alone
+            return build_method(machine, plan.config).digest
+    return source_digest(target)
 
 
 def _digests(run: MachineRun, step: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import queue
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterable, Mapping
 
+from dcase_denoise_plugin.audio import check_alike
 from dcase_denoise_plugin.config import PRESET_VARIABLE
-from dcase_denoise_plugin.errors import DenoiseError, RunError
+from dcase_denoise_plugin.errors import DataError, DenoiseError, RunError
 from dcase_denoise_plugin.gpus import VARIABLE, gpu_of_each
 from dcase_denoise_plugin.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.plain_features import drop_half_written, fresh_features
@@ -59,7 +61,8 @@ def run_all(runs: Iterable[MachineRun], jobs: int, say: Callable[[str], None] = 
             error = RunError(f"{run}: expected to write its log and records, got {failure}. Free space or choose another folder.")
         finally:
             places.put(environment)
-        progress.fails(run, error)
+        if not children.ended:  # else it was ended with all others, and that is said once
+            progress.fails(run, error)
         return error
 
     with _watched(progress, watch), ThreadPoolExecutor(jobs) as pool:
@@ -86,8 +89,9 @@ def child_environment(jobs: int = 1, environment: Mapping[str, str] = os.environ
     hook = find_spec("baseline_patches")
     if hook is None:
         raise RunError("installation: expected the package baseline_patches beside dcase_denoise_plugin, got none. Install the plugin again.")
-    first = {"PYTHONPATH": next(iter(hook.submodule_search_locations)), "PATH": str(Path(sys.executable).parent)}
-    child = {**environment, "PYTHONUNBUFFERED": "1", **{name: os.pathsep.join(filter(None, [entry, environment.get(name)])) for name, entry in first.items()}}
+    path = [str(Path(entry).absolute()) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]  # the baseline runs in its own folder
+    child = {**environment, "PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join([next(iter(hook.submodule_search_locations)), *path]),
+             "PATH": os.pathsep.join(filter(None, [str(Path(sys.executable).parent), environment.get("PATH")]))}
     if environment.get(PRESET_VARIABLE, "").endswith((".yaml", ".yml")):
         child[PRESET_VARIABLE] = str(Path(environment[PRESET_VARIABLE]).absolute())
     if jobs > 1 and not environment.get(THREADS_VARIABLE):
@@ -125,13 +129,25 @@ def _run_steps(run: MachineRun, children: _Children, environment: Mapping[str, s
                 progress.was_finished(run, step)
                 continue
             if step == "train":
+                _refuse_to_overwrite(run, log)
                 log.truncate(0)
+                log.write(f"{shlex.join([sys.executable, *run.command(step)])}\n".encode(errors="surrogateescape"))
+                log.flush()
                 progress.say(f"{run} starts; its log is {run.log}")
             progress.starts(run, step, log.seek(0, os.SEEK_END))
             if run.arm == "plain":
                 _drop_half_written(run, progress)
             _run_step(run, step, log, children, environment)
             progress.ends(run, step)
+
+
+def _refuse_to_overwrite(run, log):
+    """A training of this runner leaves a log even where it was interrupted; a model beside none is somebody's own."""
+    if log.seek(0, os.SEEK_END) or run.record("train").exists():
+        return
+    for model in run.folder("train").glob(f"{run.training_name}.pth"):
+        raise DataError(f"{run} train: expected no model yet, for this runner has trained none, got {model}. It and its results would be overwritten; "
+                        "move them, or name another folder by --set export_dir=NAME.")
 
 
 def _drop_half_written(run, progress):
@@ -146,6 +162,8 @@ def _run_step(run, step, log, children, environment):
     place = workplace(environment, settings)
     start, start_ns = log.seek(0, os.SEEK_END), time.time_ns()
     raw, processed = (run.plan.data_folder / kind / run.machine for kind in ("raw", "processed"))
+    if run.arm == "plain":  # behind the flag the stage refuses them; the baseline takes them, and scores vectors that it made up
+        check_alike(run.served_clips)
     with fresh_features(raw, processed, settings) if run.arm == "plain" else contextlib.nullcontext():
         status = children.run([sys.executable, *run.command(step)], log, cwd=run.plan.baseline.folder, env=environment)
         if status:
@@ -178,12 +196,12 @@ class _Children:
     def __init__(self):
         self._alive: set[subprocess.Popen] = set()
         self._lock = threading.Lock()
-        self._ended = False
+        self.ended = False
 
     def run(self, command: list[str], log: BinaryIO, **options) -> int:
         """Runs `command` to its end, with all it says in `log`, and returns its exit status."""
         with self._lock:
-            if self._ended:
+            if self.ended:
                 return -signal.SIGTERM
             child = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **options)
             self._alive.add(child)
@@ -196,7 +214,7 @@ class _Children:
     def end(self) -> None:
         """Ends all of them at once, the hard way after a few seconds, and lets none start after."""
         with self._lock:
-            self._ended = True
+            self.ended = True
             alive = list(self._alive)
         for how in (signal.SIGTERM, signal.SIGKILL):
             until = time.monotonic() + GRACE_S

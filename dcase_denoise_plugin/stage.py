@@ -21,10 +21,13 @@ from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.random_streams import untouched_random_streams
+from dcase_denoise_plugin.spectrogram import LOWEST_POWER, Spectrogram
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.training import train_denoiser
 
 CHECKPOINT_FOLDER = Path("models/checkpoint/denoiser")
+# A user's class comes out the same if what it makes of a clip agrees this well in each part; other roundings move it less.
+TRIAL_PARTS, SAME_DB = 16, 0.1
 
 
 class Stage:
@@ -84,7 +87,7 @@ class Stage:
         wav, sample_rate_hz = loaded
         check_wav(wav, sample_rate_hz, path)
         first, samples, rate_hz = self._training_clip
-        check_fit(wav, sample_rate_hz, samples, rate_hz, path, f"in {first}")
+        check_fit(len(wav), sample_rate_hz, samples, rate_hz, path, f"in {first}")
         return wav, sample_rate_hz
 
     def denoise(self, clips: Sequence[np.ndarray], sample_rate_hz: int, paths: Sequence[str]) -> list[np.ndarray]:
@@ -114,7 +117,30 @@ class Stage:
         """What the stage did, for the JSON beside the baseline's CSVs."""
         return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
                 "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
-                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept, "untouched": self._untouched}
+                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept, "untouched": self._untouched,
+                "trial": self._trial()}
+
+    def refuse_other_trial(self, at_training: list[float] | None) -> None:
+        """Raises DenoiseError if a user's class makes something else of the first training clip than the one that the autoencoder was trained behind."""
+        now = self._trial()
+        if now and not np.allclose(now, at_training or np.inf, rtol=0, atol=SAME_DB):
+            off = f"one that differs by {np.abs(np.subtract(now, at_training)).max():.3g} dB" if at_training else "one of which the training noted nothing"
+            raise DenoiseError(f"denoise_method {self.config.method}: expected it to come out as it did for the training, got {off} on "
+                               f"{self.machine.train_files[0].name}. It is built anew in every step: draw from machine.seed, or keep what it learnt in a file "
+                               "and tell its digest; then train again.")
+
+    def _trial(self) -> list[float] | None:
+        """What a user's class that learns from the clips makes of the first one: the level in each of `TRIAL_PARTS` parts, dB. None for other methods."""
+        if not self._method.is_fitted or self.config.strength == 0.0:
+            return None
+        path, (wav, sample_rate_hz) = self.machine.train_files[0], read_wav(self.machine.train_files[0])
+        clip = wav
+        if self.config.domain == "mel":
+            spectrogram = Spectrogram(self.machine.features, sample_rate_hz, "mel")
+            clip = spectrogram.level_db(spectrogram.spec(torch.from_numpy(wav))).double().numpy()
+        (denoised,) = self.denoise([clip], sample_rate_hz, [str(path)])
+        level_db = denoised if self.config.domain == "mel" else 10 * np.log10(np.square(denoised, dtype=float) + LOWEST_POWER)
+        return [round(float(part.mean()), 4) for part in np.array_split(level_db.ravel(), TRIAL_PARTS)]
 
     @functools.cached_property
     def _training_clip(self) -> tuple[str, int, int]:

@@ -69,7 +69,7 @@ def _summarise(runs, title, say):
         say(f"\n{title}: the baseline knows no ground truth of {', '.join(without_truth)}, so there are anomaly scores and no AUC.")
     found = places(runs)
     if plan.mode == "eval":
-        folder, lacking = gather(runs)
+        folder, lacking = gather([*runs, *of_other_machines(runs)])
         found.append(("for the evaluator", folder))
         if lacking:
             say(f"\n{folder} lacks {', '.join(lacking)}; the challenge and its evaluator want every machine type of {plan.dataset}.")
@@ -97,6 +97,14 @@ def with_earlier_runs(finished: Sequence[MachineRun], both_arms: Sequence[Machin
     if not all(is_finished(run, step) for run in counterparts for step in STEPS):
         return list(finished)
     return [run for run in both_arms if run in finished or run in counterparts]
+
+
+def of_other_machines(runs: Sequence[MachineRun]) -> list[MachineRun]:
+    """What earlier calls finished of the other machine types, with the same settings, arms and seeds."""
+    plan, own = runs[0].plan, {run.machine for run in runs}
+    others = [MachineRun(plan, machine, seed, arm) for machine in plan.machines(())[0] if machine not in own
+              for seed, arm in dict.fromkeys((run.seed, run.arm) for run in runs)]
+    return [run for run in others if all(is_finished(run, step) for step in STEPS)]
 
 
 def baseline_summary(runs: Sequence[MachineRun]) -> None:

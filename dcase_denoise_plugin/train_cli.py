@@ -26,12 +26,15 @@ def train(folder, out, preset, assignments, dataset, seed, device):
     from dcase_denoise_plugin.config import from_keys, resolve
     from dcase_denoise_plugin.device import ready_device
     from dcase_denoise_plugin.distributed import joined, rank
+    from dcase_denoise_plugin.errors import ConfigError
     from dcase_denoise_plugin.machine import Machine
     from dcase_denoise_plugin.overrides import split
     from dcase_denoise_plugin.training import train_denoiser
 
     with joined():
         config = resolve({"preset": preset, **from_keys(dict(split(assignments)), "--set")})
+        if config.method != "unet":
+            raise ConfigError(f"denoise_method: expected unet, which has something to train, got {config.method}. Other methods need no file; leave train out.")
         written = train_denoiser(Machine.from_folder(folder, dataset, seed=seed), config, out, ready_device(device), click.echo)
         if rank() == 0:
             click.echo(f"wrote {out}" if written else f"{out} was finished before")

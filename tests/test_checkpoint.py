@@ -47,6 +47,12 @@ def test_the_digest_covers_weights_statistics_and_settings(machine):
     assert len({digest, other_weights.digest, other_statistics.digest, other_settings.digest}) == 4
 
 
+def test_a_pickled_network_is_refused_without_the_advice_to_let_it_run_code(path):
+    torch.save(torch.nn.Linear(1, 1), path)
+    with pytest.raises(CheckpointError, match=r"denoiser: expected a readable file, got one that this plugin did not write in .*\. Train it again\.$"):
+        Checkpoint.load(path)
+
+
 def test_a_missing_file_is_refused(path):
     with pytest.raises(CheckpointError, match=r"denoiser: expected a readable file, got .*No such file.* in .*denoiser\.pt\. Train it again\."):
         Checkpoint.load(path)

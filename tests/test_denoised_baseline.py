@@ -379,6 +379,33 @@ def test_a_users_own_function_denoises(checkout):
     assert receipt(checkout)["config"]["denoise_method"] == "mine:louder"
 
 
+FITTED = """import numpy as np
+
+class Fitted:
+    def __init__(self, machine, config):
+        self.bias_db = np.random.default_rng({seed}).normal(0, 20, (machine.features.n_mels, 1))
+    def __call__(self, log_mel, sample_rate_hz):
+        return log_mel + self.bias_db
+"""
+
+
+def test_a_users_class_that_comes_out_otherwise_in_the_test_stops_it(checkout):
+    options = ("--denoise", "true", "--denoise_method", "mine:Fitted")
+    (checkout.root / "mine.py").write_text(FITTED.format(seed="machine.seed"))
+    checkout.train_and_test(*options, "--export_dir", "same", scores=("MSE",))
+    (checkout.root / "mine.py").write_text(FITTED.format(seed=""))
+    checkout.train_py("--train_only", *options, "--export_dir", "other")
+    stopped(checkout.train_py("--test_only", "--score", "MSE", *options, "--export_dir", "other", ok=False), "denoise_method mine:Fitted",
+            "expected it to come out as it did for the training, got one that differs by")
+    assert not checkout.csvs("other")
+
+
+def test_the_traceback_of_a_users_method_stands_before_the_line_that_names_its_place(checkout):
+    (checkout.root / "mine.py").write_text("import numpy as np\n\ndef bad(log_mel, sample_rate_hz):\n    return np.concatenate([log_mel, log_mel[:3]], 1)\n")
+    run = checkout.train_py("--train_only", "--denoise", "true", "--denoise_method", "mine:bad", ok=False)
+    assert run.returncode == 2 and "(mine.py, line 4). Correct the method." in run.stderr.splitlines()[-1] and "Traceback" in run.stderr
+
+
 @pytest.mark.parametrize("returned, message", [
     ("log_mel[:, 1:]", "of shape"), ("log_mel * float('nan')", "expected finite values back"), ("log_mel.astype('float32')", "got float32"),
 ])

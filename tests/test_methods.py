@@ -10,7 +10,8 @@ from small_machine import RATE_HZ, SMALL, hiss, hum, small_machine, write
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, DataError, DenoiseError
-from dcase_denoise_plugin.methods import build_method, find, source_digest
+from dcase_denoise_plugin.methods import build_method
+from dcase_denoise_plugin.own_method import find, source_digest, tells_itself
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import train_denoiser
 
@@ -247,10 +248,35 @@ def test_a_name_that_leads_nowhere_is_refused(machine, user_module, name):
 
 def test_a_users_module_that_does_not_import_is_refused(machine, user_module):
     user_module.write_text("1 / 0")
-    with pytest.raises(ConfigError, match="got 'users_method:halve' .division by zero"):
+    with pytest.raises(ConfigError, match=r"got 'users_method:halve' \(ZeroDivisionError: division by zero \(users_method.py, line 1\)\)"):
         method(machine, "users_method:halve")
 
 
 def test_something_that_cannot_be_called_is_refused(machine, user_module):
     with pytest.raises(ConfigError, match="denoise_method: expected a function or class, got int 'users_method:number'. Name something that can be called."):
         method(machine, "users_method:number")
+
+
+@pytest.mark.parametrize("code, told", [
+    ("raise SystemExit('please install foo')", r"SystemExit: please install foo \(users_method.py, line 1\)"),
+    ("{}['weights']", r"KeyError: 'weights' \(users_method.py, line 1\)"),
+    ("import json\njson.loads('')", r"JSONDecodeError: Expecting value: line 1 column 1 \(char 0\) \(users_method.py, line 2\)"),
+])
+def test_a_users_module_that_does_not_import_is_told_in_one_line_with_its_own_place(user_module, code, told):
+    user_module.write_text(code)
+    with pytest.raises(ConfigError, match=told) as raised:
+        find("users_method:halve")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name, told", [("Trained", False), ("Box", False), ("WithWeights", True), ("Sets", True), ("Inherits", True), ("halve", False)])
+def test_whether_a_class_tells_a_digest_of_its_own_shows_before_it_is_built(user_module, name, told):
+    user_module.write_text(USER_CODE + """
+class Sets:
+    def __init__(self, machine, config):
+        self.digest = "weights 1"
+
+class Inherits(Sets):
+    pass
+""")
+    assert tells_itself(find(f"users_method:{name}")) is told

@@ -8,7 +8,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import fake_baseline
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from dcase_denoise_plugin import runner
@@ -55,6 +57,33 @@ def test_one_machines_failure_is_named_with_its_last_words_and_leaves_the_others
     assert "fan seed 13711 plain train" in line and "exit status 3" in line and line.endswith("clip: silent.")
     assert "logs/run_all/dev_data/baseline/DCASE2025T2fan_seed13711_plain.log" in line
     assert sum("ToyCar" in call for call in fake_baseline.calls(baseline)) == 3
+
+
+@pytest.mark.parametrize("arm", ["plain", "denoised"])
+def test_a_model_that_somebody_else_trained_is_not_overwritten(tmp_path, arm):
+    baseline = fake_baseline.lay_out(tmp_path)
+    run = fake_baseline.run_of(fake_baseline.plan_of(baseline), arm=arm)
+    subprocess.run([sys.executable, *run.command("train")], cwd=tmp_path, check=True)
+    model = run.outputs("train")[0]
+    before = model.stat().st_mtime_ns
+    for _ in range(2):
+        (error,) = run_all([run], 1, lambda line: None).values()
+        assert str(error).startswith(f"fan seed 13711 {arm} train: expected no model yet, for this runner has trained none, got {model}. It and its results")
+    assert model.stat().st_mtime_ns == before
+    model.rename(tmp_path / "elsewhere")
+    assert run_all([run], 1, lambda line: None) == {}
+
+
+@pytest.mark.parametrize("split, message", [("test", "clip: expected 8 samples as in .*, got 9 in"), ("train", "clip: expected 9 samples as in"),
+                                            ("supplemental", None)])
+def test_a_plain_run_of_clips_that_the_baseline_would_score_by_made_up_vectors_is_refused(tmp_path, split, message):
+    baseline = fake_baseline.lay_out(tmp_path)
+    folder = tmp_path / "data/dcase2025t2/dev_data/raw/fan" / split
+    folder.mkdir(exist_ok=True)
+    soundfile.write(folder / "section_00_source_normal_0009.wav", np.ones(9), 4000)
+    failed = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None)
+    assert not failed if message is None else re.match(message, str(next(iter(failed.values()))))
+    assert bool(fake_baseline.calls(baseline)) is (message is None)
 
 
 def test_only_finished_runs_are_passed_on_those_of_an_earlier_call_too(tmp_path):
@@ -136,6 +165,8 @@ def test_what_changes_while_a_step_runs_spoils_it_and_the_same_call_runs_it_agai
     (error,) = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None).values()
     assert f"fan seed 13711 plain train: expected the same {what} at its end as at its start" in str(error) and "run the same command again" in str(error)
     order(baseline)
+    if what == "clips":
+        (baseline.folder / file).write_bytes(fake_baseline.SOUND)
     (run,) = runs_of(baseline, what="baseline")
     assert not is_finished(run, "train") and run_all([run], 1, lambda line: None) == {}
 
@@ -177,8 +208,9 @@ def test_two_runners_do_not_work_on_the_same_run(tmp_path):
 
 
 def test_the_hook_and_this_python_come_first_and_one_job_keeps_the_thread_count():
-    child = child_environment(1, {"PYTHONPATH": "theirs", "PATH": "usual"})
-    assert re.fullmatch(r".*baseline_patches:theirs", child["PYTHONPATH"]) and child["PATH"] == f"{os.path.dirname(sys.executable)}:usual"
+    child = child_environment(1, {"PYTHONPATH": "theirs::/others", "PATH": "usual"})
+    assert re.fullmatch(rf".*baseline_patches:{re.escape(os.getcwd())}/theirs:/others", child["PYTHONPATH"])
+    assert child["PATH"] == f"{os.path.dirname(sys.executable)}:usual"
     assert "OMP_NUM_THREADS" not in child
 
 

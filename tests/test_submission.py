@@ -4,6 +4,7 @@ import pytest
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.runner import run_all
 from dcase_denoise_plugin.submission import gather
+from dcase_denoise_plugin.summary import of_other_machines, summarise
 
 
 @pytest.fixture
@@ -45,6 +46,16 @@ def test_what_an_earlier_call_gathered_does_not_stay(finished):
     gather(runs)
     folder, lacking = gather([run for run in runs if run.machine == "ToyPet"])
     assert lacking == ["Polisher", "valve"] and not any("Polisher" in name for name in files(folder))
+
+
+def test_what_earlier_calls_finished_of_other_machine_types_goes_along(finished, tmp_path):
+    runs = finished(seeds=(1, 2))
+    own = [run for run in runs if run.machine == "ToyPet" and run.arm == "denoised"]
+    assert [str(run) for run in of_other_machines(own)] == ["Polisher seed 1 denoised", "Polisher seed 2 denoised"]
+    next(run for run in runs if (run.machine, run.seed, run.arm) == ("Polisher", 1, "denoised")).outputs("MSE")[0].unlink()
+    assert [run.seed for run in of_other_machines(own)] == [2]
+    summarise(own, "eval", lambda line: None)
+    assert any("Polisher" in name for name in files(tmp_path / "results/eval_data/baseline_compare/submission/DCASE2025T2"))
 
 
 def test_a_run_without_decisions_is_refused(finished):

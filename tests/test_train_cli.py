@@ -50,3 +50,9 @@ def test_a_setting_that_is_none_of_the_stages_is_refused_in_one_line(tmp_path):
 def test_a_device_that_is_not_there_is_refused_in_one_line(tmp_path):
     result = train(tmp_path, "--device", "cuda:99")
     assert result.exit_code == 2 and "--device: expected" in result.output and result.output.count("\n") == 1
+
+
+def test_a_method_that_has_nothing_to_train_is_refused_in_one_line(tmp_path):
+    result = train(tmp_path, "--set", "denoise_method=wiener")
+    assert result.exit_code == 2 and "denoise_method: expected unet, which has something to train, got wiener" in result.output
+    assert result.output.count("\n") == 1 and not (tmp_path / "denoiser.pt").exists()

@@ -77,8 +77,7 @@ class Checkout:
 
     def features(self, machine: str) -> FeatureSettings:
         """The baseline's STFT and mel settings in the runs of `machine`, as far as they were noted."""
-        settings = self.settings(machine)
-        return FeatureSettings(**{field.name: _number(settings.get(field.name, field.default)) for field in dataclasses.fields(FeatureSettings)})
+        return FeatureSettings.of(self.settings(machine))
 
     def log(self, machine: str, seed: int) -> Path | None:
         """The autoencoder's losses, epoch by epoch."""
@@ -101,14 +100,6 @@ class Checkout:
                 except (OSError, ValueError):
                     return {}
         return {}
-
-
-def _number(setting: Any) -> int | float | None:
-    """A setting as the baseline's parser reads it: --set hands on a text, and that is what the runner noted."""
-    if str(setting).lower() in ("", "none", "null"):
-        return None
-    number = float(setting)
-    return int(number) if number.is_integer() else number
 
 
 def _first_file(candidates):

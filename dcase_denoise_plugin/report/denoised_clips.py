@@ -107,7 +107,8 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
     if receipt.get("checkpoint"):
         return _denoiser(checkout, machine, seed, receipt)
     from dcase_denoise_plugin.machine import Machine
-    from dcase_denoise_plugin.methods import build_method, find
+    from dcase_denoise_plugin.methods import build_method
+    from dcase_denoise_plugin.own_method import find
 
     config = configuration.DenoiseConfig(**configuration.from_keys(dict(receipt["config"]), "the receipt"))
     if config.method == "identity":

@@ -156,9 +156,10 @@ def _warnings(receipts, records, places):
     for machine in sorted({machine for _, machine, *_ in records}):
         if len({wanted["clips"] for _, own, _, wanted in records if own == machine and wanted.get("clips")}) > 1:
             yield f"not all runs of {machine} rest on the same clips; a difference may come from the data."
-    noted = {arm for arm, *_, wanted in records if wanted}
-    if noted and len({arm for arm, *_ in records}) > len(noted):
-        yield "one arm has no records of the runner, so that nothing shows whether both rest on the same settings and clips."
+    arms, noted = {arm for arm, *_ in records}, {arm for arm, *_, wanted in records if wanted}
+    if len(arms) > max(len(noted), 1):
+        which = "one arm has no" if noted else "no arm has"
+        yield f"{which} records of the runner, so that nothing shows whether both rest on the same settings and clips."
 
 
 def _mixed_stages(receipts):
