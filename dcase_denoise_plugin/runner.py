@@ -26,6 +26,7 @@ from dcase_denoise_plugin.progress import Progress, Snapshot
 from dcase_denoise_plugin.run_record import is_finished, wanted, write_record
 from dcase_denoise_plugin.workplace import THREADS_VARIABLE, gpu_named, usable_cores, workplace
 
+OURS = "dcase-denoise: "  # how the hook's lines start
 GRACE_S = 5.0
 LOOK_EVERY_S = 1.0
 # POSIX locks belong to a process: two of its threads would both be granted the one that the baseline left, and drop the same file.
@@ -167,15 +168,17 @@ def _run_step(run, step, log, children, environment):
     with fresh_features(raw, processed, settings) if run.arm == "plain" else contextlib.nullcontext():
         status = children.run([sys.executable, *run.command(step)], log, cwd=run.plan.baseline.folder, env=environment)
         if status:
-            raise RunError(f"{run} {step}: expected the baseline's train.py to end well, got exit status {status} in {run.log}. {_last_words(run.log, start)}")
+            raise RunError(f"{run} {step}: {_last_words(run.log, start, status)}")
     write_record(run, step, start_ns, asked, place)
 
 
-def _last_words(log: Path, start: int) -> str:
-    """The hook's own error if it wrote one after byte `start`, else the last line."""
+def _last_words(log: Path, start: int, status: int) -> str:
+    """The hook's own error if it wrote one after byte `start`, else the last line and the exit status."""
     lines = [line.strip() for line in log.read_bytes()[start:].decode(errors="replace").splitlines() if line.strip()]
-    ours = [line for line in lines if line.startswith("dcase-denoise:") and not line.startswith("dcase-denoise: warning")]
-    return (ours or lines or ["It said nothing."])[-1]
+    ours = [line for line in lines if line.startswith(OURS) and not line.startswith(f"{OURS}warning")]
+    if ours:
+        return f"{ours[-1].removeprefix(OURS)} (log: {log})"
+    return f"expected the baseline's train.py to end well, got exit status {status} in {log}. {(lines or ['It said nothing.'])[-1]}"
 
 
 @contextlib.contextmanager

@@ -158,7 +158,7 @@ def places(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:
     plan = runs[0].plan
     found = [("scores and AUCs" if step in SCORES else "models", run.folder(step)) for step in (*SCORES, "train") for run in runs]
     checkpoints = [read_receipt(run, "train").get("checkpoint") for run in runs if run.arm == "denoised"]
-    found += [("denoisers", plan.baseline.folder / checkpoint) for checkpoint in checkpoints if checkpoint]
+    found += [("denoisers", (plan.baseline.folder / checkpoint).parent.parent) for checkpoint in checkpoints if checkpoint]
     if plan.summary_folder.is_dir():
         found += [("summary and table", plan.summary_folder)]
     return list(dict.fromkeys(found + [("logs", plan.log_folder)]))

@@ -1,9 +1,13 @@
 import re
+import sys
 
+import numpy as np
 import pytest
 from baseline_checkouts import PROJECT
+from small_machine import RATE_HZ, hum, small_machine
 
 from dcase_denoise_plugin import config
+from dcase_denoise_plugin.methods import build_method
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
@@ -23,3 +27,14 @@ def test_the_readme_names_no_key_that_is_not_there():
 def test_every_file_the_readme_links_to_is_there():
     links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
     assert links and all((PROJECT / link).exists() for link in links)
+
+
+def test_the_denoiser_of_ones_own_in_the_readme_is_one(tmp_path, monkeypatch):
+    (code,) = re.findall(r"in `quieter.py`:\n\n```python\n(.*?)```", README, re.S)
+    (tmp_path / "quieter.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    method = build_method(small_machine(tmp_path), config.DenoiseConfig(method="quieter:Quieter", domain="waveform"))
+    wav = 3 * hum(0)
+    quieter = method(wav, RATE_HZ)
+    sys.modules.pop("quieter")
+    assert method.is_fitted and quieter.dtype == wav.dtype and np.std(quieter) == pytest.approx(np.std(hum(0)), rel=0.01)

@@ -82,6 +82,9 @@ def test_an_arm_without_records_is_said(results):
     for seed in (1, 2):
         note(results, "baseline", seed, "run", "[]")
     assert "one arm has no records of the runner" in warnings(results)[0]
+    for seed in (1, 2):
+        note(results, "baseline_denoise", seed, "run", "[]")
+    assert "no arm has records of the runner" in warnings(results)[0]
 
 
 def test_what_the_hook_warned_of_is_passed_on(results):
