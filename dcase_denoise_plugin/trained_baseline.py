@@ -125,6 +125,7 @@ def _stage_of(run: MachineRun, machine: Machine) -> Stage:
     with _inside(root):  # as the baseline ran: a denoiser's name and file hold denoise_noise_folder as it was written, so it cannot be made absolute
         stage = Stage(machine, config, torch.device("cpu"), root / CHECKPOINT_FOLDER, _train_command(run))
     if stage.method_digest != receipt["method_digest"]:
+        where = f"at {stage.checkpoint}" if config.method == "unet" else f"by denoise_method {config.method}, whose source or recordings have changed"
         raise BaselineError(f"{run}: expected the denoiser it was trained behind ({receipt['method_digest'][:12]}), got another one "
-                            f"({stage.method_digest[:12]}) at {stage.checkpoint}. Run the training again.")
+                            f"({stage.method_digest[:12]}) {where}. Run the training again.")
     return stage
