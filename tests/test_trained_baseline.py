@@ -21,6 +21,7 @@ NAME = "AE_DCASE2025T2fan_id(0_)_seed13711"
 @pytest.fixture
 def run(tmp_path):
     run = fake_baseline.run_of(fake_baseline.plan_of(fake_baseline.lay_out(tmp_path)))
+    run.served_clips[0].write_text("no sound")
     run.folder("train").mkdir(parents=True)
     (run.folder("train") / f"{NAME}.pth").touch()
     return run
