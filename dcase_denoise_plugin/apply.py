@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dcase_denoise_plugin.audio import read_wav, rounded, sample_format, write_wav
+from dcase_denoise_plugin.audio import check_file, read_wav, rounded, write_wav
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.device import ready_device
 from dcase_denoise_plugin.errors import AudioError
@@ -34,6 +34,6 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
     denoiser = Denoiser.load(checkpoint, ready_device(device), strength, preset)
     for clip in clips:
         wav, sample_rate_hz = read_wav(clip)
-        subtype = sample_format(clip)
+        subtype = check_file(clip).subtype
         write_wav(target / clip.relative_to(source), rounded(denoiser(wav, sample_rate_hz), subtype), sample_rate_hz, subtype)
     return len(clips)

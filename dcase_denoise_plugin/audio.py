@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, NamedTuple
 
 import numpy as np
 import soundfile
@@ -16,6 +16,14 @@ SHORTEST_CLIP_S = 1.0
 STREAMED_BYTES = 0x7FFFFF00  # so much and more is announced by who could not know
 # Bits of a sample, where float32 can hold more.
 BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
+
+
+class Header(NamedTuple):
+    """What a one-channel wav file says of itself; `subtype` is libsndfile's name of the format of its samples, such as PCM_16."""
+
+    samples: int
+    sample_rate_hz: int
+    subtype: str
 
 
 def read_wav(path: Path) -> tuple[np.ndarray, int]:
@@ -37,8 +45,8 @@ def read_wav(path: Path) -> tuple[np.ndarray, int]:
     return wav, sample_rate_hz
 
 
-def check_file(path: Path | str) -> None:
-    """Refuses a file that is no whole one-channel wav, by its header alone.
+def check_file(path: Path | str) -> Header:
+    """Refuses a file that is no whole one-channel wav, by its header alone, which it returns.
 
     Raises
     ------
@@ -47,7 +55,7 @@ def check_file(path: Path | str) -> None:
     """
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
-            channels, report = file.channels, file.extra_info
+            header, channels, report = Header(file.frames, file.samplerate, file.subtype), file.channels, file.extra_info
     except (OSError, RuntimeError) as error:
         why = getattr(error, "error_string", str(error)).rstrip(".")
         raise AudioError(f"clip: expected a readable wav file, got {why} in {path}. Replace or remove the file.") from None
@@ -58,6 +66,7 @@ def check_file(path: Path | str) -> None:
     if shortfall and int(shortfall[2]) < int(shortfall[1]) < STREAMED_BYTES:
         raise AudioError(f"clip: expected the {shortfall[1]} bytes of sound its header announces, got {shortfall[2]} in {path}. "
                          "The file is truncated; copy it again.")
+    return header
 
 
 def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
@@ -90,25 +99,13 @@ def check_alike(files: Iterable[Path]) -> None:
     """Refuses clips that are no whole one-channel wavs of one length and rate, by their headers alone. Raises AudioError as `check_file` and `check_fit` do."""
     first = None
     for file in files:
-        check_file(file)
-        header = soundfile.info(os.fsencode(file))
-        first = first or (file, header.frames, header.samplerate)
-        check_fit(header.frames, header.samplerate, *first[1:], file, f"in {first[0]}")
-
-
-def clip_samples(path: Path) -> int:
-    """Length of a wav file in samples, by its header. Raises AudioError as `check_file` does."""
-    check_file(path)
-    return soundfile.info(os.fsencode(path)).frames
-
-
-def sample_format(path: Path) -> str:
-    """libsndfile's name of the format of a wav file's samples, such as PCM_16."""
-    return soundfile.info(os.fsencode(path)).subtype
+        header = check_file(file)
+        first = first or (file, header)
+        check_fit(header.samples, header.sample_rate_hz, first[1].samples, first[1].sample_rate_hz, file, f"in {first[0]}")
 
 
 def rounded(wav: np.ndarray, subtype: str) -> np.ndarray:
-    """Samples, full scale ±1, at the nearest step of a format; libsndfile would take the one below."""
+    """Samples, float (samples,), full scale ±1, at the nearest step of a format; libsndfile would take the one below."""
     steps = 2 ** (BITS[subtype] - 1) if subtype in BITS else 0
     return np.rint(wav * steps) / steps if steps else wav
 

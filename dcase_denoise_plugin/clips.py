@@ -36,9 +36,8 @@ class Clips:
                 self._kept = first.new_empty(len(files), self.frames, first.shape[0])  # one tensor, so that a batch is cut out of it in one go
             except torch.OutOfMemoryError:
                 print(f"denoiser: {first.device} has no memory for the {len(files)} clips; reads each whenever it is needed", file=sys.stderr, flush=True)
-        for index in range(len(files)):
-            if self._kept is not None:
-                self._kept[index].copy_((self._read(index) if index else first).mT)
+        for index, kept in enumerate(() if self._kept is None else self._kept):
+            kept.copy_((self._read(index) if index else first).mT)
 
     def __len__(self) -> int:
         return len(self.files)

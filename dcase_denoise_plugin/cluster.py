@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping
 
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError, RunError
-from dcase_denoise_plugin.machine_run import STEPS, MachineRun
+from dcase_denoise_plugin.machine_run import MachineRun
 from dcase_denoise_plugin.overrides import import_method
-from dcase_denoise_plugin.run_record import is_finished
+from dcase_denoise_plugin.run_record import finished_runs
 from dcase_denoise_plugin.runner import run_all
 
 try:
@@ -50,7 +50,9 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
     if submitit is None:
         raise RunError("--cluster: expected the package submitit, got an environment without it. "
                        "Install it in a clone of this plugin: pip install '.[cluster]'")
-    waiting = [run for run in runs if not all(is_finished(run, step) for step in STEPS)]
+    runs = list(runs)
+    done = finished_runs(runs)
+    waiting = [run for run in runs if run not in done]
     options = {"timeout_min": TIMEOUT_MIN, **_parsed(parameters)}
     try:
         executor = submitit.AutoExecutor(folder, cluster=cluster)

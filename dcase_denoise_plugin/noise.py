@@ -8,7 +8,7 @@ from typing import Iterator, Protocol, Sequence
 import scipy.ndimage
 import torch
 
-from dcase_denoise_plugin.audio import clip_samples, read_wav
+from dcase_denoise_plugin.audio import check_file, read_wav
 from dcase_denoise_plugin.clip_spectrum import clip_spectrum
 from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.config import DenoiseConfig
@@ -69,7 +69,7 @@ class Reel:
 
         Raises AudioError if one cannot be read or is not of the rate of the machine's clips.
         """
-        samples = [clip_samples(file) for file in files]
+        samples = [check_file(file).samples for file in files]
         in_all = read_noise(files[0], spectrogram, what).nbytes * sum(samples) // samples[0]
         kept = max(1, min(len(files), memory_bytes * len(files) // in_all))
         chosen = [files[index * len(files) // kept] for index in range(kept)]

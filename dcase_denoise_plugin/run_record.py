@@ -6,14 +6,14 @@ import json
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX, FeatureSettings, keys_that_shape_nothing
 from dcase_denoise_plugin.digests import digest_of, file_digest
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.machine import Machine, manifest, recordings_from_elsewhere, training_clips_beside
-from dcase_denoise_plugin.machine_run import MachineRun
+from dcase_denoise_plugin.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.whole_file import written_whole
 
@@ -28,6 +28,11 @@ def is_finished(run: MachineRun, step: str) -> bool:
         return _compared(record["wanted"]) == _compared(wanted(run, step)) and record["files"] == _digests(run, step)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, DenoiseError):
         return False
+
+
+def finished_runs(runs: Iterable[MachineRun]) -> list[MachineRun]:
+    """Those of `runs` whose steps are all done as they are wanted now."""
+    return [run for run in runs if all(is_finished(run, step) for step in STEPS)]
 
 
 def write_record(run: MachineRun, step: str, start_ns: int, asked: dict[str, Any], place: dict[str, str]) -> None:

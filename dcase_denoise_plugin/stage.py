@@ -118,17 +118,18 @@ class Stage:
         return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
                 "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
                 "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept, "untouched": self._untouched,
-                "trial": self._trial()}
+                "trial": self._trial}
 
     def refuse_other_trial(self, at_training: list[float] | None) -> None:
         """Raises DenoiseError if a user's class makes something else of the first training clip than the one that the autoencoder was trained behind."""
-        now = self._trial()
+        now = self._trial
         if now and not np.allclose(now, at_training or np.inf, rtol=0, atol=SAME_DB):
             off = f"one that differs by {np.abs(np.subtract(now, at_training)).max():.3g} dB" if at_training else "one of which the training noted nothing"
             raise DenoiseError(f"denoise_method {self.config.method}: expected it to come out as it did for the training, got {off} on "
                                f"{self.machine.train_files[0].name}. It is built anew in every step: draw from machine.seed, or keep what it learnt in a file "
                                "and tell its digest; then train again.")
 
+    @functools.cached_property
     def _trial(self) -> list[float] | None:
         """What a user's class that learns from the clips makes of the first one: the level in each of `TRIAL_PARTS` parts, dB. None for other methods."""
         if not self._method.is_fitted or self.config.strength == 0.0:

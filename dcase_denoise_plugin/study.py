@@ -23,7 +23,7 @@ from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.overrides import read_overrides, resolve_stage
 from dcase_denoise_plugin.plan import Plan
-from dcase_denoise_plugin.run_record import is_finished, read_receipt
+from dcase_denoise_plugin.run_record import read_receipt
 
 PLAIN = "plain"
 NAME = re.compile(r"[A-Za-z0-9][\w .,:+-]*")
@@ -105,11 +105,6 @@ def drop_features(run: MachineRun) -> None:
                 with FileLock(folder / "lock"):
                     for pickle in folder.glob("*.pickle"):
                         pickle.unlink()
-
-
-def finished(runs: Iterable[MachineRun]) -> list[MachineRun]:
-    """Those of `runs` whose steps are all done as they are wanted now."""
-    return [run for run in runs if all(is_finished(run, step) for step in STEPS)]
 
 
 def _plan(baseline: Baseline, dataset: str, cell: str, export_dir: str, settings: Mapping, keys: Mapping) -> Plan:

@@ -33,7 +33,8 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
     from dcase_denoise_plugin.machine_run import SCORES
     from dcase_denoise_plugin.report.study_picture import draw_study
     from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
-    from dcase_denoise_plugin.study import PLAIN, Study, drop_features, finished
+    from dcase_denoise_plugin.run_record import finished_runs
+    from dcase_denoise_plugin.study import PLAIN, Study, drop_features
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
@@ -43,9 +44,10 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
     runs = {cell: plan.runs(cell, machines, seeds) for cell in plan.chosen(cells)}
     failed = {}
     if not only_tables:
-        together, after = [run for of_cell in runs.values() for run in of_cell], None if keep_features else drop_features
+        together = [run for of_cell in runs.values() for run in of_cell]
+        after = None if keep_features else drop_features
         failed = _on_cluster(together, cluster, parameters, plan, after) if cluster else _here(together, jobs, quiet, after)
-    done = {cell: finished(of_cell) for cell, of_cell in runs.items()}
+    done = {cell: finished_runs(of_cell) for cell, of_cell in runs.items()}
     plain = done.pop(PLAIN)
     tables = {score: study_tables(plain, done, score, next(iter(plan.cells))) for score in SCORES} if plain else {}
     plan.folder.mkdir(parents=True, exist_ok=True)

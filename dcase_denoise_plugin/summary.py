@@ -12,10 +12,10 @@ from typing import Callable, NamedTuple, Sequence
 from filelock import FileLock
 
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.machine_run import SCORES, STEPS, MachineRun
+from dcase_denoise_plugin.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.report.at_the_end import write_report_of
 from dcase_denoise_plugin.results import Comparison, write_rows
-from dcase_denoise_plugin.run_record import is_finished, read_receipt
+from dcase_denoise_plugin.run_record import finished_runs, read_receipt
 from dcase_denoise_plugin.runner import child_environment
 from dcase_denoise_plugin.submission import gather
 
@@ -94,7 +94,7 @@ def comparable(runs: Sequence[MachineRun]) -> list[MachineRun]:
 def with_earlier_runs(finished: Sequence[MachineRun], both_arms: Sequence[MachineRun]) -> list[MachineRun]:
     """`finished`, and their plain or denoised counterparts among `both_arms` if an earlier call finished every one of them."""
     counterparts = [run for run in both_arms if run not in finished and any((run.machine, run.seed) == (own.machine, own.seed) for own in finished)]
-    if not all(is_finished(run, step) for run in counterparts for step in STEPS):
+    if finished_runs(counterparts) != counterparts:
         return list(finished)
     return [run for run in both_arms if run in finished or run in counterparts]
 
@@ -102,9 +102,8 @@ def with_earlier_runs(finished: Sequence[MachineRun], both_arms: Sequence[Machin
 def of_other_machines(runs: Sequence[MachineRun]) -> list[MachineRun]:
     """What earlier calls finished of the other machine types, with the same settings, arms and seeds."""
     plan, own = runs[0].plan, {run.machine for run in runs}
-    others = [MachineRun(plan, machine, seed, arm) for machine in plan.machines(())[0] if machine not in own
-              for seed, arm in dict.fromkeys((run.seed, run.arm) for run in runs)]
-    return [run for run in others if all(is_finished(run, step) for step in STEPS)]
+    return finished_runs(MachineRun(plan, machine, seed, arm) for machine in plan.machines(())[0] if machine not in own
+                         for seed, arm in dict.fromkeys((run.seed, run.arm) for run in runs))
 
 
 def baseline_summary(runs: Sequence[MachineRun]) -> None:

@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
-import soundfile
 import torch
 
 from dcase_denoise_plugin import config as configuration
@@ -74,11 +73,10 @@ class TrainedBaseline:
         _refuse_interrupted(run, [*at_start, *([run.receipt("train")] if run.arm == "denoised" else [])], [*distributions.values(), model])
         features = FeatureSettings(**{name: settings[name] for name in FEATURES})
         machine = Machine.from_folder(run.plan.data_folder / "raw" / run.machine, run.plan.dataset, features, run.seed)
-        check_file(machine.train_files[0])
-        first = soundfile.info(machine.train_files[0])
+        first = check_file(machine.train_files[0])
         return cls(machine, settings, Autoencoder.load(model, settings["frames"], settings["frame_hop_length"]),
                    {score: decision_threshold(file, settings["decision_threshold"]) for score, file in distributions.items()},
-                   _stage_of(run, machine) if run.arm == "denoised" else None, first.samplerate, first.frames)
+                   _stage_of(run, machine) if run.arm == "denoised" else None, first.sample_rate_hz, first.samples)
 
 
 def _settings_in(noted: Path, run: MachineRun) -> dict[str, Any]:
