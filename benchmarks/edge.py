@@ -19,21 +19,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-# Notes on stderr the peak memory, and what of it are CUDA's libraries. Not by getrusage: its maximum starts at the memory of the process that started this one.
+# Notes on stderr the peak memory. Not by getrusage: its maximum starts at the memory of the process that started this one.
 MEMORY = r"""
-import re, sys
+import sys
 def memory():
-    of_cuda, cuda_kb = False, 0
-    with open("/proc/self/smaps") as maps:
-        for line in maps:
-            if re.match("[0-9a-f]+-[0-9a-f]+ ", line):
-                path = line.split()[5:]  # none for what a library allocates right behind its own pages
-                of_cuda = bool(re.search("/nvidia/|lib(torch|c10)_cuda", path[0])) if path else of_cuda
-            elif line.startswith("Rss:"):
-                cuda_kb += of_cuda * int(line.split()[1])
     with open("/proc/self/status") as status:
         peak_kb = int(next(line for line in status if line.startswith("VmHWM")).split()[1])
-    print(f"peak {peak_kb * 1024 / 1e6:.0f} MB resident, of which {cuda_kb * 1024 / 1e6:.0f} MB are CUDA's libraries", file=sys.stderr)
+    print(f"peak {peak_kb * 1024 / 1e6:.0f} MB resident", file=sys.stderr)
 """
 # Runs a command of the CLI; notes on stderr the processor seconds between two lines, too.
 TIMED = MEMORY + """

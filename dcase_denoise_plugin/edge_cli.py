@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dcase_denoise_plugin.denoiser_options import preset_option, strength_option
+from dcase_denoise_plugin.freed_memory import import_torch_for_the_cpu
 from dcase_denoise_plugin.pcm import FORMATS
 
 LONGEST_CLIP_S = 3600
@@ -87,6 +88,7 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
 
         scorer = OnnxScorer(onnx)
     else:
+        import_torch_for_the_cpu()
         from dcase_denoise_plugin.scorer import BaselineScorer
 
         scorer = BaselineScorer(_trained_baseline(machine, **trained))
@@ -111,6 +113,7 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
 
     What comes out lags behind by what the first line on standard error says.
     """
+    import_torch_for_the_cpu()
     from dcase_denoise_plugin import Denoiser
     from dcase_denoise_plugin.pcm import blocks_of, encoded
     from dcase_denoise_plugin.streaming import streaming

@@ -5,13 +5,12 @@ import dataclasses
 import math
 import sys
 
-import librosa
-import scipy.signal
 import torch
 import torch.nn.functional as F
 
 from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.mel import mel_filters
 
 # The baseline clamps mel energies at the float64 epsilon before its logarithm (-156.5 dB).
 LOWEST_POWER = sys.float_info.epsilon
@@ -19,6 +18,8 @@ LOWEST_POWER = sys.float_info.epsilon
 FRAMES_PER_PIXEL = 1.6
 # An image of native size spans at most this many frames, 4 s at the baseline's settings, so that a training step costs the same for clips of any length.
 NATIVE_FRAMES = 128
+# Below this sum of squared windows a sample is lost to the STFT, as scipy.signal.check_NOLA says.
+NO_OVERLAP = 1e-10
 
 
 class Spectrogram:
@@ -39,19 +40,19 @@ class Spectrogram:
     def __init__(self, features: FeatureSettings, sample_rate_hz: int, domain: str, device: torch.device | str = "cpu"):
         self.features, self.sample_rate_hz, self.domain = features, sample_rate_hz, domain
         self.win_length = features.win_length or features.n_fft
-        if not scipy.signal.check_NOLA("hann", self.win_length, max(self.win_length - features.hop_length, 0)):
-            raise ConfigError(f"hop_length: expected less than win_length ({self.win_length}), got {features.hop_length} in the baseline's keys. "
-                              "Choose a smaller hop, so that the STFT can be inverted.")
         self.window = torch.hann_window(self.win_length, device=device)
         left = (features.n_fft - self.win_length) // 2
         squares = F.pad(self.window.square(), (left, features.n_fft - self.win_length - left))
         between, behind_last = (F.pad(part, (0, -len(part) % features.hop_length)).view(-1, features.hop_length).sum(0)
                                 for part in (squares, squares[features.n_fft // 2:]))
+        if between.min() < NO_OVERLAP:
+            raise ConfigError(f"hop_length: expected less than win_length ({self.win_length}), got {features.hop_length} in the baseline's keys. "
+                              "Choose a smaller hop, so that the STFT can be inverted.")
         # The inverse divides by the windows that overlap. Behind the last frame's centre they fade out, and what a changed spectrum holds there would be
         # raised by up to 100 dB; elsewhere they never sum to less than half of the least between two frames.
         self.least_overlap = between.min().item() / 2
         self._end = (behind_last / self.least_overlap).clamp(max=1)
-        filters = librosa.filters.mel(sr=sample_rate_hz, n_fft=features.n_fft, n_mels=features.n_mels, fmin=features.fmin, fmax=features.fmax)
+        filters = mel_filters(sample_rate_hz, features.n_fft, features.n_mels, features.fmin, features.fmax)
         self.filters = torch.from_numpy(filters).to(device)
         self.rows = features.n_mels if domain == "mel" else features.n_fft // 2 + 1
 

@@ -35,8 +35,8 @@ class UNet(nn.Module):
             self.up = nn.ModuleList(nn.ConvTranspose2d(below, here, 2, stride=2) for here, below in zip(channels, channels[1:]))
             self.decoder = nn.ModuleList(block(2 * here, here, norm) for here in channels[:-1])
             self.last = nn.Conv2d(width + 4, 4, 3, padding=1)
-        self.to_empty(device="cpu")
         for module in self.modules():
+            allocate(module)
             initialise(module, generator)
         nn.init.zeros_(self.last.weight)
         self.to(memory_format=torch.channels_last)
@@ -79,6 +79,14 @@ def normalisation(norm: str, channels: int) -> nn.Module:
     if norm == "group":
         return nn.GroupNorm(math.gcd(channels, 8), channels)
     return nn.Identity()
+
+
+def allocate(module: nn.Module) -> None:
+    """Brings a module's own weights and buffers from the meta device to memory, as `to_empty` does, which imports SymPy for it."""
+    for name, weight in module.named_parameters(recurse=False):
+        setattr(module, name, nn.Parameter(torch.empty(weight.shape)))
+    for name, buffer in module.named_buffers(recurse=False):
+        setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
