@@ -59,7 +59,9 @@ def test_the_plugin_reads_the_layout(made, machine_type):
 
 
 def test_every_clip_is_mono_16_bit_of_one_length_and_not_clipped(made):
-    for path in made.rglob("*.wav"):
+    clips = list(made.rglob("*.wav"))
+    assert len(clips) == 2 * (8 + 16 + 3 + 16)  # of each machine type: train, test, supplemental, references
+    for path in clips:
         info = soundfile.info(path)
         assert (info.samplerate, info.channels, info.subtype, info.frames) == (16000, 1, "PCM_16", 24000)
         assert 0.01 < np.abs(samples(path)).max() < 0.99
@@ -80,7 +82,9 @@ def test_a_test_clip_is_its_clean_reference_plus_noise_at_the_snr_in_its_name(ma
 @pytest.mark.parametrize("machine_type", MACHINE_TYPES)
 def test_noise_clips_are_as_loud_as_the_noise_in_the_mixtures(made, machine_type):
     low_db, high_db = machines.SNR_RANGE_DB
-    for path in raw(made, machine_type, "supplemental").values():
+    clips = raw(made, machine_type, "supplemental").values()
+    assert len(clips) == 3
+    for path in clips:
         level_db = 20 * np.log10(np.std(samples(path)) / machines.MACHINE_LEVEL)
         assert -high_db - 0.5 < level_db < -low_db + 0.5
 

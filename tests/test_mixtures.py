@@ -39,7 +39,7 @@ def test_each_split_and_domain_has_noise_recordings_of_its_own(mixed, split, dom
 def test_a_clip_has_the_snr_in_its_name_and_every_machine_one_level(mixed):
     alone, written = mixed
     for (split, domain, label), machines in alone.items():
-        for (_, name, wav), machine in zip([clip for clip in written if f"_{domain}_{split}_{label}_" in clip[1]], machines):
+        for (_, name, wav), machine in zip([clip for clip in written if f"_{domain}_{split}_{label}_" in clip[1]], machines, strict=True):
             machine = mixing.LEVEL * machine / np.sqrt(np.mean(machine**2))
             named_db = -float(re.search(r"_snr_m([\d.]+)\.wav", name)[1])
             assert -10 * np.log10(np.mean((wav - machine) ** 2) / np.mean(machine**2)) == pytest.approx(named_db, abs=0.1)

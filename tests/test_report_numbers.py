@@ -140,7 +140,7 @@ def test_intervals_over_clips_are_those_of_a_plain_bootstrap_loop(written):
 def test_the_cards_show_the_official_score_of_the_tables(written):
     tables, html, _ = written
     cards = re.findall(r'<article class="card">(.*?)</article>', html, re.S)
-    for score, card in zip(made_results.SCORES, cards):
+    for score, card in zip(made_results.SCORES, cards, strict=True):
         row = next(row for row in tables[score.lower()] if row[1][0] == "official score")
         text = re.sub(r"<svg.*?</svg>|<p class=\"ends\">.*?</p>|<[^>]+>", " ", card, flags=re.S)
         for number in shown(" ".join(row[column][0] for column in (4, 6, 7))) + [shown(row[column][0])[0] for column in (2, 3)]:
