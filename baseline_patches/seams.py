@@ -18,6 +18,7 @@ from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError
 
 _NOT_GIVEN = object()
+REMEDY = f"Use a supported baseline ({', '.join(baselines.FINGERPRINTS)}) or set denoise: false."
 
 _originals: dict[str, object] = {}  # seam → the baseline's own function
 _run = None  # the denoised run that is loading its data, if any
@@ -30,7 +31,7 @@ def patch(module) -> None:
             with contextlib.suppress(AttributeError):
                 owner, name = baselines.resolve(seam, {module.__name__: module})
                 _originals[seam] = getattr(owner, name)
-                setattr(owner, name, _WRAPPERS[seam](_originals[seam]))
+                setattr(owner, name, WRAPPERS[seam](_originals[seam]))
 
 
 def unpatch() -> None:
@@ -56,13 +57,11 @@ def check_seams() -> dict:
         try:
             function = _originals.get(seam) or getattr(*baselines.resolve(seam, sys.modules))
         except (KeyError, AttributeError):
-            raise BaselineError(f"baseline: expected {seam.replace(':', '.')}, got a baseline without it in {os.getcwd()}. Use a supported baseline "
-                                f"({', '.join(baselines.FINGERPRINTS)}) or set denoise: false.") from None
+            raise BaselineError(f"baseline: expected {seam.replace(':', '.')}, got a baseline without it in {os.getcwd()}. {REMEDY}") from None
         lacking = set(baselines.SEAMS.get(seam, ())) - set(inspect.signature(function).parameters)
         if lacking:
             raise BaselineError(f"baseline: expected {seam.replace(':', '.')} to take {', '.join(sorted(lacking))}, "
-                                f"got a changed one in {os.getcwd()}. Use a supported "
-                                f"baseline ({', '.join(baselines.FINGERPRINTS)}) or set denoise: false.")
+                                f"got a changed one in {os.getcwd()}. {REMEDY}")
         found[seam] = baselines.fingerprint(function)
     family = baselines.family_of(found)
     warning = None if family else "unknown baseline source whose signatures fit: the plugin was not tested on it"
@@ -103,34 +102,48 @@ def _wrap_get_argparse(original):
         """The baseline's parser with the denoise options added."""
         parser = original()
         configuration.add_arguments(parser)
-        parser.parse_args = _stops_the_run(functools.partial(_parse_args, parser.parse_args, {}, {}))
+        parser.parse_args = _SettlingParser(parser.parse_args)
         return parser
     return get_argparse
 
 
-def _parse_args(parse_args, given, yaml_settings, args=None, namespace=None):
-    """Parses as the baseline does (its YAML's list first, then the command line over the same namespace) and settles the configuration.
+class _SettlingParser:
+    """A parser's `parse_args` that settles the configuration too: defaults < preset < YAML < command line.
 
-    The precedence is defaults < preset < YAML < command line, so what each call gave is kept in `given` and everything else is derived anew.
+    The baseline calls it twice, with its YAML's list and then with the command line over the same namespace. What each call gave is kept, the later one's in
+    front, and everything else is derived anew. An ``export_dir`` of the command line stays as it is; the YAML's gets the suffix of denoised runs.
     """
-    _refuse_unknown_options(sys.argv[1:] if args is None else args)
-    if namespace is not None:
-        yaml_settings.setdefault("export_dir", getattr(namespace, "export_dir", ""))
+
+    def __init__(self, parse_args):
+        self._parse_args = parse_args
+        self._given: dict[str, object] = {}  # field → value
+        self._yaml_export_dir: str | None = None
+
+    @_stops_the_run
+    def __call__(self, args=None, namespace=None):
+        _refuse_unknown_options(sys.argv[1:] if args is None else args)
+        if namespace is not None:
+            self._take_back_yaml(namespace)
+        namespace = self._parse_args(args, namespace)
+        for key, field in configuration.field_names().items():
+            if hasattr(namespace, key):
+                self._given[field.name] = getattr(namespace, key)
+        settled = configuration.resolve(self._given)
+        if namespace.export_dir is _NOT_GIVEN:
+            namespace.export_dir = self._yaml_export_dir + ("_denoise" if settled.denoise else "")
+        for key, value in settled.as_keys().items():
+            setattr(namespace, key, value)
+        if settled.denoise and args is None:
+            check_seams()
+        return namespace
+
+    def _take_back_yaml(self, namespace):
+        """Leaves in `namespace` nothing of ours, so that what is there after the command line was parsed came from it."""
+        if self._yaml_export_dir is None:
+            self._yaml_export_dir = getattr(namespace, "export_dir", "")
         namespace.export_dir = _NOT_GIVEN
         for key in configuration.field_names():
             vars(namespace).pop(key, None)
-    namespace = parse_args(args, namespace)
-    for key, field in configuration.field_names().items():
-        if hasattr(namespace, key):
-            given[field.name] = getattr(namespace, key)
-    settled = configuration.resolve(given)
-    if namespace.export_dir is _NOT_GIVEN:
-        namespace.export_dir = yaml_settings["export_dir"] + ("_denoise" if settled.denoise else "")
-    for key, value in settled.as_keys().items():
-        setattr(namespace, key, value)
-    if settled.denoise and args is None:
-        check_seams()
-    return namespace
 
 
 def _refuse_unknown_options(words) -> None:
@@ -141,7 +154,7 @@ def _refuse_unknown_options(words) -> None:
             configuration.from_keys({word: ""}, "the command line")
 
 
-def _wrap_data(original):
+def _wrap_data_set(original):
     @functools.wraps(original)
     @_stops_the_run
     def __init__(self, args):
@@ -217,5 +230,12 @@ def _wrap_file_to_vectors(original):
     return file_to_vectors
 
 
-_WRAPPERS = dict(zip(baselines.SEAMS, (
-    _wrap_yaml_load, _wrap_get_argparse, _wrap_data, _wrap_load_pre_process, _wrap_file_list_to_data, _wrap_file_load, _wrap_file_to_vectors)))
+WRAPPERS = {
+    "common:yaml_load": _wrap_yaml_load,
+    "common:get_argparse": _wrap_get_argparse,
+    "datasets.datasets:DCASE202XT2.__init__": _wrap_data_set,
+    "datasets.dcase_dcase202x_t2_loader:DCASE202XT2Loader.load_pre_process": _wrap_load_pre_process,
+    "datasets.dcase_dcase202x_t2_loader:file_list_to_data": _wrap_file_list_to_data,
+    "datasets.loader_common:file_load": _wrap_file_load,
+    "datasets.loader_common:file_to_vectors": _wrap_file_to_vectors,
+}

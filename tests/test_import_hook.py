@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from baseline_patches import baselines
+from baseline_patches import baselines, seams
 
 PROJECT = Path(__file__).resolve().parent.parent
 PATCHES = PROJECT / "baseline_patches"
@@ -23,6 +23,10 @@ def output_of(code, **kwargs):
     run = python(code, **kwargs)
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()
+
+
+def test_every_seam_has_its_wrapper():
+    assert seams.WRAPPERS.keys() == baselines.SEAMS.keys()
 
 
 def test_python_starts_with_the_hook_in_place():
