@@ -1,17 +1,19 @@
 """Options that benchmarks of the stage share."""
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any
 
 import click
 
 from dcase_denoise_plugin.config import DenoiseConfig, from_keys, resolve
+from dcase_denoise_plugin.options import stacked
 
 
-def stage_options(command: Callable) -> Callable:
-    """``--preset`` and ``--set``, handed to the command as `preset` and `settings`."""
-    command = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Changes a denoise key of the preset.")(command)
-    return click.option("--preset", default="recommended", show_default=True, help="What the denoiser is trained with.")(command)
+# Handed to the command as `preset` and `settings`.
+stage_options = stacked(
+    click.option("--preset", default="recommended", show_default=True, help="What the denoiser is trained with."),
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Changes a denoise key of the preset."),
+)
 
 
 def stage_config(preset: str, settings: tuple[str, ...], **keys: Any) -> DenoiseConfig:

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from dcase_denoise_plugin import __version__, edge_cli, report_cli, study_cli, train_cli
-from dcase_denoise_plugin.denoiser_options import device_option, preset_option, strength_option
 from dcase_denoise_plugin.errors import DenoiseError
+from dcase_denoise_plugin.options import (baseline_option, dataset_option, device_option, machines_option, preset_option, seeds_option,
+                                          strength_option)
 
 # Fewer steps than these 760 or so leave the running means of the autoencoder's batch normalisation behind, and its ranking with them.
 DEMO_SETTINGS = ("epochs=20",)
@@ -45,11 +46,11 @@ def main():
 @click.argument("what", type=click.Choice(["baseline", "denoise", "compare"]), default="compare")
 @click.option("-d", "--dev", "mode", flag_value="dev", help="Run on the development data.")
 @click.option("-e", "--eval", "mode", flag_value="eval", help="Run on the evaluation data.")
-@click.option("--baseline", "baseline_folder", metavar="DIR", help="Checkout of the baseline [default: $DCASE_BASELINE_DIR, else ./baseline].")
+@baseline_option
 @click.option("--clone-baseline", is_flag=True, help="Bring the baseline's reference release to ./baseline with git, if nothing lies there.")
-@click.option("--machine", "machines", multiple=True, metavar="NAME", help="Machine type, repeatable [default: all that have data].")
-@click.option("--dataset", default="DCASE2025T2", show_default=True, help="Data set, as the baseline names it.")
-@click.option("--seed", "seeds", type=click.IntRange(0, 2**32 - 1), multiple=True, help="Random seed, repeatable [default: the one in baseline.yaml].")
+@machines_option
+@dataset_option
+@seeds_option
 @click.option("--yaml", "yaml_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings of the baseline and denoise keys for this call.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One such setting, repeatable; wins over --yaml.")
 @click.option("--jobs", type=click.IntRange(1), help="Runs side by side [default: 1, in the demo 2].")
@@ -195,7 +196,7 @@ def picture(clip, target, checkpoint, reference, preset, device):
 
 
 @main.command()
-@click.option("--baseline", "baseline_folder", metavar="DIR", help="Checkout of the baseline [default: $DCASE_BASELINE_DIR, else ./baseline].")
+@baseline_option
 def doctor(baseline_folder):
     """Say what the plugin finds here: Python, versions, CUDA, the baseline."""
     from dcase_denoise_plugin import baseline_folder as baselines

@@ -8,26 +8,20 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin.denoiser_options import preset_option, strength_option
 from dcase_denoise_plugin.freed_memory import import_torch_for_the_cpu
+from dcase_denoise_plugin.options import baseline_option, dataset_option, preset_option, seed_option, stacked, strength_option
 from dcase_denoise_plugin.pcm import FORMATS
 
 LONGEST_CLIP_S = 3600
-_TRAINED = (
+_trained_baseline_options = stacked(
     click.option("--machine", metavar="NAME", help="Machine type whose trained baseline is meant."),
     click.option("--plain", is_flag=True, help="The plain baseline, not the one behind the denoiser."),
-    click.option("--baseline", "baseline_folder", metavar="DIR", help="Checkout of the baseline [default: $DCASE_BASELINE_DIR, else ./baseline]."),
-    click.option("--dataset", default="DCASE2025T2", show_default=True, help="Data set, as the baseline names it."),
+    baseline_option,
+    dataset_option,
     click.option("-e", "--eval", "mode", flag_value="eval", default="dev", help="Trained on the evaluation data's training clips."),
-    click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Random seed of the training [default: the one in baseline.yaml]."),
+    seed_option("Random seed of the training [default: the one in baseline.yaml]."),
     click.option("--export-dir", metavar="NAME", help="The export_dir of the runs, without _denoise [default: the one in baseline.yaml]."),
 )
-
-
-def _with_trained_baseline(command):
-    for option in reversed(_TRAINED):
-        command = option(command)
-    return command
 
 
 @click.command()
@@ -39,7 +33,7 @@ def _with_trained_baseline(command):
 @preset_option
 @click.option("--int8", is_flag=True, help="Quantise the U-Net by what it sees on training clips; what that costs is in docs/edge.md.")
 @click.option("--clips", type=click.Path(path_type=Path), metavar="DIR", help="Training clips for --int8 with --checkpoint.")
-@_with_trained_baseline
+@_trained_baseline_options
 def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, machine, **trained):
     """Write one file that onnxruntime runs without PyTorch.
 
@@ -72,7 +66,7 @@ def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, mach
 @click.option("--poll-s", type=click.FloatRange(0.01), default=1.0, show_default=True, help="Seconds between two looks into the folder.")
 @click.option("--patience-s", type=click.FloatRange(0), default=10.0, show_default=True, help="Seconds after its last change that a file may stay unreadable.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@_with_trained_baseline
+@_trained_baseline_options
 def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **trained):
     """Score clips as they come, and say what the baseline decides: one line a clip.
 

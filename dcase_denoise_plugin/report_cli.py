@@ -5,24 +5,22 @@ from pathlib import Path
 
 import click
 
-_PLACES = (click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Where the recordings lie, as <machine>/test/*.wav "
-                        "[default: in the checkout around the results]."),
-           click.option("--reference", type=click.Path(path_type=Path), metavar="DIR", help="Where clean references of test clips lie, likewise "
-                        "[default: reference/ in that checkout]."))
+from dcase_denoise_plugin.options import baseline_option, stacked
 
-
-def _with_places(command):
-    for option in reversed(_PLACES):
-        command = option(command)
-    return command
+_places_options = stacked(
+    click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Where the recordings lie, as <machine>/test/*.wav "
+                 "[default: in the checkout around the results]."),
+    click.option("--reference", type=click.Path(path_type=Path), metavar="DIR", help="Where clean references of test clips lie, likewise "
+                 "[default: reference/ in that checkout]."),
+)
 
 
 @click.command()
 @click.option("-d", "--dev", "mode", flag_value="dev", default="dev", help="Of the development data (the default).")
 @click.option("-e", "--eval", "mode", flag_value="eval", help="Of the evaluation data.")
-@click.option("--baseline", "baseline_folder", metavar="DIR", help="Checkout of the baseline [default: $DCASE_BASELINE_DIR, else ./baseline].")
+@baseline_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.html", help="Where the page goes [default: beside the summary in results/].")
-@_with_places
+@_places_options
 def report(mode, baseline_folder, out, data, reference):
     """Write the page about the plain and denoised results in a checkout."""
     from dcase_denoise_plugin import baseline_folder as baselines
@@ -41,7 +39,7 @@ def report(mode, baseline_folder, out, data, reference):
 @click.argument("results_b", metavar="RESULTS_B", type=click.Path(path_type=Path))
 @click.option("--name", "names", multiple=True, metavar="TEXT", help="What to call them, given twice [default: the folders' own names].")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, metavar="FILE.html", help="Where the page goes.")
-@_with_places
+@_places_options
 def compare(results_a, results_b, names, out, data, reference):
     """Write the page about any two results of the baseline, made with or without this plugin.
 

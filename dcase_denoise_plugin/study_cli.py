@@ -7,13 +7,15 @@ from pathlib import Path
 
 import click
 
+from dcase_denoise_plugin.options import baseline_option, dataset_option, machines_option, seeds_option
+
 
 @click.command()
 @click.argument("file", metavar="STUDY.yaml", type=click.Path(path_type=Path))
-@click.option("--baseline", "baseline_folder", metavar="DIR", help="Checkout of the baseline [default: $DCASE_BASELINE_DIR, else ./baseline].")
-@click.option("--machine", "machines", multiple=True, metavar="NAME", help="Machine type, repeatable [default: all that have data].")
-@click.option("--dataset", default="DCASE2025T2", show_default=True, help="Data set, as the baseline names it.")
-@click.option("--seed", "seeds", type=click.IntRange(0, 2**32 - 1), multiple=True, help="Random seed, repeatable [default: the one in baseline.yaml].")
+@baseline_option
+@machines_option
+@dataset_option
+@seeds_option
 @click.option("--cell", "cells", multiple=True, metavar="NAME", help="Cell of the study, repeatable [default: all].")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side on this machine.")
 @click.option("--cluster", metavar="NAME", help="Hand the runs to a cluster instead, by submitit: slurm, or local for processes of this machine.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin.denoiser_options import device_option
+from dcase_denoise_plugin.options import dataset_option, device_option, seed_option
 
 
 @click.command()
@@ -13,8 +13,8 @@ from dcase_denoise_plugin.denoiser_options import device_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where the denoiser goes.")
 @click.option("--preset", default="recommended", show_default=True, metavar="NAME", help="A preset of the package, or a YAML file.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A denoise key, repeatable; wins over the preset.")
-@click.option("--dataset", default="DCASE2025T2", show_default=True, help="Data set, as the baseline names it.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=13711, show_default=True, help="Random seed.")
+@dataset_option
+@seed_option("Random seed.", 13711)
 @device_option
 def train(folder, out, preset, assignments, dataset, seed, device):
     """Train a denoiser on MACHINE_FOLDER (with train/*.wav and, if there are noise clips, supplemental/*.wav).
