@@ -130,7 +130,7 @@ class _SettlingParser:
                 self._given[field.name] = getattr(namespace, key)
         settled = configuration.resolve(self._given)
         if namespace.export_dir is _NOT_GIVEN:
-            namespace.export_dir = self._yaml_export_dir + ("_denoise" if settled.denoise else "")
+            namespace.export_dir = self._yaml_export_dir + (configuration.DENOISED_SUFFIX if settled.denoise else "")
         for key, value in settled.as_keys().items():
             setattr(namespace, key, value)
         if settled.denoise and args is None:

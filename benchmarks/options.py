@@ -1,11 +1,13 @@
 """Options that benchmarks of the stage share."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterable
 
 import click
 
+from dcase_denoise_plugin.assignments import split
 from dcase_denoise_plugin.config import DenoiseConfig, from_keys, resolve
+from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.options import stacked
 
 
@@ -17,6 +19,13 @@ stage_options = stacked(
 
 
 def stage_config(preset: str, settings: tuple[str, ...], **keys: Any) -> DenoiseConfig:
-    """The preset with `keys` and, over them, the ``--set`` assignments. Raises ConfigError for an unknown key or a value that does not fit."""
-    assigned = dict(setting.partition("=")[::2] for setting in settings)
-    return resolve({"preset": preset, **keys, **from_keys(assigned, "--set")}, {})
+    """The preset with `keys` and, over them, the ``--set`` assignments. Raises ConfigError if they do not fit together."""
+    return resolve({"preset": preset, **keys, **given_keys(settings)}, {})
+
+
+def given_keys(settings: Iterable[str]) -> dict[str, Any]:
+    """Field values of ``--set`` assignments; one that is malformed, unknown or does not fit ends the benchmark with one line."""
+    try:
+        return from_keys(dict(split(settings, example="denoise_epochs=2")), "--set")
+    except ConfigError as error:
+        raise SystemExit(str(error)) from None

@@ -13,9 +13,10 @@ import click
 import numpy as np
 import torch
 
+from benchmarks.options import given_keys
 from benchmarks.peers import NoiseReduce
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, from_keys, resolve
+from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, resolve
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.methods import build_method
@@ -35,7 +36,7 @@ Function = Callable[[np.ndarray, int], np.ndarray]
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder that trained denoisers stay in, and are taken from [default: none].")
 def main(folder, references, seeds, settings, keep):
     """Print a table of SI-SDR (mean ± standard deviation over clips) before and after each denoiser."""
-    given = from_keys(dict(setting.split("=", 1) for setting in settings), "--set")
+    given = given_keys(settings)
     clips = [(read_wav(folder / "test" / file.name)[0], *read_wav(file)) for file in sorted(references.glob("*.wav"))]
     before = np.array([si_sdr_db(noisy, clean) for noisy, clean, _ in clips])
     click.echo(HEADER)

@@ -27,7 +27,7 @@ def contenders(denoiser: Denoiser, wavs: np.ndarray, sample_rate_hz: int, thread
     """Name → function that denoises all of `wavs`, (clips, samples): clips side by side, a thread each, which is the fastest way for all of them."""
     gate = TorchGate(sr=sample_rate_hz, nonstationary=False)
     spectrogram = denoiser.spectrogram
-    log_mels = np.stack([spectrogram.level_db(spectrogram.spec(torch.from_numpy(wav))).numpy() for wav in wavs])
+    log_mels = np.stack([spectrogram.level_of_wav_db(wav) for wav in wavs])
 
     def in_threads(work, clips, at_once):
         with thread_limit(1), ThreadPoolExecutor(threads) as pool:

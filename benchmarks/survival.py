@@ -129,8 +129,7 @@ def _around_mean(level_db):
 
 
 def _level_db(denoiser, wav):
-    spectrogram = denoiser.spectrogram
-    return spectrogram.level_db(spectrogram.spec(torch.from_numpy(wav).float().to(denoiser.device))).double().cpu().numpy()
+    return denoiser.spectrogram.level_of_wav_db(wav.astype(np.float32)).astype(float)
 
 
 @torch.inference_mode()

@@ -21,8 +21,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.options import given_keys
 from dcase_denoise_plugin.audio import read_wav, write_wav
-from dcase_denoise_plugin.config import DenoiseConfig, from_keys, resolve
+from dcase_denoise_plugin.config import DenoiseConfig, resolve
 from dcase_denoise_plugin.losses import reconstruction_loss
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.pairs import RESPONSE_KNOTS, Draws, schedule
@@ -214,7 +215,7 @@ def main() -> None:
     parser.add_argument("--cpu-time", action="store_true", help="seconds of CPU time, for a machine that others use too; with one thread")
     parser.add_argument("--seeds", type=int, default=0, help="whole trainings of each contender, to compare the losses they end at [%(default)s]")
     call = parser.parse_args()
-    config = resolve({"preset": call.preset, **from_keys(dict(pair.split("=", 1) for pair in call.set), "--set")})
+    config = resolve({"preset": call.preset, **given_keys(call.set)})
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         machine = Machine.from_folder(call.machine, "DCASE2025T2") if call.machine else made_up_machine(folder, call.clips, 0)

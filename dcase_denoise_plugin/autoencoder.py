@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from dcase_denoise_plugin.checkpoint import load_tensors
-from dcase_denoise_plugin.errors import BaselineError, CheckpointError
+from dcase_denoise_plugin.errors import BaselineError, CheckpointError, first_line
 
 # Not kept in the weights. Source: Harada et al. 2023, the autoencoder that all releases of the baseline share.
 NORM_EPS = 1e-3
@@ -51,7 +51,7 @@ class Autoencoder(nn.Module):
         try:
             return cls(_layers(state), _inverses(state), frames, hop_frames)
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise BaselineError(f"autoencoder: expected the weights of the baseline's autoencoder, got {str(error).splitlines()[0]} in {path}. "
+            raise BaselineError(f"autoencoder: expected the weights of the baseline's autoencoder, got {first_line(error)} in {path}. "
                                 "Use the model of a supported baseline.") from None
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:

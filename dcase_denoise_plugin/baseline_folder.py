@@ -10,9 +10,8 @@ import subprocess
 from pathlib import Path
 from typing import Any, Mapping
 
-import yaml
-
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
+from dcase_denoise_plugin.yaml_mapping import read_mapping
 
 BASELINE_VARIABLE = "DCASE_BASELINE_DIR"
 DEFAULT_FOLDER = Path("baseline")
@@ -117,14 +116,3 @@ class Baseline:
 
 def _settings_in(folder: Path) -> dict[str, Any]:
     return {str(key).lstrip("-"): value for key, value in read_mapping(folder / "baseline.yaml", BaselineError).items()}
-
-
-def read_mapping(path: Path, error_class: type[Exception]) -> dict[str, Any]:
-    """A YAML file that holds a mapping; raises `error_class` if it cannot be read or holds something else."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise error_class(f"{path.name}: expected a readable YAML file, got {str(error).splitlines()[0]} in {path}. Correct the file.") from None
-    if not isinstance(content, dict):
-        raise error_class(f"{path.name}: expected a mapping of keys to values, got {type(content).__name__} in {path}. Write one 'key: value' a line.")
-    return content

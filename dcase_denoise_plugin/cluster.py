@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Callable, Iterable
 
-from dcase_denoise_plugin.errors import ConfigError, DenoiseError, RunError
+from dcase_denoise_plugin.assignments import split
+from dcase_denoise_plugin.errors import ConfigError, DenoiseError, RunError, one_line
 from dcase_denoise_plugin.machine_run import MachineRun
 from dcase_denoise_plugin.overrides import import_method
 from dcase_denoise_plugin.run_record import finished_runs
@@ -18,6 +19,7 @@ except ImportError:
 
 # submitit's own default of 5 minutes would end every run; partitions that allow less say so when the job is handed in.
 TIMEOUT_MIN = 12 * 60
+LONGEST_REASON = 300
 
 
 class Job(Checkpointable):
@@ -58,9 +60,9 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
         executor = submitit.AutoExecutor(folder, cluster=cluster)
         executor.update_parameters(name="dcase-denoise", **options)
     except (RuntimeError, ValueError, AssertionError) as error:
-        raise RunError(f"--cluster {cluster}: expected a cluster that can be used from here, got: {_one_line(error)} Name slurm or local.") from None
+        raise RunError(f"--cluster {cluster}: expected a cluster that can be used from here, got: {_said(error)} Name slurm or local.") from None
     except (TypeError, NameError) as error:
-        raise ConfigError(f"--cluster-set: expected parameters of submitit's executor, got: {_one_line(error)} Correct the name.") from None
+        raise ConfigError(f"--cluster-set: expected parameters of submitit's executor, got: {_said(error)} Correct the name.") from None
     jobs = {}
     if waiting:  # submitit warns of an empty batch
         with executor.batch():
@@ -71,22 +73,16 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
         try:
             reason = job.result()
         except Exception as error:  # whatever ended the job, the others are waited for
-            reason = f"{run}: expected the job to end well, got {_one_line(error)} Look at {job.paths.stderr}."
+            reason = f"{run}: expected the job to end well, got {_said(error)} Look at {job.paths.stderr}."
         if reason:
             failed[run] = RunError(reason)
         say(f"{run}: {'FAILED' if reason else 'finished'}")
     return failed
 
 
-def _parsed(parameters: Iterable[str]) -> Mapping[str, Any]:
-    parsed = {}
-    for parameter in parameters:
-        key, equals, text = parameter.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--cluster-set: expected key=value, got {parameter!r}. Write it as --cluster-set slurm_partition=gpu.")
-        parsed[key] = int(text) if text.isdigit() else text
-    return parsed
+def _parsed(parameters: Iterable[str]) -> dict[str, Any]:
+    return {key: int(text) if text.isdigit() else text for key, text in split(parameters, "--cluster-set", "slurm_partition=gpu")}
 
 
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300].rstrip('.')}."
+def _said(error: Exception) -> str:
+    return f"{one_line(error)[:LONGEST_REASON]}."  # a job's error brings the whole log of its process

@@ -16,8 +16,10 @@ from typing import Any, Mapping
 
 from dcase_denoise_plugin.digests import digest_of
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.yaml_mapping import read_mapping
 
 PREFIX = "denoise"
+DENOISED_SUFFIX = "_denoise"  # of the export_dir of denoised runs, which keeps their files apart from the plain ones
 PRESET_VARIABLE = "DCASE_DENOISE_YAML"
 RECOMMENDED = "recommended"  # the preset where nobody names one; the defaults below are its values
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
@@ -271,16 +273,8 @@ def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.enviro
 
 def read_preset(preset: str) -> dict[str, Any]:
     """Field values of a preset, by name from the package or by path. Raises ConfigError if there is none or it is not a mapping of denoise keys."""
-    import yaml
-
     path = preset_path(preset)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"denoise_preset: expected a readable YAML file, got {str(error).splitlines()[0]} in {path}. Correct the file.") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"denoise_preset: expected a mapping of denoise keys, got {type(content).__name__} in {path}. "
-                          "Write one 'denoise_<name>: value' a line.")
+    content = read_mapping(path, ConfigError, "denoise_preset")
     return from_keys({key: value for key, value in content.items() if str(key).lstrip("-").startswith(PREFIX)}, str(path))
 
 

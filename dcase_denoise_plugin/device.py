@@ -5,7 +5,7 @@ import os
 
 import torch
 
-from dcase_denoise_plugin.errors import ConfigError, TrainingError
+from dcase_denoise_plugin.errors import ConfigError, TrainingError, first_line
 
 
 def ready_device(name: str) -> torch.device:
@@ -32,6 +32,6 @@ def ready_device(name: str) -> torch.device:
     try:
         torch.zeros(1, device=device)
     except RuntimeError as error:
-        raise TrainingError(f"--device {device}: expected a device that can be used, got {str(error).splitlines()[0].rstrip('.')}. "
+        raise TrainingError(f"--device {device}: expected a device that can be used, got {first_line(error)}. "
                             "Wait until it is free, name another, or take --device cpu.") from None
     return device

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from dcase_denoise_plugin.errors import DenoiseError, TrainingError
+from dcase_denoise_plugin.errors import DenoiseError, TrainingError, first_line
 
 
 def rank() -> int:
@@ -71,7 +71,7 @@ def joined() -> Iterator[None]:
         _unless_said(store)
         if not lost_another(error):
             raise
-        raise TrainingError(f"process {index} of {count}: expected the other processes to go on, got {str(error).splitlines()[0].rstrip('.')}. "
+        raise TrainingError(f"process {index} of {count}: expected the other processes to go on, got {first_line(error)}. "
                             "The same command goes on from the last finished epoch.") from None
     finally:
         if dist.is_initialized():

@@ -39,9 +39,19 @@ class RunError(DenoiseError):
     """A run of the baseline failed or left no proof that it did what was asked."""
 
 
-def told(error: BaseException) -> str:
-    """An exception from foreign code in one line, with the place that raised it."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}".removesuffix(": ")
+def first_line(error: BaseException) -> str:
+    """The first line of what foreign code says of an error, without its full stop; its class if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def one_line(error: BaseException) -> str:
+    """An exception from foreign code: its class and all it says, without line breaks and full stop."""
+    return f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}".removesuffix(": ")
+
+
+def one_line_with_place(error: BaseException) -> str:
+    """The same, with the place that raised it: file and line, of the user's code rather than a library's."""
+    text = one_line(error)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not (is_installed(frame.filename) or frame.filename.startswith("<"))]  # a library's lines say little about its caller
     return f"{text} ({Path((own or frames)[-1].filename).name}, line {(own or frames)[-1].lineno})" if frames else text

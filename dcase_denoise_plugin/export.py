@@ -52,7 +52,7 @@ def export_denoiser(denoiser: Denoiser, samples: int, out: Path, log_mel: bool =
     graph, example = (LogMelGraph(denoiser), torch.zeros(spectrogram.rows, frames)) if log_mel else (WavGraph(denoiser, samples), torch.zeros(samples))
     inputs = (_fit(clip, samples, denoiser.checkpoint.sample_rate_hz) for clip in calibration)
     if log_mel:
-        inputs = (spectrogram.level_db(spectrogram.spec(torch.from_numpy(wav))).numpy() for wav in inputs)
+        inputs = map(spectrogram.level_of_wav_db, inputs)
     write_graph(graph, example, {"input": kind, "output": kind, "samples": samples, **facts_of(denoiser)}, out, inputs if calibration else None)
 
 

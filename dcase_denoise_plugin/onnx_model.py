@@ -7,7 +7,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
-from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, first_line
 
 FORMAT = "dcase_denoise_plugin graph 1"
 PREFIX = "dcase_denoise."  # of our keys in the file's metadata, to which tools add theirs
@@ -44,7 +44,7 @@ class OnnxModel:
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises classes of its own that share no base
-            raise CheckpointError(f"exported model: expected a graph that onnxruntime can run, got {_first_line(error)} in {path}. Export it again.") from None
+            raise CheckpointError(f"exported model: expected a graph that onnxruntime can run, got {first_line(error)} in {path}. Export it again.") from None
         self.facts = self._read_facts()
         self._input, self._shape = self._session.get_inputs()[0].name, tuple(self._session.get_inputs()[0].shape)
 
@@ -116,7 +116,3 @@ class OnnxScorer:
 
     def __call__(self, wav: np.ndarray, clip: str) -> dict[str, float]:
         return dict(zip(self.thresholds, self.model(wav).tolist()))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

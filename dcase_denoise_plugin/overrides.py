@@ -5,11 +5,13 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any, Iterable, Mapping
 
 from dcase_denoise_plugin import config
-from dcase_denoise_plugin.baseline_folder import Baseline, read_mapping
+from dcase_denoise_plugin.assignments import split
+from dcase_denoise_plugin.baseline_folder import Baseline
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.yaml_mapping import read_mapping
 
 # What the runner itself says to train.py: setting → what to do instead.
 RUNNERS_OWN = {"dataset": "Use --dataset and --machine.", "dev": "Use -d.", "d": "Use -d.", "eval": "Use -e.", "e": "Use -e.", "seed": "Use --seed.",
@@ -52,15 +54,6 @@ def read_overrides(yaml_file: Path | None, assigned: Iterable[str] | Mapping[str
     for key in ours:
         baseline.option(key)
     return Overrides(ours, {name: _from_here(name, value) for name, value in denoise.items()})
-
-
-def split(assignments: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each --set key=value as (key, value). Raises ConfigError if there is no ``=``."""
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals or not key.strip("- "):
-            raise ConfigError(f"--set: expected key=value, got {assignment!r}. Write it as --set epochs=2.")
-        yield key.strip("- "), text
 
 
 def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str = config.RECOMMENDED,

@@ -14,7 +14,7 @@ import numpy as np
 
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.digests import digest_of, file_digest
-from dcase_denoise_plugin.errors import ConfigError, DenoiseError, told
+from dcase_denoise_plugin.errors import ConfigError, DenoiseError, one_line_with_place
 from dcase_denoise_plugin.installed import is_installed
 from dcase_denoise_plugin.machine import Machine, manifest, own_noise
 
@@ -39,8 +39,8 @@ def find(name: str, first: Iterable[Path] = (), last: Iterable[Path] = ()) -> An
         for attribute in path.split("."):
             target = getattr(target, attribute)
     except (Exception, SystemExit) as error:  # importing a user's module may raise anything
-        raise ConfigError(f"denoise_method: expected a built-in method, an entry point or package.module:function, got {name!r} ({told(error)}). "
-                          "Correct the name or install its package.") from error
+        raise ConfigError(f"denoise_method: expected a built-in method, an entry point or package.module:function, got {name!r} "
+                          f"({one_line_with_place(error)}). Correct the name or install its package.") from error
     if not callable(target):
         raise ConfigError(f"denoise_method: expected a function or class, got {type(target).__name__} {name!r}. Name something that can be called.")
     return target
@@ -115,5 +115,5 @@ def built(target: type, machine: Machine, config: DenoiseConfig) -> Callable[[np
     except Exception as error:  # a user's class may raise anything
         if isinstance(error, DenoiseError):
             raise
-        raise DenoiseError(f"denoise_method {config.method}: expected it to be built for machine {machine.machine_type}, got {told(error)}. "
+        raise DenoiseError(f"denoise_method {config.method}: expected it to be built for machine {machine.machine_type}, got {one_line_with_place(error)}. "
                            "Correct the method.") from error

@@ -6,7 +6,6 @@ from pathlib import Path
 import matplotlib.backend_bases
 import matplotlib.figure
 import numpy as np
-import torch
 
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.denoiser import Denoiser
@@ -41,7 +40,7 @@ def draw(clip: Path, denoiser: Denoiser, path: Path, reference: Path | None = No
             raise AudioError(f"--reference: expected {len(wav)} samples as in {clip}, got {len(shown['clean reference'])} in {reference}. "
                              "Name the recording of the same moment.")
     spectrogram = Spectrogram(denoiser.checkpoint.features, sample_rate_hz, "mel")
-    log_mels = {name: spectrogram.level_db(spectrogram.spec(torch.from_numpy(samples))).numpy() for name, samples in shown.items()}
+    log_mels = {name: spectrogram.level_of_wav_db(samples) for name, samples in shown.items()}
     loudest = np.max([log_mel.max() for log_mel in log_mels.values()])
     figure = matplotlib.figure.Figure(figsize=(4 * len(log_mels), 3), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(log_mels), sharey=True))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping
 
 from dcase_denoise_plugin.baseline_folder import Baseline
-from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.config import DENOISED_SUFFIX, DenoiseConfig
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.overrides import Overrides
 from dcase_denoise_plugin.wav_files import wav_files
@@ -43,7 +43,7 @@ class Plan:
 
     def export_dir(self, arm: str) -> str:
         """The name that keeps the files of plain and denoised runs apart."""
-        return f"{self.settings.get('export_dir', '')}{'_denoise' if arm == 'denoised' else ''}"
+        return f"{self.settings.get('export_dir', '')}{DENOISED_SUFFIX if arm == 'denoised' else ''}"
 
     def result_folder(self, name: str) -> Path:
         """Where the baseline puts results, under ``name`` (an `export_dir` and a score)."""

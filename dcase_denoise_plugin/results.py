@@ -52,7 +52,7 @@ class Comparison:
         for arm in arms:
             by_seed = zip(*(values[machine, arm, metric] for machine in machines for metric in metrics))
             values[OVERALL, arm, ""] = [statistics.harmonic_mean(of_seed) for of_seed in by_seed]
-        if arms == ("plain", "denoised"):
+        if arms == ARMS["compare"]:
             for machine, arm, metric in [key for key in values if key[1] == "plain"]:
                 before, after = values[machine, arm, metric], values[machine, "denoised", metric]
                 values[machine, DIFFERENCE, metric] = [denoised - plain for plain, denoised in zip(before, after)]

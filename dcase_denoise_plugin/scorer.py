@@ -32,7 +32,7 @@ class BaselineScorer:
         stage, rate_hz = self.trained.stage, self.sample_rate_hz
         if stage and stage.config.domain == "waveform":
             wav, = stage.denoise([wav], rate_hz, [clip])
-        log_mel = self.spectrogram.level_db(self.spectrogram.spec(torch.from_numpy(wav))).numpy()
+        log_mel = self.spectrogram.level_of_wav_db(wav)
         if stage and stage.config.domain == "mel":
             log_mel, = stage.denoise([log_mel], rate_hz, [clip])
         return dict(zip(self.thresholds, self.trained.autoencoder(torch.from_numpy(log_mel)).tolist()))

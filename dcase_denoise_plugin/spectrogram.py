@@ -5,6 +5,7 @@ import dataclasses
 import math
 import sys
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -82,6 +83,10 @@ class Spectrogram:
         if self.features.power != 2:
             power = power.pow(self.features.power / 2)
         return 20 / self.features.power * (self.filters @ power).clamp_min(LOWEST_POWER).log10()
+
+    def level_of_wav_db(self, wav: np.ndarray) -> np.ndarray:
+        """The same, of a waveform. (..., samples) float32 -> (..., rows, frames) float32, dB."""
+        return self.level_db(self.spec(torch.from_numpy(wav).to(self.window.device))).cpu().numpy()
 
     def bin_gain_db(self, gain_db: torch.Tensor) -> torch.Tensor:
         """Gains of the domain's rows spread over the STFT bins. (..., rows, frames) dB -> (..., bins, frames) dB."""

@@ -16,7 +16,7 @@ from dcase_denoise_plugin.audio import check_file, check_fit, check_wav, read_wa
 from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.digests import digest_of
-from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError, told
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError, one_line_with_place
 from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
@@ -138,7 +138,7 @@ class Stage:
         clip = wav
         if self.config.domain == "mel":
             spectrogram = Spectrogram(self.machine.features, sample_rate_hz, "mel")
-            clip = spectrogram.level_db(spectrogram.spec(torch.from_numpy(wav))).double().numpy()
+            clip = spectrogram.level_of_wav_db(wav).astype(float)
         (denoised,) = self.denoise([clip], sample_rate_hz, [str(path)])
         level_db = denoised if self.config.domain == "mel" else 10 * np.log10(np.square(denoised, dtype=float) + LOWEST_POWER)
         return [round(float(part.mean()), 4) for part in np.array_split(level_db.ravel(), TRIAL_PARTS)]
@@ -170,7 +170,8 @@ class Stage:
         except DenoiseError:
             raise
         except Exception as error:  # a user's code may raise anything
-            raise DenoiseError(f"denoise_method {self.config.method}: expected it to denoise {path}, got {told(error)}. Correct the method.") from error
+            raise DenoiseError(f"denoise_method {self.config.method}: expected it to denoise {path}, got {one_line_with_place(error)}. "
+                               "Correct the method.") from error
 
     def _in_batch(self, clips, sample_rate_hz, paths):
         try:

@@ -7,7 +7,7 @@ import torch
 
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.distributed import parallel, processes, rank
-from dcase_denoise_plugin.errors import TrainingError
+from dcase_denoise_plugin.errors import TrainingError, first_line
 from dcase_denoise_plugin.losses import reconstruction_loss
 from dcase_denoise_plugin.pairs import Draws, Pairs
 from dcase_denoise_plugin.unet import UNet
@@ -44,7 +44,7 @@ class Steps:
                 self.optimiser.step()
                 return loss
             except torch.OutOfMemoryError as error:
-                reason = str(error).splitlines()[0].rstrip(".")
+                reason = first_line(error)
             self._take_fewer(reason)  # out here, where the error no longer holds on to the tensors that did not fit
 
     def _backward(self, drawn, pairs_in_batch):

@@ -18,7 +18,7 @@ from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint, load_tensors, sa
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
-from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError
+from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError, first_line
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.machine_clips import MachineClips
 from dcase_denoise_plugin.noise import noise_is_known, noise_source
@@ -70,7 +70,7 @@ def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: 
         try:
             Training(machine, config, path, device, say, shared).run()
         except torch.OutOfMemoryError as error:
-            raise TrainingError(f"training of {machine.machine_type}: expected memory on {device} for it, got {str(error).splitlines()[0].rstrip('.')}. "
+            raise TrainingError(f"training of {machine.machine_type}: expected memory on {device} for it, got {first_line(error)}. "
                                 "Free some, take another GPU, or train on the CPU (use_cuda: False, --device cpu).") from None
         return True
 

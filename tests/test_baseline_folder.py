@@ -5,7 +5,7 @@ import pytest
 
 from baseline_patches import baselines
 from dcase_denoise_plugin import baseline_folder
-from dcase_denoise_plugin.baseline_folder import Baseline, clone_baseline, find_baseline, read_mapping
+from dcase_denoise_plugin.baseline_folder import Baseline, clone_baseline, find_baseline
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
 
 
@@ -80,14 +80,6 @@ def test_the_code_digest_follows_the_code_and_nothing_else(tmp_path):
     assert baseline.code_digest() == before
     (tmp_path / "networks/base_model.py").write_text("x = 1")
     assert baseline.code_digest() != before
-
-
-@pytest.mark.parametrize("content, complaint", [("a: [", "readable YAML"), ("- 1", "a mapping.*got list"), (None, "readable YAML")])
-def test_a_yaml_file_that_is_no_mapping_is_refused(tmp_path, content, complaint):
-    if content is not None:
-        (tmp_path / "baseline.yaml").write_text(content)
-    with pytest.raises(BaselineError, match=complaint):
-        read_mapping(tmp_path / "baseline.yaml", BaselineError)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ class Loader:
 
     def _to_vectors(self, file):
         wav, _ = self._reader.load(file, self._load)
-        log_mel = self._spectrogram.level_db(self._spectrogram.spec(torch.from_numpy(wav))).double().numpy()
+        log_mel = self._spectrogram.level_of_wav_db(wav).astype(float)
         return np.concatenate([log_mel[:, :-1].T, log_mel[:, 1:].T], axis=1)
 
     def _load(self, file):

@@ -114,7 +114,7 @@ def test_an_unknown_preset_is_refused_naming_the_known_ones():
 
 
 @pytest.mark.parametrize("content, message", [
-    ("- a\n- b\n", "expected a mapping of denoise keys, got list"), ("a: [", "expected a readable YAML file"), (None, "No such file"),
+    ("- a\n- b\n", "expected a mapping of keys to values, got list"), ("a: [", "expected a readable YAML file"), (None, "No such file"),
 ])
 def test_a_preset_file_that_is_missing_or_no_mapping_is_refused(tmp_path, content, message):
     preset = tmp_path / "mine.yaml"

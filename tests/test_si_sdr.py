@@ -20,6 +20,14 @@ def test_the_table_has_every_method_and_the_upper_bound_is_above_the_noisy_clip(
     assert float(lines[-1].split("|")[4].split("±")[0]) > 5
 
 
+@pytest.mark.parametrize("setting, line", [
+    ("epochs", "--set: expected key=value, got 'epochs'. Write it as --set denoise_epochs=2.\n"),
+    ("denoise_epochs=no", "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 'no'. Correct the value.\n")])
+def test_a_setting_that_is_none_ends_it_in_one_line(tmp_path, setting, line):
+    result = CliRunner().invoke(main, [str(tmp_path), str(tmp_path), "--set", setting])
+    assert (result.exit_code, result.output) == (1, line)
+
+
 def test_a_row_says_how_the_gain_scatters_over_clips_and_seeds():
     assert row("x", np.array([-10.0, -20.0]), np.array([[-5.0, -10.0], [-7.0, -12.0]])) == (
         "| x | -15.0 ± 5.0 | -8.5 ± 2.5 | +6.5 ± 2.5 | +6.5 | +4.0 | +7.5, +5.5 |")

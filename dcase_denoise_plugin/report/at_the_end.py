@@ -4,7 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, Sequence
 
-from dcase_denoise_plugin.errors import DenoiseError, told
+from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
 from dcase_denoise_plugin.machine_run import ARMS, SCORES, MachineRun
 
 
@@ -30,6 +30,6 @@ def write_report_of(runs: Sequence[MachineRun], title: str, say: Callable[[str],
     except (DenoiseError, OSError) as error:
         reason = str(error)
     except Exception as error:  # the results stand, whatever a page of them stumbles over
-        reason = f"expected to make a page of the results, got {told(error)}. The results stand; report this as a bug of the plugin."
+        reason = f"expected to make a page of the results, got {one_line_with_place(error)}. The results stand; report this as a bug of the plugin."
     say(f"\nno report: {reason}")
     return []

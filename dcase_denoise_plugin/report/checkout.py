@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.config import DENOISED_SUFFIX, FeatureSettings
 from dcase_denoise_plugin.report.score_files import ScoreFolder
 
 SPLITS = ("test", "test_rename")
@@ -87,7 +87,7 @@ class Checkout:
 
     def run_logs(self, machine: str, seed: int) -> list[Path]:
         """What the runner kept of the baseline's words, for the denoiser's losses."""
-        folder = self.root / "logs" / "run_all" / self.mode / self.export_dir.removesuffix("_denoise")
+        folder = self.root / "logs" / "run_all" / self.mode / self.export_dir.removesuffix(DENOISED_SUFFIX)
         return sorted(folder.glob(f"{self.folder.dataset}{machine}_seed{seed}_denoised*.log"))
 
     def _noted(self, kind, machine, seed):

@@ -24,6 +24,11 @@ class Interval:
     def excludes_zero(self) -> bool:
         return self.low > 0 or self.high < 0
 
+    @property
+    def tone(self) -> str:
+        """"gain" or "loss" if it excludes zero, else ""."""
+        return "" if not self.excludes_zero else "gain" if self.low > 0 else "loss"
+
 
 def over_seeds(differences: Sequence[float]) -> Interval | None:
     """Student's t for the mean of paired differences, one a seed; None for fewer than two."""

@@ -345,7 +345,7 @@ def _separation_table(sounds: Iterable[MachineSound]) -> Table:
         for measure, before, after in (("SNR", 0, 1), ("SI-SDR", 2, 3)):
             improvements = [value[after] - value[before] for value in values]
             interval = intervals.over_seeds(improvements)
-            tone = "" if not interval or not interval.excludes_zero else "gain" if interval.low > 0 else "loss"
             rows.append((label(sound.machine), label(measure), *(tables.mean_and_deviation([value[at] for value in values]) for at in (before, after)),
-                         tables.mean_and_deviation(improvements, signed=True, tone=tone), tables.bounds(interval), Cell(str(len(values)), (len(values),))))
+                         tables.mean_and_deviation(improvements, signed=True, tone=interval.tone if interval else ""), tables.bounds(interval),
+                         Cell(str(len(values)), (len(values),))))
     return Table("separation", "Against the clean references", columns, tuple(rows))

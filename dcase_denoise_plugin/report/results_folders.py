@@ -4,12 +4,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Sequence
 
+from dcase_denoise_plugin.config import DENOISED_SUFFIX
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.machine_run import SCORES
+from dcase_denoise_plugin.machine_run import ARMS, SCORES
 from dcase_denoise_plugin.report.page import Arm
 from dcase_denoise_plugin.report.score_files import ROC_FILE, SCORE_FILE
-
-ARM_NAMES = ("plain", "denoised")
 
 
 def arms_of_checkout(results: Path, export_dir: str) -> tuple[Arm, Arm]:
@@ -20,11 +19,11 @@ def arms_of_checkout(results: Path, export_dir: str) -> tuple[Arm, Arm]:
     RunError
         If there is no results folder of either.
     """
-    folders = [_by_score(results, stem) for stem in (export_dir, f"{export_dir}_denoise")]
+    folders = [_by_score(results, stem) for stem in (export_dir, export_dir + DENOISED_SUFFIX)]
     if not any(folders):
-        raise RunError(f"report: expected results folders such as {export_dir}_MSE and {export_dir}_denoise_MSE, got none in {results}. "
+        raise RunError(f"report: expected results folders such as {export_dir}_MSE and {export_dir}{DENOISED_SUFFIX}_MSE, got none in {results}. "
                        "Run ./run_all.sh -d compare first, or name two folders to dcase-denoise compare.")
-    return tuple(Arm(name, found) for name, found in zip(ARM_NAMES, folders))
+    return tuple(Arm(name, found) for name, found in zip(ARMS["compare"], folders))
 
 
 def arms_of_folders(first: Path, second: Path, names: Sequence[str] = ()) -> tuple[Arm, Arm]:

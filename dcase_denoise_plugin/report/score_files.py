@@ -9,7 +9,7 @@ from typing import Collection
 
 import numpy as np
 
-from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.errors import RunError, first_line
 from dcase_denoise_plugin.results import read_roc
 
 SCORE_FILE = re.compile(r"anomaly_score_(?P<data>.+?)_(?P<section>(?:section|id)_\d+)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)\.csv")
@@ -145,7 +145,7 @@ def read_pairs(file: Path) -> tuple[list[tuple[str, float]], str]:
     except IndexError:
         return [], "a line without a second column"
     except (OSError, ValueError, csv.Error) as error:
-        return [], f"expected a clip and a number in each line, got {str(error).splitlines()[0]}"
+        return [], f"expected a clip and a number in each line, got {first_line(error)}"
     if len({name for name, _ in rows}) < len(rows):
         return [], "a clip that stands there twice"
     return rows, "" if rows else "an empty table"

@@ -99,8 +99,7 @@ def mean_and_deviation(values: Sequence[float], signed: bool = False, tone: str 
 def bounds(interval: Interval | None) -> Cell:
     if interval is None:
         return Cell(NOTHING, (None, None))
-    tone = "" if not interval.excludes_zero else "gain" if interval.low > 0 else "loss"
-    return Cell(f"{written(interval.low, signed=True)} … {written(interval.high, signed=True)}", (interval.low, interval.high), tone)
+    return Cell(f"{written(interval.low, signed=True)} … {written(interval.high, signed=True)}", (interval.low, interval.high), interval.tone)
 
 
 def figures_table(name: str, title: str, rows: Iterable[Row], arms: tuple[str, str]) -> Table:
@@ -129,7 +128,7 @@ def seeds_table(name: str, title: str, comparison: ScoreComparison, arms: tuple[
         for seed in sorted({*row.first, *row.second}):
             interval = row.clips_by_seed.get(seed)
             difference = row.differences[row.seeds.index(seed)] if seed in row.seeds else None
-            tone = "" if not interval or not interval.excludes_zero else "gain" if interval.low > 0 else "loss"
+            tone = interval.tone if interval else ""
             (totals if row.machine == ALL_MACHINES else rows).append(
                 (label(row.machine), label(row.figure), Cell(str(seed), (seed,)), number(row.first.get(seed)), number(row.second.get(seed)),
                  number(difference, signed=True, tone=tone), bounds(interval)))
