@@ -27,9 +27,9 @@ from dcase_denoise_plugin.config import DenoiseConfig, resolve
 from dcase_denoise_plugin.losses import reconstruction_loss
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.pairs import RESPONSE_KNOTS, Draws, schedule
-from dcase_denoise_plugin.random_streams import generator_for
+from dcase_denoise_plugin.random_streams import Place, generator_for
 from dcase_denoise_plugin.spectrogram import Spectrogram
-from dcase_denoise_plugin.training import EPOCHS, Training, learning_rate_factor
+from dcase_denoise_plugin.training import Training, learning_rate_factor
 
 RATE_HZ = 16000
 MATMUL = 4096
@@ -133,7 +133,7 @@ class OurLoop:
         size, epoch = training.config.batch_size, 0
         self.network.train()
         while True:
-            draws = training.pairs.draws(generator_for(training.machine.seed, EPOCHS, epoch))
+            draws = training.pairs.draws(generator_for(training.machine.seed, Place.EPOCHS, epoch))
             for start in range(0, len(draws), size):
                 progress = min((epoch + min(start / size + 1, len(draws) / size) * size / len(draws)) / training.epochs, 1)
                 batch = draws[start:start + size]

@@ -2,10 +2,21 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import random
 
 import numpy as np
 import torch
+
+
+class Place(enum.IntEnum):
+    """Places in the seed's tree of generators, one for each thing that a training draws. Their numbers stay: others would be other denoisers."""
+
+    WEIGHTS = 0
+    NOISE = 1
+    EPOCHS = 2  # with the epoch behind it, from 0 on
+    # 3 was that of the domain equaliser, which is gone.
+    HELD_OUT = 4
 
 
 @contextlib.contextmanager

@@ -24,7 +24,6 @@ from dcase_denoise_plugin.noise import CHANCES, NoiseSource, energy, gain_at_snr
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 from dcase_denoise_plugin.unet import UNet
 
-HELD_OUT = 4  # place in the seed's tree of generators, beside those of the training
 # Every so many clips one is held out, and the same share of the noise.
 ONE_IN = 10
 # What is put in raises the level by this much: about the least that is heard in one band, far less than any noise that pairs add.

@@ -23,15 +23,13 @@ from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.machine_clips import MachineClips
 from dcase_denoise_plugin.noise import noise_is_known, noise_source
 from dcase_denoise_plugin.pairs import Pairs
-from dcase_denoise_plugin.random_streams import generator_for
+from dcase_denoise_plugin.random_streams import Place, generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
 from dcase_denoise_plugin.steps import Steps
-from dcase_denoise_plugin.stopping import HELD_OUT, BestEpoch, Probe, hold_out
+from dcase_denoise_plugin.stopping import BestEpoch, Probe, hold_out
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.unet import UNet
 
-# Places in the seed's tree of generators; epochs count from 0 beside them.
-WEIGHTS, NOISE, EPOCHS = 0, 1, 2
 # Share of the steps in which the learning rate rises to its peak; without it a first step of 0.01 tripled the loss.
 WARM_UP = 0.05
 # Why the noise in a machine's clips is not known, and what to do.
@@ -99,7 +97,7 @@ class Training:
         clips = Clips(machine.train_files, Spectrogram(machine.features, sample_rate_hz, config.domain, self.device))
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
         self.images.check(clips.spectrogram.rows)
-        noise = noise_source(machine, config, clips, generator_for(machine.seed, NOISE))
+        noise = noise_source(machine, config, clips, generator_for(machine.seed, Place.NOISE))
         self.noise_known = noise_is_known(machine, config, clips, noise)
         machine_clips = MachineClips.of(machine, clips.spectrogram)
         self.quantile = quantile_of(config, clips, noise if self.noise_known else None, machine_clips.reel if machine_clips else None)
@@ -108,11 +106,11 @@ class Training:
             taker = "the U-Net" if config.was_told(self.quantile) else "the stage"
             self.say(f"{why}: {taker} takes {config.guessed_noise_share:g} of what it would. {remedy}")
         self.scaling = clips.scaling()
-        self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, WEIGHTS)).to(self.device)
+        self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, Place.WEIGHTS)).to(self.device)
         self.best_epoch = None
         if config.stopping != "none":
             (clips, noise), held_out = hold_out(clips, noise)
-            probe = Probe(*held_out, self.scaling, self.images, config, generator_for(machine.seed, HELD_OUT))
+            probe = Probe(*held_out, self.scaling, self.images, config, generator_for(machine.seed, Place.HELD_OUT))
             self.best_epoch = BestEpoch(config.stopping, probe, self.network)
         self.pairs = Pairs(clips, noise, self.scaling, self.images, config, machine_clips)
         self.steps = Steps(self.network, self.pairs, config, self.device, self.say)
@@ -144,7 +142,7 @@ class Training:
     def _train(self, epoch: int) -> float:
         """One epoch; the mean loss over its pairs."""
         self.network.train()
-        draws = self.pairs.draws(generator_for(self.machine.seed, EPOCHS, epoch))
+        draws = self.pairs.draws(generator_for(self.machine.seed, Place.EPOCHS, epoch))
         batches = [draws[start:start + self.config.batch_size] for start in range(0, len(draws), self.config.batch_size)]
         total = torch.zeros((), device=self.device)
         for step, batch in enumerate(batches, 1):
