@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pickle
@@ -63,15 +64,14 @@ class Checkpoint:
         """Whether every clip is handed over as it is under these output settings: no recording told anything, and guesses are not taken."""
         return not (self.noise_known or self.quantile_told or config.guessed_noise_share)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Hex SHA-256 of the content."""
         return content_digest(self._content())
 
     def save(self, path: Path) -> None:
         """Writes the file. Raises CheckpointError if that is not possible, leaving what was there."""
-        content = self._content()
-        save_aside({**content, "digest": content_digest(content)}, path)
+        save_aside({**self._content(), "digest": self.digest}, path)
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
@@ -92,9 +92,21 @@ class Checkpoint:
         except ConfigError as error:
             raise CheckpointError(f"denoiser: expected keys this version knows, got: {error} Train it again.") from None
         try:
-            return cls(config, FeatureSettings(**content["features"]), content["sample_rate_hz"], content["dataset"], content["machine_type"],
-                       content["training_digest"], content["tile_frames"], Scaling(content["mean_db"], content["std_db"]),
-                       content["quantile"], content["noise_known"], content["weights"], content["epochs_kept"], tuple(map(tuple, content["balances"])))
+            return cls(
+                config=config,
+                features=FeatureSettings(**content["features"]),
+                sample_rate_hz=content["sample_rate_hz"],
+                dataset=content["dataset"],
+                machine_type=content["machine_type"],
+                training_digest=content["training_digest"],
+                tile_frames=content["tile_frames"],
+                scaling=Scaling(content["mean_db"], content["std_db"]),
+                quantile=content["quantile"],
+                noise_known=content["noise_known"],
+                weights=content["weights"],
+                epochs_kept=content["epochs_kept"],
+                balances=tuple(map(tuple, content["balances"])),
+            )
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"denoiser: expected what this version writes, got {error!r} in {path}. Train it again.") from None
 

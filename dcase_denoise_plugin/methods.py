@@ -57,11 +57,12 @@ class Method:
     digest : hex; changes whenever what the method does may have changed: its weights or, by the contract above, its source and what it learns from.
     batch : the same for arrays of one shape at once, stacked along a first axis, from any thread; None if it takes them one at a time.
     is_fitted : whether `digest` tells what it was built from and not what came of it: a user's class without a digest of its own.
+    checkpoint : the trained denoiser behind it, of the U-Net.
     """
 
     def __init__(self, function: Callable[[np.ndarray, int], np.ndarray], digest: str, batch: Callable[[np.ndarray, int], np.ndarray] | None = None,
-                 is_fitted: bool = False):
-        self.function, self.digest, self.batch, self.is_fitted = function, digest, batch, is_fitted
+                 is_fitted: bool = False, checkpoint: Checkpoint | None = None):
+        self.function, self.digest, self.batch, self.is_fitted, self.checkpoint = function, digest, batch, is_fitted, checkpoint
 
     def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         return self.function(array, sample_rate_hz)
@@ -95,8 +96,8 @@ def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path 
 def unet(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None) -> Method:
     denoiser = unet_denoiser(machine, config, checkpoint_path, device)
     if config.domain == "waveform":
-        return Method(denoiser, denoiser.digest, denoiser.wavs)
-    return Method(log_mel := lambda array, sample_rate_hz: denoiser.log_mel(array), denoiser.digest, log_mel)
+        return Method(denoiser, denoiser.digest, denoiser.wavs, checkpoint=denoiser.checkpoint)
+    return Method(log_mel := lambda array, sample_rate_hz: denoiser.log_mel(array), denoiser.digest, log_mel, checkpoint=denoiser.checkpoint)
 
 
 def unet_denoiser(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None, strength: float = 1.0) -> Denoiser:

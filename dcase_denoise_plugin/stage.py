@@ -13,7 +13,7 @@ import torch
 
 from dcase_denoise_plugin import freed_memory
 from dcase_denoise_plugin.audio import check_file, check_fit, check_wav, read_wav
-from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint
+from dcase_denoise_plugin.checkpoint import FORMAT
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.digests import digest_of
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError, one_line_with_place
@@ -51,8 +51,6 @@ class Stage:
             if config.method == "unet" and not self.checkpoint.is_file():
                 self._train(train_command)
             self._method = build_method(machine, config, self.checkpoint, device)
-            trained = Checkpoint.load(self.checkpoint) if config.method == "unet" else None
-            self._epochs_kept, self._untouched = (trained.epochs_kept, trained.touches_nothing(config)) if trained else (None, False)
 
     @property
     def digest(self) -> str:
@@ -115,10 +113,11 @@ class Stage:
 
     def receipt(self) -> dict[str, Any]:
         """What the stage did, for the JSON beside the baseline's CSVs."""
+        trained = self._method.checkpoint
         return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
                 "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
-                "checkpoint": str(self.checkpoint) if self.config.method == "unet" else None, "epochs_kept": self._epochs_kept, "untouched": self._untouched,
-                "trial": self._trial}
+                "checkpoint": str(self.checkpoint) if trained else None, "epochs_kept": trained.epochs_kept if trained else None,
+                "untouched": bool(trained and trained.touches_nothing(self.config)), "trial": self._trial}
 
     def refuse_other_trial(self, at_training: list[float] | None) -> None:
         """Raises DenoiseError if a user's class makes something else of the first training clip than the one that the autoencoder was trained behind."""
