@@ -10,9 +10,10 @@ import argparse
 import dataclasses
 import difflib
 import os
+import re
 from importlib import resources
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 from dcase_denoise_plugin.digests import digest_of
 from dcase_denoise_plugin.errors import ConfigError
@@ -23,6 +24,7 @@ DENOISED_SUFFIX = "_denoise"  # of the export_dir of denoised runs, which keeps 
 PRESET_VARIABLE = "DCASE_DENOISE_YAML"
 RECOMMENDED = "recommended"  # the preset where nobody names one; the defaults below are its values
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
+METHOD_NAME = re.compile(r"[\w.:-]*[^\W_][\w.:-]*")  # of an entry point or package.module:function
 SMALLEST_IMAGE = 16  # below it the SSIM window no longer fits, and the deepest level is one pixel that batch normalisation cannot work on
 NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines", "folder")
 OUTPUTS = ("frames", "clip_spectrum", "steady_machine")
@@ -98,21 +100,48 @@ class DenoiseConfig:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
+        self._check_snr_range()
+        self._check_noise_folder()
+        self._check_image_size()
+        self._check_method()
+        self._check_machine_epochs()
+        self._check_clip_level()
+
+    def _check_snr_range(self):
         if self.snr_db_min > self.snr_db_max:
             raise ConfigError(f"denoise_snr_db_min: expected at most denoise_snr_db_max ({self.snr_db_max:g} dB), got {self.snr_db_min:g}. "
                               "Swap or widen the range.")
+
+    def _check_noise_folder(self):
         if (self.noise_source == "folder") != bool(self.noise_folder) and self.noise_source != "auto":
             raise ConfigError(f"denoise_noise_folder: expected a folder with denoise_noise_source folder or auto, and only then, got {self.noise_folder!r} "
                               f"with {self.noise_source}. Set both, or leave the folder out.")
+
+    def _check_image_size(self):
         side = 2**self.depth
         if self.image_size and (self.image_size % side or self.image_size < max(SMALLEST_IMAGE, 2 * side)):
             raise ConfigError(f"denoise_image_size: expected 0 or a multiple of 2**denoise_depth ({side}) from {max(SMALLEST_IMAGE, 2 * side)} on, "
                               f"got {self.image_size}. Choose another size or depth.")
-        if self.method not in BUILT_IN_METHODS and not self.method.replace(".", "").replace(":", "").replace("_", "").replace("-", "").isalnum():
+
+    def _check_method(self):
+        if self.method not in BUILT_IN_METHODS and not METHOD_NAME.fullmatch(self.method):
             raise ConfigError(f"denoise_method: expected one of {', '.join(BUILT_IN_METHODS)}, an entry point or package.module:function, "
                               f"got {self.method!r}. Correct the name.")
-        self.epochs_of("")
-        self.fixed_quantile  # read once, to check it
+
+    def _check_machine_epochs(self):
+        for entry, (_, count) in self._machine_epochs():
+            if not count.isdigit() or int(count) < 1:
+                raise ConfigError(f"denoise_machine_epochs: expected machine=epochs pairs such as slider=65,fan=80, got {entry!r}. Correct the entry.")
+
+    def _check_clip_level(self):
+        if self.clip_level == "mean" or self.looks_for_quantile:
+            return
+        try:
+            quantile = float(self.clip_level)
+        except ValueError:
+            quantile = -1.0
+        if not 0 <= quantile <= 1:
+            raise ConfigError(f"denoise_clip_level: expected mean, auto, surest or a number from 0 to 1, got {self.clip_level!r}. Correct the value.")
 
     @property
     def looks_for_quantile(self) -> bool:
@@ -125,26 +154,18 @@ class DenoiseConfig:
 
     @property
     def fixed_quantile(self) -> float | None:
-        """The quantile that `clip_level` names, None for mean and where it is looked for. Raises ConfigError if it names nothing of these."""
-        if self.clip_level == "mean" or self.looks_for_quantile:
-            return None
-        try:
-            quantile = float(self.clip_level)
-        except ValueError:
-            quantile = -1.0
-        if not 0 <= quantile <= 1:
-            raise ConfigError(f"denoise_clip_level: expected mean, auto, surest or a number from 0 to 1, got {self.clip_level!r}. Correct the value.")
-        return quantile
+        """The quantile that `clip_level` names, None for mean and where it is looked for."""
+        return None if self.clip_level == "mean" or self.looks_for_quantile else float(self.clip_level)
 
     def epochs_of(self, machine_type: str) -> int:
-        """Epochs for `machine_type`: its own from `machine_epochs`, else `epochs`. Raises ConfigError on a malformed entry."""
-        own = {}
+        """Epochs for `machine_type`: its own from `machine_epochs`, else `epochs`."""
+        return {name: int(count) for _, (name, count) in self._machine_epochs()}.get(machine_type, self.epochs)
+
+    def _machine_epochs(self) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Each entry of `machine_epochs`, and its machine type and number as they are written."""
         for entry in filter(None, (part.strip() for part in self.machine_epochs.split(","))):
             name, _, count = entry.partition("=")
-            if not count.isdigit() or int(count) < 1:
-                raise ConfigError(f"denoise_machine_epochs: expected machine=epochs pairs such as slider=65,fan=80, got {entry!r}. Correct the entry.")
-            own[name.strip()] = int(count)
-        return own.get(machine_type, self.epochs)
+            yield entry, (name.strip(), count)
 
     @property
     def per_machine_settings(self) -> tuple[str, ...]:
@@ -302,15 +323,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _argparse_type(field):
     def parse(text):
         try:
-            return _checked(field, parse_value(field, text))
+            value = parse_value(field, text)
+            _check(field, value)
+            return value
         except ConfigError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
     return parse
-
-
-def _checked(field, value):
-    _check(field, value)
-    return value
 
 
 def _check(field, value):

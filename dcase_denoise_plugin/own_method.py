@@ -18,7 +18,8 @@ from dcase_denoise_plugin.errors import ConfigError, DenoiseError, one_line_with
 from dcase_denoise_plugin.installed import is_installed
 from dcase_denoise_plugin.machine import Machine, manifest, own_noise
 
-ENTRY_POINTS = METHODS = "dcase_denoise_plugin.methods"
+ENTRY_POINTS = "dcase_denoise_plugin.methods"  # the group under which a user's package names its methods; part of the contract
+METHODS = "dcase_denoise_plugin.methods"  # the module of the built-in ones: each rests on that file alone, not on the whole package
 
 
 def find(name: str, first: Iterable[Path] = (), last: Iterable[Path] = ()) -> Any:
