@@ -39,12 +39,16 @@ print(json.dumps({"s": took[0], "cpu_s": took[1], "peak_mb": resource.getrusage(
 
 def on_what(checkout: Path) -> str:
     """Processor, cores, load and versions, for the head of a table."""
-    with contextlib.suppress(OSError, StopIteration):
-        model = next(line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "numpy", "librosa"))
     baseline = "the stand-in baseline" if stand_in.is_stand_in(checkout) else "the real baseline"
-    return f"{locals().get('model', platform.processor())}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, " \
+    return f"{_processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, " \
            f"{versions}; {baseline}"
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError, StopIteration), open("/proc/cpuinfo", encoding="utf-8") as file:
+        return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+    return platform.processor()
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from dcase_denoise_plugin.audio import check_file, read_wav, rounded, write_wav
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.device import ready_device
-from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.wav_files import is_recording
 
 
@@ -18,8 +18,10 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
 
     Raises
     ------
+    DataError
+        If there is none, or `target` is `source` or inside it.
     AudioError
-        If there is none, `target` is `source` or inside it, or a clip is unfit.
+        If a clip is unfit.
     CheckpointError
         If `checkpoint` cannot be read.
     ConfigError, TrainingError
@@ -27,10 +29,10 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
     """
     clips = sorted(filter(is_recording, source.rglob("*")))
     if not clips:
-        raise AudioError(f"IN_DIR: expected wav files, got none under {source}. Name the folder that holds the clips.")
+        raise DataError(f"IN_DIR: expected wav files, got none under {source}. Name the folder that holds the clips.")
     if target.resolve().is_relative_to(source.resolve()):
-        raise AudioError(f"OUT_DIR: expected a folder outside IN_DIR, got {target} in {source}. The recordings would be overwritten, or the next call would "
-                         "denoise its own output; name another folder.")
+        raise DataError(f"OUT_DIR: expected a folder outside IN_DIR, got {target} in {source}. The recordings would be overwritten, or the next call would "
+                        "denoise its own output; name another folder.")
     denoiser = Denoiser.load(checkpoint, ready_device(device), strength, preset)
     for clip in clips:
         wav, sample_rate_hz = read_wav(clip)

@@ -12,7 +12,7 @@ import math
 from pathlib import Path
 from typing import Any, Iterable, Mapping, NamedTuple
 
-from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.errors import ConfigError, RunError
 from dcase_denoise_plugin.results import read_roc
 from dcase_denoise_plugin.whole_file import written_whole
 
@@ -113,7 +113,7 @@ def read_reference(path: Path) -> dict[Figure, Known]:
 
     Raises
     ------
-    RunError
+    ConfigError
         If it cannot be read, or holds no figures or something else.
     """
     try:
@@ -125,9 +125,10 @@ def read_reference(path: Path) -> dict[Figure, Known]:
             rows, tolerance = content["figures"], content.get("tolerance")
         reference = {Figure(str(row["table"]), str(row["metric"])): Known(_auc(row["value"]), _tolerance(row.get("tolerance"), tolerance)) for row in rows}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"--reference: expected figures as --write-reference writes them, got {error!r} in {path}. Correct the file or write it anew.") from None
+        raise ConfigError(f"--reference: expected figures as --write-reference writes them, got {error!r} in {path}. "
+                          "Correct the file or write it anew.") from None
     if not reference:
-        raise RunError(f"--reference: expected at least one figure, got none in {path}. Write it anew with --write-reference.")
+        raise ConfigError(f"--reference: expected at least one figure, got none in {path}. Write it anew with --write-reference.")
     return reference
 
 

@@ -45,13 +45,13 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
     Raises
     ------
     RunError
-        If submitit is not installed, or the cluster cannot be used from here.
+        If the cluster cannot be used from here.
     ConfigError
-        If a parameter is not ``key=value`` or unknown to submitit.
+        If submitit is not installed, or a parameter is not ``key=value`` or unknown to submitit.
     """
     if submitit is None:
-        raise RunError("--cluster: expected the package submitit, got an environment without it. "
-                       "Install it in a clone of this plugin: pip install '.[cluster]'")
+        raise ConfigError("--cluster: expected the package submitit, got an environment without it. "
+                          "Install it in a clone of this plugin: pip install '.[cluster]'")
     runs = list(runs)
     done = finished_runs(runs)
     waiting = [run for run in runs if run not in done]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin.freed_memory import import_torch_for_the_cpu
 from dcase_denoise_plugin.options import baseline_option, dataset_option, preset_option, seed_option, stacked, strength_option
 from dcase_denoise_plugin.pcm import FORMATS
+from dcase_denoise_plugin.torch_for_the_cpu import import_torch_for_the_cpu
 
 LONGEST_CLIP_S = 3600
 _trained_baseline_options = stacked(

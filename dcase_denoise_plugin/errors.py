@@ -12,7 +12,7 @@ class DenoiseError(Exception):
 
 
 class ConfigError(DenoiseError):
-    """A ``denoise_*`` key is unknown, malformed or out of range."""
+    """A setting is unknown, malformed or out of range, or asks for what is not installed: a ``denoise_*`` key, an option, a file of settings."""
 
 
 class AudioError(DenoiseError):
@@ -20,7 +20,7 @@ class AudioError(DenoiseError):
 
 
 class DataError(DenoiseError):
-    """A machine's folder lacks the clips that a stage needs."""
+    """A folder is not there, lacks the clips that are needed of it, or must not be written to."""
 
 
 class CheckpointError(DenoiseError):

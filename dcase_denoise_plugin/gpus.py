@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Mapping
 
-VARIABLE = "CUDA_VISIBLE_DEVICES"
+VISIBLE_GPUS_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 
 def gpu_of_each(jobs: int, environment: Mapping[str, str]) -> list[str | None]:
@@ -19,5 +19,5 @@ def _visible(environment: Mapping[str, str]) -> list[str]:
     import torch
 
     # PyTorch counts what the variable leaves visible; the names in it (numbers, or UUIDs) are the ones to pass on.
-    names = [name.strip() for name in environment.get(VARIABLE, "").split(",") if name.strip()]
+    names = [name.strip() for name in environment.get(VISIBLE_GPUS_VARIABLE, "").split(",") if name.strip()]
     return names[:torch.cuda.device_count()] or [str(number) for number in range(torch.cuda.device_count())]

@@ -9,7 +9,7 @@ import numpy as np
 
 from dcase_denoise_plugin.audio import check_fit, check_wav, read_wav
 from dcase_denoise_plugin.errors import AudioError, DenoiseError
-from dcase_denoise_plugin.pcm import NAME, clips_of
+from dcase_denoise_plugin.pcm import STANDARD_INPUT, clips_of
 from dcase_denoise_plugin.watch import Clip
 
 
@@ -33,7 +33,7 @@ def read_clip(file: Path, scorer: Scorer) -> np.ndarray:
 def streamed_clips(stream: BinaryIO, scorer: Scorer, pcm: str | None) -> Iterator[Clip]:
     """The clips of a wav or PCM stream, named by the second at which they start. Raises AudioError as `pcm.clips_of` does."""
     for number, wav in enumerate(clips_of(stream, scorer.samples, scorer.sample_rate_hz, pcm)):
-        name = f"{NAME} from {number * scorer.samples / scorer.sample_rate_hz:g} s"
+        name = f"{STANDARD_INPUT} from {number * scorer.samples / scorer.sample_rate_hz:g} s"
         try:
             check_wav(wav, scorer.sample_rate_hz, name)
         except AudioError as error:

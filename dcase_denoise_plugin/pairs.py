@@ -1,4 +1,8 @@
-"""The recipe: of every ten pairs a clip, seven noisy -> noisy (same clip, two independent noise draws) and three original -> original."""
+"""The pairs that a denoiser learns from: of each clip so many, some with noise on one side or both, the others a clip twice.
+
+How many there are, which share of them is noisy, and what stands on the other side of a noisy one (the clip under another draw of noise, the clip itself,
+another clip) is the configuration's; seven of ten under two draws, three of ten a clip twice, is the published recipe.
+"""
 from __future__ import annotations
 
 import dataclasses

@@ -12,7 +12,7 @@ import soundfile
 from dcase_denoise_plugin.audio import STREAMED_BYTES, rounded
 from dcase_denoise_plugin.errors import AudioError
 
-NAME = "standard input"
+STANDARD_INPUT = "standard input"
 WAV_MARK = b"RIFF"
 # libsndfile's name of each format, and bytes of a sample.
 FORMATS = {"u8": ("PCM_U8", 1), "s16le": ("PCM_16", 2), "s24le": ("PCM_24", 3), "s32le": ("PCM_32", 4), "f32le": ("FLOAT", 4)}
@@ -55,7 +55,7 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
         yield _decoded(content, pcm)
         done += 1
     if content or not done:
-        raise AudioError(f"{NAME}: expected clips of {samples} samples, got {len(content) // width} samples at the end, after {done} clips. "
+        raise AudioError(f"{STANDARD_INPUT}: expected clips of {samples} samples, got {len(content) // width} samples at the end, after {done} clips. "
                          "They are not scored; send whole clips.")
 
 
@@ -94,11 +94,11 @@ def _decoded(content: bytes, pcm: str) -> np.ndarray:
 
 def _check_no_wav(content: bytes, pcm: str, advice: str) -> None:
     if content.startswith(WAV_MARK):
-        raise AudioError(f"{NAME}: expected raw {pcm} samples, got a wav header. {advice}")
+        raise AudioError(f"{STANDARD_INPUT}: expected raw {pcm} samples, got a wav header. {advice}")
 
 
 def _cut_off(width: int, left: int, after: str = "") -> AudioError:
-    return AudioError(f"{NAME}: expected whole samples of {width} bytes, got {left} bytes of one at the end{after}. "
+    return AudioError(f"{STANDARD_INPUT}: expected whole samples of {width} bytes, got {left} bytes of one at the end{after}. "
                       "The sender was cut off, or --pcm names another format.")
 
 
@@ -124,9 +124,9 @@ def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[str, float]:
     if (tag, bits) not in OF_WAV:
         raise _no_wav(f"format {tag} of {bits} bits")
     if channels != 1:
-        raise AudioError(f"{NAME}: expected one channel, got {channels}. Convert it to mono.")
+        raise AudioError(f"{STANDARD_INPUT}: expected one channel, got {channels}. Convert it to mono.")
     if rate_hz != sample_rate_hz:
-        raise AudioError(f"{NAME}: expected {sample_rate_hz} Hz as in training, got {rate_hz} Hz. Resample it.")
+        raise AudioError(f"{STANDARD_INPUT}: expected {sample_rate_hz} Hz as in training, got {rate_hz} Hz. Resample it.")
     announced, = struct.unpack("<I", chunk[4:])
     return OF_WAV[tag, bits], announced if 0 < announced < STREAMED_BYTES else math.inf
 
@@ -140,4 +140,5 @@ def _chunk(stream: BinaryIO, size: int) -> bytes:
 
 
 def _no_wav(found: str) -> AudioError:
-    return AudioError(f"{NAME}: expected a wav of PCM or float samples, got something else ({found}). Pipe a wav, or name the samples' format with --pcm.")
+    return AudioError(f"{STANDARD_INPUT}: expected a wav of PCM or float samples, got something else ({found}). "
+                      "Pipe a wav, or name the samples' format with --pcm.")

@@ -19,7 +19,7 @@ from typing import BinaryIO, Callable, Iterable, Mapping
 from dcase_denoise_plugin.audio import check_alike
 from dcase_denoise_plugin.config import PRESET_VARIABLE
 from dcase_denoise_plugin.errors import DataError, DenoiseError, RunError
-from dcase_denoise_plugin.gpus import VARIABLE, gpu_of_each
+from dcase_denoise_plugin.gpus import VISIBLE_GPUS_VARIABLE, gpu_of_each
 from dcase_denoise_plugin.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.plain_features import drop_half_written, fresh_features
 from dcase_denoise_plugin.progress import Progress, Snapshot
@@ -98,7 +98,7 @@ def child_environment(jobs: int = 1, environment: Mapping[str, str] = os.environ
     if jobs > 1 and not environment.get(THREADS_VARIABLE):
         child[THREADS_VARIABLE] = str(max(1, usable_cores() // jobs))
     if gpu is not None:
-        child[VARIABLE] = gpu
+        child[VISIBLE_GPUS_VARIABLE] = gpu
     return child
 
 

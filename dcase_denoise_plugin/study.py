@@ -27,7 +27,7 @@ from dcase_denoise_plugin.run_record import read_receipt
 from dcase_denoise_plugin.yaml_mapping import read_mapping
 
 PLAIN = "plain"
-NAME = re.compile(r"[A-Za-z0-9][\w .,:+-]*")
+CELL_NAME = re.compile(r"[A-Za-z0-9][\w .,:+-]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Study:
         plans = {}
         for cell, keys in cells.items():
             keys = keys or {}
-            if not NAME.fullmatch(str(cell)) or cell == PLAIN or _folder(cell) in map(_folder, plans):
+            if not CELL_NAME.fullmatch(str(cell)) or cell == PLAIN or _folder(cell) in map(_folder, plans):
                 raise ConfigError(f"study: expected a cell's name of letters, digits, spaces and . , : + - that no other cell has, got {cell!r} in {file}. "
                                   "Choose another.")
             if not isinstance(keys, dict) or not all(str(key).startswith(PREFIX) for key in keys):

@@ -8,7 +8,7 @@ from typing import Callable, Iterator
 
 import numpy as np
 
-from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.wav_files import is_recording
 
 
@@ -35,13 +35,13 @@ def clips_in(folder: Path, read: Callable[[Path], np.ndarray], poll_s: float = 1
 
     Raises
     ------
-    AudioError
+    DataError
         If `folder` is none.
     """
     handled, seen, since = {}, {}, {}
     while True:
         if not folder.is_dir():
-            raise AudioError(f"SOURCE: expected a folder, or - for standard input, got {folder}. Correct the path.")
+            raise DataError(f"SOURCE: expected a folder, or - for standard input, got {folder}. Correct the path.")
         # Built anew at every look, so that files which are gone take no memory.
         before, seen = seen, {file: state for file in filter(is_recording, folder.iterdir()) if (state := _state(file))}
         since = {file: since[file] if before.get(file) == state else time.monotonic() for file, state in seen.items()}

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any, Mapping
 
-from dcase_denoise_plugin.gpus import VARIABLE
+from dcase_denoise_plugin.gpus import VISIBLE_GPUS_VARIABLE
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 UNKNOWN = "unknown"
@@ -34,12 +34,13 @@ def gpu_named(settings: Mapping[str, Any]) -> str:
 def _device(environment, settings):
     if str(settings.get("use_cuda", True)).lower() == "false":
         return "cpu"
-    return _gpu_name(environment.get(VARIABLE), gpu_named(settings))
+    return _gpu_name(environment.get(VISIBLE_GPUS_VARIABLE), gpu_named(settings))
 
 
 @functools.lru_cache
 def _gpu_name(visible: str | None, gpu: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != VARIABLE} | ({} if visible is None else {VARIABLE: visible})
+    environment = {name: value for name, value in os.environ.items() if name != VISIBLE_GPUS_VARIABLE}
+    environment |= {} if visible is None else {VISIBLE_GPUS_VARIABLE: visible}
     try:
         return subprocess.run([sys.executable, "-c", GPU_QUESTION, gpu], env=environment, cwd=os.sep, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):

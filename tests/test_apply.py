@@ -8,7 +8,7 @@ from small_machine import RATE_HZ, SMALL, hum, small_machine, write
 
 from dcase_denoise_plugin.apply import denoise_folder
 from dcase_denoise_plugin.audio import read_wav, write_wav
-from dcase_denoise_plugin.errors import AudioError, CheckpointError
+from dcase_denoise_plugin.errors import CheckpointError, DataError
 from dcase_denoise_plugin.training import train_denoiser
 
 
@@ -47,14 +47,14 @@ def test_recordings_in_capital_letters_and_with_names_of_any_bytes_are_denoised_
 
 
 def test_a_folder_without_clips_is_refused(tmp_path, checkpoint):
-    with pytest.raises(AudioError, match="IN_DIR: expected wav files"):
+    with pytest.raises(DataError, match="IN_DIR: expected wav files"):
         denoise_folder(tmp_path, tmp_path / "out", checkpoint)
 
 
 @pytest.mark.parametrize("target", [".", "denoised", "deeper/denoised"])
 def test_the_recordings_cannot_be_overwritten_nor_what_was_denoised_be_denoised_again(tmp_path, checkpoint, target):
     write(tmp_path / "a.wav", hum(1))
-    with pytest.raises(AudioError, match="OUT_DIR: expected a folder outside IN_DIR"):
+    with pytest.raises(DataError, match="OUT_DIR: expected a folder outside IN_DIR"):
         denoise_folder(tmp_path, tmp_path / target, checkpoint)
 
 

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from dcase_denoise_plugin.auc_check import DEFAULT_TOLERANCE, Figure, Known, compare, read_reference, read_results, write_reference
-from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.errors import ConfigError, RunError
 
 ROC = "section,AUC (source),AUC (target),pAUC,F1 score (source)\n00,{0},{1},{2},0.1\narithmetic mean,{0},{1},{2},0.1\nharmonic mean,{0},{1},{2},0.1\n\n"
 FAN, VALVE = "result_DCASE2025T2fan_test_seed1_id(0_)_roc.csv", "result_DCASE2025T2valve_test_seed1_id(0_)_roc.csv"
@@ -122,6 +122,6 @@ def test_a_figure_that_is_no_number_makes_no_reference(tmp_path):
 def test_a_reference_that_is_none_is_refused_in_one_line(tmp_path, name, content, complaint):
     if content is not None:
         (tmp_path / name).write_text(content)
-    with pytest.raises(RunError, match=f"(?s)--reference: expected.*{complaint}.*{name}") as refused:
+    with pytest.raises(ConfigError, match=f"(?s)--reference: expected.*{complaint}.*{name}") as refused:
         read_reference(tmp_path / name)
     assert "\n" not in str(refused.value)

@@ -54,7 +54,7 @@ def test_a_job_that_dies_is_named_with_its_log(tmp_path):
 
 def test_without_submitit_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "submitit", None)
-    with pytest.raises(RunError, match=r"expected the package submitit, got an environment without it\. Install it .*: pip install '\.\[cluster\]'"):
+    with pytest.raises(ConfigError, match=r"expected the package submitit, got an environment without it\. Install it .*: pip install '\.\[cluster\]'"):
         hand_in([], tmp_path)
 
 

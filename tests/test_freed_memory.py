@@ -3,7 +3,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from dcase_denoise_plugin import freed_memory
 
@@ -23,18 +22,6 @@ before = resident_mb()
 give_back()
 print(before - resident_mb())
 """
-# Resident code of CUDA's libraries in MB, and that PyTorch works without it.
-CUDA_PROGRAM = """
-import re
-from dcase_denoise_plugin.freed_memory import import_torch_for_the_cpu
-
-import_torch_for_the_cpu()
-import torch
-assert torch.ones(3, 3).mm(torch.ones(3, 3)).sum() == 27
-with open("/proc/self/smaps") as maps:
-    code = re.findall(r"r-xp .*/nvidia/.*\\nSize:.*\\n(?:\\w+PageSize:.*\\n)*Rss: +(\\d+) kB", maps.read())
-print(len(code), sum(map(int, code)) / 1024)
-"""
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from Linux's /proc")
@@ -46,18 +33,3 @@ def test_freed_memory_goes_back_to_the_system():
 def test_a_c_library_that_cannot_is_left_alone(monkeypatch):
     monkeypatch.setattr(freed_memory.ctypes, "CDLL", lambda name: object())
     freed_memory.give_back()
-
-
-@pytest.mark.skipif(torch.version.cuda is None, reason="this PyTorch loads none of CUDA's libraries")
-def test_of_cudas_libraries_hardly_any_code_stays_resident():
-    run = subprocess.run([sys.executable, "-c", CUDA_PROGRAM], capture_output=True, text=True, check=True)
-    libraries, resident_mb = map(float, run.stdout.split())
-    assert libraries > 3 and resident_mb < 10
-
-
-def test_without_a_list_of_what_is_mapped_pytorch_is_imported_all_the_same(monkeypatch):
-    def no_proc(path):
-        raise FileNotFoundError(path)
-
-    monkeypatch.setattr(freed_memory, "open", no_proc, raising=False)
-    freed_memory.import_torch_for_the_cpu()

@@ -6,7 +6,7 @@ import pytest
 from small_machine import hum, write
 
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.watch import clips_in
 
 
@@ -91,7 +91,7 @@ def test_a_file_that_vanishes_is_no_error_and_is_forgotten(tmp_path):
 def test_a_source_that_is_no_folder_is_refused(tmp_path, there):
     if there:
         (tmp_path / "source").touch()
-    with pytest.raises(AudioError, match="SOURCE: expected a folder, or - for standard input, got .*source. Correct the path."):
+    with pytest.raises(DataError, match="SOURCE: expected a folder, or - for standard input, got .*source. Correct the path."):
         next(itertools.chain(clips_in(tmp_path / "source", read)))
 
 
