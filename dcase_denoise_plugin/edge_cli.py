@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from dcase_denoise_plugin.audio import SHORTEST_CLIP_S
 from dcase_denoise_plugin.options import baseline_option, dataset_option, preset_option, seed_option, stacked, strength_option
 from dcase_denoise_plugin.pcm import FORMATS
 from dcase_denoise_plugin.torch_for_the_cpu import import_torch_for_the_cpu
@@ -120,6 +121,9 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
             sys.stdout.buffer.write(encoded(through.push(wav), pcm))
             sys.stdout.buffer.flush()
         sys.stdout.buffer.write(encoded(through.flush(), pcm))
+        if through.untouched_samples:
+            click.echo(f"dcase-denoise: stream: expected at least {SHORTEST_CLIP_S:g} s of sound, got {through.untouched_samples} samples, which pass as they "
+                       "are. Send more.", err=True)
 
 
 def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, export_dir):

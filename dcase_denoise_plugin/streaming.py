@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 
+from dcase_denoise_plugin.audio import SHORTEST_CLIP_S
 from dcase_denoise_plugin.denoiser import CPU_THREADS, Denoiser
 from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.threads import thread_limit
@@ -40,9 +41,11 @@ class Stream(abc.ABC):
     Attributes
     ----------
     latency_samples : largest number of samples that were pushed and are not out yet, between two pushes.
+    untouched_samples : how many of those that `flush` returned are as they came, for there were too few to denoise.
     """
 
     latency_samples: int
+    untouched_samples = 0
 
     def __init__(self, denoiser: Denoiser):
         self.denoiser = denoiser
@@ -167,7 +170,10 @@ class FrameStream(Stream):
 
 
 class ClipStream(Stream):
-    """Clip by clip, each overlapping the one before by an eighth, in which one fades into the other; outside it the samples are `Denoiser.__call__`'s."""
+    """Clip by clip, each overlapping the one before by an eighth, in which one fades into the other; outside it the samples are `Denoiser.__call__`'s.
+
+    Sound that is shorter in all than the shortest clip which can be denoised passes as it is.
+    """
 
     def __init__(self, denoiser: Denoiser, samples: int):
         super().__init__(denoiser)
@@ -188,7 +194,11 @@ class ClipStream(Stream):
 
     def _rest(self) -> np.ndarray:
         # The last clip ends with the sound, and is as long as the others where there is enough of it.
-        denoised = self._faded_in(max(self._pushed - self.samples, 0), self._pushed)
+        start = max(self._pushed - self.samples, 0)
+        if self._pushed - start < SHORTEST_CLIP_S * self.denoiser.checkpoint.sample_rate_hz:
+            self.untouched_samples, denoised = self._pushed, self._sound(0, self._pushed).copy()
+        else:
+            denoised = self._faded_in(start, self._pushed)
         self._out = self._pushed
         return denoised
 

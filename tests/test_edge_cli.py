@@ -100,6 +100,13 @@ def test_a_stream_denoises_what_comes_in_and_says_how_far_behind_it_is(checkpoin
     assert np.array_equal(np.frombuffer(result.stdout_bytes, "<f4"), np.concatenate([ours.push(wav), ours.flush()]))
 
 
+def test_a_stream_of_less_than_a_second_passes_as_it_is_and_says_so(checkpoint):
+    short = encoded(hum(0)[:1000], "s16le")
+    result = call("stream", "--checkpoint", checkpoint, "--clip-s", 1, stdin=short)
+    assert result.exit_code == 0 and result.stdout_bytes == short
+    assert result.stderr.splitlines()[1:] == ["dcase-denoise: stream: expected at least 1 s of sound, got 1000 samples, which pass as they are. Send more."]
+
+
 def test_a_stream_refuses_a_denoiser_that_needs_the_length_of_its_clips_and_half_a_sample(checkpoint):
     refused(call("stream", "--checkpoint", checkpoint), "clip_s: expected the length of a clip for a denoiser that rests on a clip's spectrum")
     result = call("stream", "--checkpoint", checkpoint, "--clip-s", 1, stdin=b"abcde")

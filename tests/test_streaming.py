@@ -163,8 +163,14 @@ def test_samples_that_are_not_finite_are_refused():
         STREAMS["frames"]().push(np.array([0, np.nan], np.float32))
 
 
-def test_a_stream_that_ends_before_its_first_second_is_refused_by_the_clip_stream_alone():
-    with pytest.raises(AudioError, match="expected at least 1 s"):
-        streamed(STREAMS["clips"](), sound(100), pieces(0))
-    assert len(streamed(STREAMS["frames"](), sound(100), pieces(0))) == 100
-    assert len(STREAMS["frames"]().flush()) == 0
+@pytest.mark.parametrize("samples", [1, 100, RATE_HZ - 1])
+def test_sound_that_ends_before_its_first_second_passes_a_clip_stream_as_it_is_and_the_stream_says_so(samples):
+    stream, wav = STREAMS["clips"](), sound(samples)
+    assert np.array_equal(streamed(stream, wav, pieces(0)), wav) and stream.untouched_samples == samples
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_otherwise_as_many_samples_come_out_denoised_as_went_in(kind):
+    for samples in (0, RATE_HZ, RATE_HZ + 1) + (() if kind == "clips" else (1, 100)):
+        stream = STREAMS[kind]()
+        assert len(streamed(stream, sound(samples), pieces(0))) == samples and stream.untouched_samples == 0

@@ -22,7 +22,13 @@ SIZE_INCHES = (3.7, 2.5)
 # Fixed, because measuring the texts to fit them took half the time of the whole page's charts; the page shows what reaches beyond a drawing.
 MARGINS = {"left": 0.15, "right": 0.98, "bottom": 0.19, "top": 0.96}
 HISTOGRAM_BINS = 24
+MARK = "."  # before every label, and taken away where it is shown
 WIDEST_LINEAR = 20  # highest score over the lowest; beyond it a few outliers would push all other clips into one bar
+
+
+def _labelled(name: str) -> str:
+    """A label for what is to stand in a legend as `name`; matplotlib leaves out what begins with an underscore, as a folder may."""
+    return f"{MARK}{name}"
 
 
 class Chart:
@@ -42,6 +48,7 @@ class Chart:
         with matplotlib.rc_context({**STYLE, "svg.hashsalt": description}):
             if legend and self.axes.get_legend_handles_labels()[0]:
                 for text in self.axes.legend().get_texts():
+                    text.set_text(text.get_text().removeprefix(MARK))
                     text.set_parse_math(False)  # arms are named after folders, in which a $ is a $
             target = io.StringIO()
             self.figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -67,7 +74,7 @@ def score_histogram(scores: np.ndarray, labels: np.ndarray, color: str, descript
         own = scores[labels == label]
         if len(own):
             counts, _ = np.histogram(own, edges)
-            chart.axes.stairs(counts, edges, fill=True, facecolor=fill, edgecolor=fill, alpha=alpha, label=name, linewidth=1)
+            chart.axes.stairs(counts, edges, fill=True, facecolor=fill, edgecolor=fill, alpha=alpha, label=_labelled(name), linewidth=1)
     chart.axes.yaxis.get_major_locator().set_params(integer=True)
     if logarithmic:
         chart.axes.set_xscale("log")
@@ -82,7 +89,7 @@ def roc_curves(curves: Sequence[tuple[str, str, np.ndarray, np.ndarray]], max_fp
     chart.axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
     named = set()
     for arm, color, false_rates, true_rates in curves:
-        chart.axes.plot(false_rates, true_rates, color=color, alpha=0.75, linewidth=1.1, label=None if arm in named else arm)
+        chart.axes.plot(false_rates, true_rates, color=color, alpha=0.75, linewidth=1.1, label=None if arm in named else _labelled(arm))
         named.add(arm)
     chart.axes.set(xlim=(0, 1), ylim=(0, 1.01), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     return chart.svg(description)
@@ -95,7 +102,8 @@ def loss_curves(curves: Sequence[tuple[str, str, str, Sequence[float]]], y_label
     for name, color, line, losses in curves:
         epochs = np.arange(1, len(losses) + 1)
         marker = "o" if len(losses) == 1 else ""
-        chart.axes.plot(epochs, losses, line, color=color, alpha=0.8, linewidth=1.1, label=None if name in named else name, marker=marker)
+        chart.axes.plot(epochs, losses, line, color=color, alpha=0.8, linewidth=1.1, label=None if name in named else _labelled(name),
+                        marker=marker)
         named.add(name)
     lowest = min(min(losses) for *_, losses in curves)
     if lowest > 0 and max(max(losses) for *_, losses in curves) > 10 * lowest:
@@ -111,7 +119,7 @@ def removed_per_band(frequencies_hz: np.ndarray, removed_db: dict[str, np.ndarra
     for (name, removed), color in zip(removed_db.items(), (FIRST, SECOND, INK)):
         low, middle, high = np.quantile(removed, [0.1, 0.5, 0.9], axis=0)
         chart.axes.fill_between(frequencies_hz / 1000, low, high, color=color, alpha=0.18, linewidth=0)
-        chart.axes.plot(frequencies_hz / 1000, middle, color=color, label=name)
+        chart.axes.plot(frequencies_hz / 1000, middle, color=color, label=_labelled(name))
     chart.axes.axhline(0, color=FAINT, linewidth=0.8)
     chart.axes.set_xlim(0, frequencies_hz[-1] / 1000)
     return chart.svg(description)
