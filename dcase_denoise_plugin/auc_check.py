@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping, NamedTuple
 
 from dcase_denoise_plugin.errors import ConfigError, RunError
-from dcase_denoise_plugin.results import read_roc
+from dcase_denoise_plugin.run.results import read_roc
 from dcase_denoise_plugin.whole_file import written_whole
 
 DEFAULT_TOLERANCE = 0.01

@@ -64,7 +64,7 @@ def run(quiet, verbose, as_json, **call):
 
     Every finished step is kept: the same command goes on where it was interrupted, and runs nothing twice.
     """
-    from dcase_denoise_plugin.outcome import written_as_json
+    from dcase_denoise_plugin.run.outcome import written_as_json
 
     with written_as_json(click.echo if as_json else None) as outcome:
         if quiet and verbose:
@@ -73,15 +73,15 @@ def run(quiet, verbose, as_json, **call):
 
 
 def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, jobs, demo, demo_dir):
-    from dcase_denoise_plugin import baseline_folder as baselines
-    from dcase_denoise_plugin import outcome as outcomes
     from dcase_denoise_plugin.config import RECOMMENDED
-    from dcase_denoise_plugin.machine_run import ARMS, MachineRun
-    from dcase_denoise_plugin.overrides import read_overrides, resolve_stage
-    from dcase_denoise_plugin.plan import Plan
-    from dcase_denoise_plugin.runner import run_all
-    from dcase_denoise_plugin.screen import screen_on
-    from dcase_denoise_plugin.summary import summarise, with_earlier_runs
+    from dcase_denoise_plugin.run import baseline_folder as baselines
+    from dcase_denoise_plugin.run import outcome as outcomes
+    from dcase_denoise_plugin.run.machine_run import ARMS, MachineRun
+    from dcase_denoise_plugin.run.overrides import read_overrides, resolve_stage
+    from dcase_denoise_plugin.run.plan import Plan
+    from dcase_denoise_plugin.run.runner import run_all
+    from dcase_denoise_plugin.run.screen import screen_on
+    from dcase_denoise_plugin.run.summary import summarise, with_earlier_runs
 
     def say(text):
         click.echo(text, file=stream)
@@ -199,8 +199,8 @@ def picture(clip, target, checkpoint, reference, preset, device):
 @baseline_option
 def doctor(baseline_folder):
     """Say what the plugin finds here: Python, versions, CUDA, the baseline."""
-    from dcase_denoise_plugin import baseline_folder as baselines
     from dcase_denoise_plugin import environment
+    from dcase_denoise_plugin.run import baseline_folder as baselines
     from dcase_denoise_plugin.startup_file import startup_file
 
     for line in environment.described():

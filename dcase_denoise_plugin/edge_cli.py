@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from dcase_denoise_plugin.audio import SHORTEST_CLIP_S
+from dcase_denoise_plugin.edge.pcm import FORMATS
+from dcase_denoise_plugin.edge.torch_for_the_cpu import import_torch_for_the_cpu
 from dcase_denoise_plugin.options import baseline_option, dataset_option, preset_option, seed_option, stacked, strength_option
-from dcase_denoise_plugin.pcm import FORMATS
-from dcase_denoise_plugin.torch_for_the_cpu import import_torch_for_the_cpu
 
 LONGEST_CLIP_S = 3600
 _trained_baseline_options = stacked(
@@ -40,7 +40,7 @@ def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, mach
 
     With --checkpoint, a denoiser: clip in, clip out. With --machine, all that `monitor --onnx` needs: clip in, the baseline's anomaly scores out.
     """
-    from dcase_denoise_plugin.export import export_denoiser, export_scorer
+    from dcase_denoise_plugin.edge.export import export_denoiser, export_scorer
 
     if bool(checkpoint) == bool(machine):
         raise click.UsageError("Give either --checkpoint, for a denoiser, or --machine, for the whole way to the scores.")
@@ -73,18 +73,18 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
 
     SOURCE is a folder that is watched for wav files, or - for a wav or raw samples on standard input, cut into clips of the training clips' length.
     """
-    from dcase_denoise_plugin.monitor import as_text, read_clip, streamed_clips, verdicts
-    from dcase_denoise_plugin.watch import clips_in
+    from dcase_denoise_plugin.edge.monitor import as_text, read_clip, streamed_clips, verdicts
+    from dcase_denoise_plugin.edge.watch import clips_in
 
     if bool(onnx) == bool(machine):
         raise click.UsageError("Give either --machine, for the baseline's checkout, or --onnx, for an exported file.")
     if onnx:
-        from dcase_denoise_plugin.onnx_model import OnnxScorer
+        from dcase_denoise_plugin.edge.onnx_model import OnnxScorer
 
         scorer = OnnxScorer(onnx)
     else:
         import_torch_for_the_cpu()
-        from dcase_denoise_plugin.scorer import BaselineScorer
+        from dcase_denoise_plugin.edge.scorer import BaselineScorer
 
         scorer = BaselineScorer(_trained_baseline(machine, **trained))
     if str(source) == "-":
@@ -110,8 +110,8 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
     """
     import_torch_for_the_cpu()
     from dcase_denoise_plugin import Denoiser
-    from dcase_denoise_plugin.pcm import blocks_of, encoded
-    from dcase_denoise_plugin.streaming import streaming
+    from dcase_denoise_plugin.edge.pcm import blocks_of, encoded
+    from dcase_denoise_plugin.edge.streaming import streaming
 
     denoiser = Denoiser.load(checkpoint, "cpu", strength, preset)
     through, rate_hz = streaming(denoiser, clip_s), denoiser.checkpoint.sample_rate_hz
@@ -127,12 +127,12 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
 
 
 def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, export_dir):
-    from dcase_denoise_plugin import baseline_folder as baselines
     from dcase_denoise_plugin.config import DenoiseConfig
-    from dcase_denoise_plugin.machine_run import MachineRun
-    from dcase_denoise_plugin.overrides import Overrides
-    from dcase_denoise_plugin.plan import Plan
-    from dcase_denoise_plugin.trained_baseline import TrainedBaseline
+    from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
+    from dcase_denoise_plugin.run import baseline_folder as baselines
+    from dcase_denoise_plugin.run.machine_run import MachineRun
+    from dcase_denoise_plugin.run.overrides import Overrides
+    from dcase_denoise_plugin.run.plan import Plan
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     plan = Plan(baseline, dataset, mode, Overrides({"export_dir": export_dir} if export_dir else {}), DenoiseConfig())

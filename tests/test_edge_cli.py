@@ -9,10 +9,10 @@ from test_export import PATHS, SAMPLES, busy, clips
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.onnx_model import OnnxDenoiser, OnnxModel
-from dcase_denoise_plugin.pcm import encoded
-from dcase_denoise_plugin.streaming import streaming
-from dcase_denoise_plugin.watch import Clip
+from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
+from dcase_denoise_plugin.edge.pcm import encoded
+from dcase_denoise_plugin.edge.streaming import streaming
+from dcase_denoise_plugin.edge.watch import Clip
 
 pytest.importorskip("onnxscript")
 
@@ -82,8 +82,8 @@ def test_ctrl_c_ends_a_watch_quietly(monkeypatch, tmp_path):
         yield Clip("a.wav", None, "no sound")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dcase_denoise_plugin.watch.clips_in", watched)
-    monkeypatch.setattr("dcase_denoise_plugin.onnx_model.OnnxScorer", lambda path: None)
+    monkeypatch.setattr("dcase_denoise_plugin.edge.watch.clips_in", watched)
+    monkeypatch.setattr("dcase_denoise_plugin.edge.onnx_model.OnnxScorer", lambda path: None)
     result = call("monitor", tmp_path, "--onnx", "scorer.onnx")
     assert (result.exit_code, result.output) == (0, "a.wav: skipped: no sound\n")
 

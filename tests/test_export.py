@@ -10,10 +10,10 @@ from small_machine import FEATURES, RATE_HZ, hiss, hum
 from test_denoiser import denoiser_that, log_mel_of
 
 from dcase_denoise_plugin import __version__
+from dcase_denoise_plugin.edge.export import export_denoiser
+from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
+from dcase_denoise_plugin.edge.real_stft import RealSTFT
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
-from dcase_denoise_plugin.export import export_denoiser
-from dcase_denoise_plugin.onnx_model import OnnxDenoiser, OnnxModel
-from dcase_denoise_plugin.real_stft import RealSTFT
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 pytest.importorskip("onnxscript")
@@ -99,7 +99,7 @@ def test_an_exported_denoiser_runs_without_torch(model, tmp_path):
 import sys
 sys.path[:0] = {sys.path!r}
 import numpy as np
-from dcase_denoise_plugin.onnx_model import OnnxDenoiser
+from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser
 assert OnnxDenoiser({str(model)!r})(np.load({str(tmp_path / "wav.npy")!r}), {RATE_HZ}).shape == ({SAMPLES},)
 assert not {{"torch", "librosa", "scipy"}} & set(sys.modules)
 """

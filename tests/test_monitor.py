@@ -17,12 +17,12 @@ from baseline_checkouts import PROJECT, RATE_HZ, TAG, TINY_UNET, Checkout, make_
 from click.testing import CliRunner
 
 from benchmarks.edge import MEMORY
-from dcase_denoise_plugin.autoencoder import Autoencoder
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.config import DenoiseConfig
-from dcase_denoise_plugin.decision import decision_threshold
+from dcase_denoise_plugin.edge.autoencoder import Autoencoder
+from dcase_denoise_plugin.edge.decision import decision_threshold
+from dcase_denoise_plugin.edge.export import export_scorer
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
-from dcase_denoise_plugin.export import export_scorer
 
 ARMS = {"plain": ("--denoise", "false"), "wave": ("--denoise", "true", *TINY_UNET, "--denoise_domain", "waveform"),
         "mel": ("--denoise", "true", *TINY_UNET, "--denoise_strength", "0.5", "--denoise_output", "clip_spectrum")}
@@ -132,7 +132,8 @@ def measured(checkout, *options):
     words = ["monitor", str(checkout.raw / "fan/test"), "--once", "--json", *map(str, options)]
     program = MEMORY + f"""
 import time
-from dcase_denoise_plugin import cli, monitor
+from dcase_denoise_plugin import cli
+from dcase_denoise_plugin.edge import monitor
 spent, verdicts = [], monitor.verdicts
 def timed(clips, scorer):
     for verdict in verdicts(clips, scorer):

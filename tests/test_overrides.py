@@ -7,8 +7,8 @@ import fake_baseline
 import pytest
 
 from dcase_denoise_plugin.errors import ConfigError
-from dcase_denoise_plugin.overrides import Overrides, read_overrides, resolve_stage
-from dcase_denoise_plugin.runner import child_environment
+from dcase_denoise_plugin.run.overrides import Overrides, read_overrides, resolve_stage
+from dcase_denoise_plugin.run.runner import child_environment
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 import soundfile
 from small_machine import RATE_HZ, hum
 
+from dcase_denoise_plugin.edge.pcm import FORMATS, blocks_of, clips_of, encoded
 from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.pcm import FORMATS, blocks_of, clips_of, encoded
 
 SAMPLES = 1000
 

@@ -6,7 +6,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.plain_features import check_fresh, drop_half_written, fresh_features
+from dcase_denoise_plugin.run.plain_features import check_fresh, drop_half_written, fresh_features
 from dcase_denoise_plugin.whole_file import written_whole
 
 
@@ -136,7 +136,7 @@ def test_runs_that_share_features_note_them_one_after_the_other(fan, monkeypatch
         with pytest.raises(Timeout):
             FileLock(f"{note}.lock", timeout=0).acquire()
         return written_whole(note)
-    monkeypatch.setattr("dcase_denoise_plugin.plain_features.written_whole", look)
+    monkeypatch.setattr("dcase_denoise_plugin.run.plain_features.written_whole", look)
     pickle = make_features(fan)
     assert pickle.with_name("section_00.pickle.json").exists()
 

@@ -1,8 +1,8 @@
 import fake_baseline
 import pytest
 
-from dcase_denoise_plugin.machine_run import STEPS
-from dcase_denoise_plugin.progress import Progress, duration
+from dcase_denoise_plugin.run.machine_run import STEPS
+from dcase_denoise_plugin.run.progress import Progress, duration
 
 
 class Call:

@@ -13,12 +13,12 @@ import pytest
 import soundfile
 import torch
 
-from dcase_denoise_plugin import runner
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.gpus import gpu_of_each
-from dcase_denoise_plugin.machine_run import ARMS, STEPS
-from dcase_denoise_plugin.run_record import is_finished
-from dcase_denoise_plugin.runner import child_environment, run_all
+from dcase_denoise_plugin.run import runner
+from dcase_denoise_plugin.run.gpus import gpu_of_each
+from dcase_denoise_plugin.run.machine_run import ARMS, STEPS
+from dcase_denoise_plugin.run.run_record import is_finished
+from dcase_denoise_plugin.run.runner import child_environment, run_all
 
 
 def runs_of(baseline, machines=("fan",), seeds=(13711,), what="compare"):

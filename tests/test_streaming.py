@@ -9,8 +9,8 @@ from test_denoiser import denoiser_that
 
 from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.edge.streaming import ClipStream, FrameStream, streaming
 from dcase_denoise_plugin.errors import AudioError, ConfigError
-from dcase_denoise_plugin.streaming import ClipStream, FrameStream, streaming
 
 HOP = FEATURES.hop_length
 

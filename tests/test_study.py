@@ -14,13 +14,13 @@ from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
-from dcase_denoise_plugin.machine_run import STEPS
 from dcase_denoise_plugin.report.study_picture import CELL_INCHES, COLOURS, HALF_WIDTH_MOST, OVER_CLIPS, OVER_SEEDS, PANEL_INCHES, study_figure
 from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
-from dcase_denoise_plugin.results import read_roc
-from dcase_denoise_plugin.run_record import wanted, write_record
-from dcase_denoise_plugin.runner import run_all
-from dcase_denoise_plugin.study import PLAIN, Study, drop_features
+from dcase_denoise_plugin.run.machine_run import STEPS
+from dcase_denoise_plugin.run.results import read_roc
+from dcase_denoise_plugin.run.run_record import wanted, write_record
+from dcase_denoise_plugin.run.runner import run_all
+from dcase_denoise_plugin.run.study import PLAIN, Study, drop_features
 
 STUDY = """
 settings: {epochs: 3}

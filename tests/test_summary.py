@@ -7,10 +7,10 @@ import pytest
 from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.machine_run import ARMS
-from dcase_denoise_plugin.results import OVERALL
-from dcase_denoise_plugin.runner import run_all
-from dcase_denoise_plugin.summary import comparable, summarise
+from dcase_denoise_plugin.run.machine_run import ARMS
+from dcase_denoise_plugin.run.results import OVERALL
+from dcase_denoise_plugin.run.runner import run_all
+from dcase_denoise_plugin.run.summary import comparable, summarise
 
 
 @pytest.fixture

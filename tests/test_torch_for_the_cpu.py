@@ -4,12 +4,12 @@ import sys
 import pytest
 import torch
 
-from dcase_denoise_plugin import torch_for_the_cpu
+from dcase_denoise_plugin.edge import torch_for_the_cpu
 
 # Resident code of CUDA's libraries in MB, and that PyTorch works without it.
 CUDA_PROGRAM = """
 import re
-from dcase_denoise_plugin.torch_for_the_cpu import import_torch_for_the_cpu
+from dcase_denoise_plugin.edge.torch_for_the_cpu import import_torch_for_the_cpu
 
 import_torch_for_the_cpu()
 import torch

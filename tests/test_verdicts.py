@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from dcase_denoise_plugin.cli import main
+from dcase_denoise_plugin.edge.monitor import as_text, verdicts
+from dcase_denoise_plugin.edge.watch import Clip
 from dcase_denoise_plugin.errors import CheckpointError
-from dcase_denoise_plugin.monitor import as_text, verdicts
-from dcase_denoise_plugin.watch import Clip
 
 
 class Scorer:
@@ -40,7 +40,7 @@ def test_a_clip_that_cannot_be_scored_is_skipped_with_the_reason_and_the_watch_g
 
 
 def test_a_reader_that_has_had_enough_ends_a_watch_without_a_word(tmp_path):
-    code = ("import sys; from dcase_denoise_plugin import cli, watch, onnx_model\n"
+    code = ("import sys; from dcase_denoise_plugin import cli; from dcase_denoise_plugin.edge import onnx_model, watch\n"
             "watch.clips_in = lambda *settings: (watch.Clip('a.wav', None, 'no sound') for _ in range(100000))\n"
             "onnx_model.OnnxScorer = lambda path: None\ncli.main()")
     monitor = subprocess.Popen([sys.executable, "-c", code, "monitor", str(tmp_path), "--onnx", "none.onnx"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

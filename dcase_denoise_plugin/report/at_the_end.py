@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Callable, Sequence
 
 from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
-from dcase_denoise_plugin.machine_run import ARMS, SCORES, MachineRun
+from dcase_denoise_plugin.run.machine_run import ARMS, SCORES, MachineRun
 
 
 def write_report_of(runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print) -> list[tuple[str, Path]]:

@@ -6,9 +6,9 @@ from typing import Sequence
 
 from dcase_denoise_plugin.config import DENOISED_SUFFIX
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.machine_run import ARMS, SCORES
 from dcase_denoise_plugin.report.page import Arm
 from dcase_denoise_plugin.report.score_files import ROC_FILE, SCORE_FILE
+from dcase_denoise_plugin.run.machine_run import ARMS, SCORES
 
 
 def arms_of_checkout(results: Path, export_dir: str) -> tuple[Arm, Arm]:

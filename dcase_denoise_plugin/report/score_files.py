@@ -10,7 +10,7 @@ from typing import Collection
 import numpy as np
 
 from dcase_denoise_plugin.errors import RunError, first_line
-from dcase_denoise_plugin.results import read_roc
+from dcase_denoise_plugin.run.results import read_roc
 
 SCORE_FILE = re.compile(r"anomaly_score_(?P<data>.+?)_(?P<section>(?:section|id)_\d+)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)\.csv")
 ROC_FILE = re.compile(r"result_(?P<data>.+?)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)_roc\.csv")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any, Mapping
 
-from dcase_denoise_plugin.gpus import VISIBLE_GPUS_VARIABLE
+from dcase_denoise_plugin.run.gpus import VISIBLE_GPUS_VARIABLE
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 UNKNOWN = "unknown"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Iterable
 
 from dcase_denoise_plugin.errors import DataError, RunError
-from dcase_denoise_plugin.plan import Plan
+from dcase_denoise_plugin.run.plan import Plan
 from dcase_denoise_plugin.wav_files import wav_files
 
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}

@@ -14,14 +14,14 @@ from torch import nn
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.audio import check_fit, read_wav
-from dcase_denoise_plugin.clip_graph import LogMelGraph, ScoreGraph, WavGraph
 from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, ScoreGraph, WavGraph
+from dcase_denoise_plugin.edge.int8 import CALIBRATION_CLIPS, quantise
+from dcase_denoise_plugin.edge.onnx_model import FORMAT, INSTALL, PREFIX
+from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
-from dcase_denoise_plugin.int8 import CALIBRATION_CLIPS, quantise
 from dcase_denoise_plugin.methods import unet_denoiser
-from dcase_denoise_plugin.onnx_model import FORMAT, INSTALL, PREFIX
 from dcase_denoise_plugin.threads import thread_limit
-from dcase_denoise_plugin.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.whole_file import written_whole
 
 OPSET = 20

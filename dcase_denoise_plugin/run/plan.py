@@ -5,10 +5,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Iterable, Mapping
 
-from dcase_denoise_plugin.baseline_folder import Baseline
 from dcase_denoise_plugin.config import DENOISED_SUFFIX, DenoiseConfig
 from dcase_denoise_plugin.errors import DataError
-from dcase_denoise_plugin.overrides import Overrides
+from dcase_denoise_plugin.run.baseline_folder import Baseline
+from dcase_denoise_plugin.run.overrides import Overrides
 from dcase_denoise_plugin.wav_files import wav_files
 
 

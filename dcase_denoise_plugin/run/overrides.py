@@ -9,8 +9,8 @@ from typing import Any, Iterable, Mapping
 
 from dcase_denoise_plugin import config
 from dcase_denoise_plugin.assignments import split
-from dcase_denoise_plugin.baseline_folder import Baseline
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.run.baseline_folder import Baseline
 from dcase_denoise_plugin.yaml_mapping import read_mapping
 
 # What the runner itself says to train.py: setting → what to do instead.

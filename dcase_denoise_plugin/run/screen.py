@@ -8,8 +8,8 @@ from typing import Callable, Iterator, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from dcase_denoise_plugin.machine_run import MachineRun
-from dcase_denoise_plugin.progress import Snapshot, duration
+from dcase_denoise_plugin.run.machine_run import MachineRun
+from dcase_denoise_plugin.run.progress import Snapshot, duration
 
 PAUSE_S = 60.0
 

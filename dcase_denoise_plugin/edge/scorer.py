@@ -4,9 +4,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.threads import thread_limit
-from dcase_denoise_plugin.trained_baseline import TrainedBaseline
 
 
 class BaselineScorer:

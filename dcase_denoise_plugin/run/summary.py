@@ -12,12 +12,12 @@ from typing import Callable, NamedTuple, Sequence
 from filelock import FileLock
 
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.report.at_the_end import write_report_of
-from dcase_denoise_plugin.results import Comparison, write_rows
-from dcase_denoise_plugin.run_record import finished_runs, read_receipt
-from dcase_denoise_plugin.runner import child_environment
-from dcase_denoise_plugin.submission import gather
+from dcase_denoise_plugin.run.machine_run import SCORES, MachineRun
+from dcase_denoise_plugin.run.results import Comparison, write_rows
+from dcase_denoise_plugin.run.run_record import finished_runs, read_receipt
+from dcase_denoise_plugin.run.runner import child_environment
+from dcase_denoise_plugin.run.submission import gather
 
 
 class Summary(NamedTuple):

@@ -11,9 +11,9 @@ import click
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.errors import DenoiseError
-from dcase_denoise_plugin.machine_run import STEPS, MachineRun
-from dcase_denoise_plugin.results import OVERALL, Comparison
-from dcase_denoise_plugin.run_record import seconds_of
+from dcase_denoise_plugin.run.machine_run import STEPS, MachineRun
+from dcase_denoise_plugin.run.results import OVERALL, Comparison
+from dcase_denoise_plugin.run.run_record import seconds_of
 
 FORMAT = 1
 
