@@ -23,15 +23,13 @@ _places_options = stacked(
 @_places_options
 def report(mode, baseline_folder, out, data, reference):
     """Write the page about the plain and denoised results in a checkout."""
-    from dcase_denoise_plugin.report.page import write_report
     from dcase_denoise_plugin.report.results_folders import arms_of_checkout
     from dcase_denoise_plugin.run import baseline_folder as baselines
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     results = baseline.folder / str(baseline.settings.get("result_directory", "results")) / f"{mode}_data"
     export_dir = str(baseline.settings.get("export_dir", "baseline"))
-    files = write_report(*arms_of_checkout(results, export_dir), out or results / f"{export_dir}_compare" / "report.html", "", data, reference)
-    _say(files)
+    _write(arms_of_checkout(results, export_dir), out or results / f"{export_dir}_compare" / "report.html", data, reference)
 
 
 @click.command()
@@ -45,14 +43,16 @@ def compare(results_a, results_b, names, out, data, reference):
 
     Each is a folder such as results/dev_data/baseline_MSE, or, for both scores at once, results/dev_data/baseline or a folder that holds just those two.
     """
-    from dcase_denoise_plugin.report.page import write_report
     from dcase_denoise_plugin.report.results_folders import arms_of_folders
 
     if len(names) not in (0, 2):
         raise click.UsageError("Give --name twice, or not at all.")
-    first, second = arms_of_folders(results_a, results_b, names)
-    _say(write_report(first, second, out, "", data, reference))
+    _write(arms_of_folders(results_a, results_b, names), out, data, reference)
 
 
-def _say(files: list[Path]) -> None:
+def _write(arms, page, data, reference):
+    # Only now: what draws and counts takes a second or two that a refused call need not wait for.
+    from dcase_denoise_plugin.report.page import write_report
+
+    files = write_report(*arms, page, "", data, reference)
     click.echo(f"wrote {files[0]} ({files[0].stat().st_size / 1e6:.1f} MB), and its tables beside it: {', '.join(file.name for file in files[1:])}")

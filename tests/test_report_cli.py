@@ -1,4 +1,7 @@
 """The commands `report` and `compare`, and the page at the end of a run."""
+import subprocess
+import sys
+
 import fake_baseline
 import made_results
 import pytest
@@ -61,6 +64,12 @@ def test_compare_calls_them_what_the_user_says(results, tmp_path):
 
 def test_the_same_folder_twice_gets_two_names(results):
     assert [arm.name for arm in arms_of_folders(results / "baseline", results / "baseline")] == ["baseline (A)", "baseline (B)"]
+
+
+def test_two_folders_are_named_without_what_draws_and_counts():
+    program = "import sys, dcase_denoise_plugin.report.results_folders; print(*{'jinja2', 'sklearn', 'matplotlib', 'librosa', 'torch'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []
 
 
 @pytest.mark.parametrize("words, complaint", [

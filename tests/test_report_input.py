@@ -7,7 +7,8 @@ import pytest
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.report.comparison import compare
-from dcase_denoise_plugin.report.page import Arm, write_report
+from dcase_denoise_plugin.report.page import write_report
+from dcase_denoise_plugin.report.results_folders import Arm
 from dcase_denoise_plugin.report.score_files import ScoreFolder
 
 PLAIN, DENOISED = "baseline_MSE", "baseline_denoise_MSE"

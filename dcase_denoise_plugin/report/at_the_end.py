@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Callable, Sequence
 
 from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
+from dcase_denoise_plugin.report.results_folders import Arm
 from dcase_denoise_plugin.run.machine_run import ARMS, SCORES, MachineRun
 
 
@@ -20,7 +21,7 @@ def write_report_of(runs: Sequence[MachineRun], title: str, say: Callable[[str],
     if not all(by_arm.values()):
         return []
     # Here and not above: matplotlib, scipy and scikit-learn take a second or two that a refused call need not wait for.
-    from dcase_denoise_plugin.report.page import Arm, write_report
+    from dcase_denoise_plugin.report.page import write_report
 
     plan = runs[0].plan
     page = plan.compare_folder / f"{plan.dataset}_report.html"

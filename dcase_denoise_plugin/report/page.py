@@ -6,7 +6,7 @@ import datetime
 import importlib.resources
 import statistics
 from pathlib import Path
-from typing import Any, Collection, Iterable, Mapping
+from typing import Any, Iterable, Mapping
 
 import jinja2
 import numpy as np
@@ -20,6 +20,7 @@ from dcase_denoise_plugin.report.denoised_clips import MOST_CLIPS, MachineSound,
 from dcase_denoise_plugin.report.listening import Sight, colour_ramp
 from dcase_denoise_plugin.report.losses import autoencoder_losses, denoiser_losses
 from dcase_denoise_plugin.report.provenance import Provenance, gather
+from dcase_denoise_plugin.report.results_folders import Arm
 from dcase_denoise_plugin.report.score_files import Remark, ScoreFolder, SectionScores
 from dcase_denoise_plugin.report.tables import Cell, Column, Table, label, number, written
 from dcase_denoise_plugin.whole_file import written_whole
@@ -28,15 +29,6 @@ from dcase_denoise_plugin.whole_file import written_whole
 MOST_BYTES = 10_000_000
 CLIP_MARKUP_BYTES = 2500  # of the 2 kB or so that stand around a clip's pictures and sounds
 LABEL_NAMES = {1: "anomaly", 0: "normal", -1: "not known"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Arm:
-    """One side of the comparison: what to call it, its results folders by score, and the (machine type, seed) to report, None for all that is there."""
-
-    name: str
-    folders: Mapping[str, Path]
-    only: Collection[tuple[str, int]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

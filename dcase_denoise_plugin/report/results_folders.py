@@ -1,14 +1,23 @@
 """Which folders the two sides of a comparison are: by score, from what the user names."""
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Sequence
+from typing import Collection, Mapping, Sequence
 
 from dcase_denoise_plugin.config import DENOISED_SUFFIX
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.report.page import Arm
 from dcase_denoise_plugin.report.score_files import ROC_FILE, SCORE_FILE
 from dcase_denoise_plugin.run.machine_run import ARMS, SCORES
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One side of the comparison: what to call it, its results folders by score, and the (machine type, seed) to report, None for all that is there."""
+
+    name: str
+    folders: Mapping[str, Path]
+    only: Collection[tuple[str, int]] | None = None
 
 
 def arms_of_checkout(results: Path, export_dir: str) -> tuple[Arm, Arm]:
