@@ -6,10 +6,10 @@ the baseline, and what gained there after 5000 lost after the baseline's 11000 (
 """
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import Sequence
 
-import librosa
 import numpy as np
 import sklearn.metrics
 import torch
@@ -19,16 +19,17 @@ from torch import nn
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.log_mel import log_mel
 
 VECTOR_FRAMES = 5
 BOTTLENECK = 8
 WIDTH, LAYERS, BATCH, LEARNING_RATE = 128, 4, 256, 1e-3
 
 
-def log_mels(folder: Path, pattern: str = "*.wav", features: FeatureSettings = FeatureSettings()) -> tuple[torch.Tensor, list[str]]:
-    """Log-mel spectrograms of a folder's clips as the baseline computes them, (clips, n_mels, frames) float32 dB, and their names; maybe none."""
-    files = sorted(folder.glob(pattern))
-    levels = [_log_mel(file, features) for file in files]
+def log_mels(folder: Path, pattern: str = "*.wav") -> tuple[torch.Tensor, list[str]]:
+    """Log-mel spectrograms of a folder's clips by the baseline's own settings, (clips, n_mels, frames) float32 dB, and their names; maybe none."""
+    files, features = sorted(folder.glob(pattern)), FeatureSettings()
+    levels = [torch.from_numpy(log_mel(*read_wav(file), features)) for file in files]
     return torch.stack(levels) if levels else torch.empty(0, features.n_mels, 0), [file.name for file in files]
 
 
@@ -68,19 +69,13 @@ def harmonic_mean(scores: np.ndarray, names: Sequence[str]) -> float:
     anomaly, target = (np.array([mark in name for name in names]) for mark in ("_anomaly_", "_target_"))
     values = [sklearn.metrics.roc_auc_score(anomaly[own], scores[own]) for own in (anomaly | ~target, anomaly | target)]
     values.append(sklearn.metrics.roc_auc_score(anomaly, scores, max_fpr=0.1))
-    return 100 * len(values) / sum(1 / value for value in values)
+    return 100 * statistics.harmonic_mean(values)
 
 
 def vectors(clips_db: torch.Tensor) -> torch.Tensor:
     """The baseline's feature vectors: (clips, n_mels, frames) -> (clips, frames - 4, 5 * n_mels)."""
     count = clips_db.shape[-1] - VECTOR_FRAMES + 1
     return torch.cat([clips_db[..., start:start + count] for start in range(VECTOR_FRAMES)], dim=-2).mT
-
-
-def _log_mel(file, features):
-    wav, sample_rate_hz = read_wav(file)
-    power = librosa.feature.melspectrogram(y=wav, sr=sample_rate_hz, n_fft=features.n_fft, hop_length=features.hop_length, n_mels=features.n_mels)
-    return torch.from_numpy(10 * np.log10(np.maximum(power, 1e-16)))
 
 
 def _autoencoder(inputs: int, generator: torch.Generator) -> nn.Sequential:

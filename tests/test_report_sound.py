@@ -16,11 +16,12 @@ from dcase_denoise_plugin.adaptation import adapted
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.log_mel import log_mel
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.comparison import compare
 from dcase_denoise_plugin.report.denoised_clips import MachineSound, si_sdr_db, snr_db, typical_clips
-from dcase_denoise_plugin.report.listening import band_centres_hz, log_mel, show
+from dcase_denoise_plugin.report.listening import band_centres_hz, show
 from dcase_denoise_plugin.report.ranks import most_moved
 from dcase_denoise_plugin.report.score_files import ScoreFolder
 from dcase_denoise_plugin.training import train_denoiser

@@ -10,6 +10,7 @@ import numpy as np
 from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError
+from dcase_denoise_plugin.log_mel import log_mel
 from dcase_denoise_plugin.report import listening
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.score_files import SectionScores
@@ -70,7 +71,7 @@ class MachineSound:
     def _measure_clip(self, name: str) -> None:
         features = self.checkout.features(self.machine)
         noisy, denoised, sample_rate_hz = self.pair(name)
-        levels = [listening.log_mel(wav, sample_rate_hz, features).mean(axis=1) for wav in (noisy, denoised)]
+        levels = [log_mel(wav, sample_rate_hz, features).mean(axis=1) for wav in (noisy, denoised)]
         self.removed_db[name] = levels[0] - levels[1]
         self.band_centres_hz = listening.band_centres_hz(sample_rate_hz, features)
         clean_file = self.checkout.clean(self.machine, name)

@@ -14,6 +14,7 @@ import soundfile
 from PIL import Image
 
 from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.log_mel import log_mel
 
 COLOURS = "magma"
 WIDEST_RANGE_DB = 60.0
@@ -44,12 +45,6 @@ class Sight:
     @property
     def size_bytes(self) -> int:
         return sum(map(len, (*self.pictures.values(), *self.sounds.values())))
-
-
-def log_mel(wav: np.ndarray, sample_rate_hz: int, features: FeatureSettings) -> np.ndarray:
-    """The baseline's log-mel spectrogram, (n_mels, frames) dB, of a waveform (samples,)."""
-    power = librosa.feature.melspectrogram(y=wav, sr=sample_rate_hz, **dataclasses.asdict(features))
-    return 20 / features.power * np.log10(np.maximum(power, np.finfo(np.float64).eps))
 
 
 def band_centres_hz(sample_rate_hz: int, features: FeatureSettings) -> np.ndarray:
