@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dcase_denoise_plugin import __version__, edge_cli, report_cli, study_cli, train_cli
+from dcase_denoise_plugin.config import RECOMMENDED
 from dcase_denoise_plugin.errors import DenoiseError
 from dcase_denoise_plugin.options import (baseline_option, dataset_option, device_option, machines_option, preset_option, seeds_option,
                                           strength_option)
@@ -72,13 +73,8 @@ def run(quiet, verbose, as_json, **call):
         _run(outcome, sys.stderr if as_json else sys.stdout, quiet, verbose, **call)
 
 
-def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, jobs, demo, demo_dir):
-    from dcase_denoise_plugin.config import RECOMMENDED
-    from dcase_denoise_plugin.run import baseline_folder as baselines
+def _run(outcome, stream, quiet, verbose, jobs, demo, demo_dir, **asked):
     from dcase_denoise_plugin.run import outcome as outcomes
-    from dcase_denoise_plugin.run.machine_run import ARMS, MachineRun
-    from dcase_denoise_plugin.run.overrides import read_overrides, resolve_stage
-    from dcase_denoise_plugin.run.plan import Plan
     from dcase_denoise_plugin.run.runner import run_all
     from dcase_denoise_plugin.run.screen import screen_on
     from dcase_denoise_plugin.run.summary import summarise, with_earlier_runs
@@ -92,40 +88,47 @@ def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_bas
 
     # A scheduler's polite kill ends the baseline's processes too, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if demo:
-        if baseline_folder or mode == "eval":
-            raise click.UsageError("--demo brings its own stand-in baseline and development data; leave out --baseline and -e.")
-        what, baseline_folder, mode, assignments = "compare", _demo(demo_dir, mention), "dev", (*DEMO_SETTINGS, *assignments)
-    if not mode:
-        raise click.UsageError("Say -d for the development data or -e for the evaluation data.")
-    if clone_baseline:
-        baselines.clone_baseline()
-    baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
-    overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline), "demo" if demo else RECOMMENDED)
-    plan = Plan(baseline, dataset, mode, overrides, config)
-    present, absent = plan.machines(machines)
-    both_arms = [MachineRun(plan, machine, seed, arm) for machine in present for seed in dict.fromkeys(seeds or [baseline.seed]) for arm in ARMS["compare"]]
-    runs = [run for run in both_arms if run.arm in ARMS[what]]
-    title = "DEMO on made-up machines" if demo else f"{dataset} {'development' if mode == 'dev' else 'evaluation'} data"
-    mention(f"{title}: {', '.join(present)}" + (f"; no clips of {', '.join(absent)}" if absent else "") + f"; baseline in {baseline.folder}")
-
-    outcome |= {"title": title, "dataset": dataset, "mode": mode, "baseline": str(baseline.folder), "machines": present, "without_clips": absent}
+    call = _planned_demo(demo_dir, mention, **asked) if demo else _planned(**asked)
+    mention(str(call))
+    outcome |= call.described()
     with screen_on(stream, quiet, verbose) as screen:
-        failed = run_all(runs, jobs or (2 if demo else 1), screen.say, screen.watch)
-    outcome["runs"] = outcomes.described(runs, failed)
-    finished = [run for run in runs if run not in failed]
+        failed = run_all(call.runs, jobs or (2 if demo else 1), screen.say, screen.watch)
+    outcome["runs"] = outcomes.described(call.runs, failed)
     for failure, error in failed.items() if quiet else ():
         click.echo(f"{failure} FAILED: {error}", err=True)
-    if finished:
-        summary = summarise(with_earlier_runs(finished, both_arms), title, say)
-        outcome |= {"results": outcomes.figures(summary.comparisons), "without_truth": summary.without_truth,
-                    "places": [{"what": kind, "path": str(path)} for kind, path in summary.places]}
+    if finished := [run for run in call.runs if run not in failed]:
+        outcome |= outcomes.reported(summarise(with_earlier_runs(finished, call.both_arms), call.title, say))
     if failed:
         click.echo("\nFAILED: " + "; ".join(map(str, failed)), err=True)
         raise SystemExit(1)
 
 
-def _demo(folder: Path, mention) -> str:
+def _planned(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, fallback_preset=RECOMMENDED, title=""):
+    """The call that these options ask for."""
+    from dcase_denoise_plugin.run import baseline_folder as baselines
+    from dcase_denoise_plugin.run.call import Call
+    from dcase_denoise_plugin.run.overrides import read_overrides, resolve_stage
+    from dcase_denoise_plugin.run.plan import Plan
+
+    if not mode:
+        raise click.UsageError("Say -d for the development data or -e for the evaluation data.")
+    if clone_baseline:
+        baselines.clone_baseline()
+    baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
+    overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline), fallback_preset)
+    return Call.of(Plan(baseline, dataset, mode, overrides, config), what, machines, seeds, title)
+
+
+def _planned_demo(folder: Path, mention, baseline_folder, mode, assignments, **asked):
+    """The call of the demo, whose machines and baseline lie in `folder` afterwards."""
+    if baseline_folder or mode == "eval":
+        raise click.UsageError("--demo brings its own stand-in baseline and development data; leave out --baseline and -e.")
+    _lay_out_demo(folder, mention)
+    return _planned(**{**asked, "what": "compare", "mode": "dev", "baseline_folder": str(folder), "assignments": (*DEMO_SETTINGS, *assignments)},
+                    fallback_preset="demo", title="DEMO on made-up machines")
+
+
+def _lay_out_demo(folder: Path, mention) -> None:
     from dcase_denoise_plugin.demo.machines import make_machines
     from dcase_denoise_plugin.demo.stand_in import lay_out
 
@@ -134,7 +137,6 @@ def _demo(folder: Path, mention) -> str:
     *_, machine = make_machines(folder)
     # An update of the plugin may have changed the clips, and the stand-in, as the real one, would not notice.
     shutil.rmtree(machine.parent.parent / "processed", ignore_errors=True)
-    return str(folder)
 
 
 @main.command()

@@ -14,6 +14,7 @@ from dcase_denoise_plugin.errors import DenoiseError
 from dcase_denoise_plugin.run.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.run.results import OVERALL, Comparison
 from dcase_denoise_plugin.run.run_record import seconds_of
+from dcase_denoise_plugin.run.summary import Summary
 
 FORMAT = 1
 
@@ -45,6 +46,12 @@ def described(runs: Sequence[MachineRun], failed: Mapping[MachineRun, Exception]
     return [{"machine": run.machine, "seed": run.seed, "arm": run.arm, "status": "failed" if run in failed else "finished",
              "error": str(failed[run]) if run in failed else None, "log": str(run.log),
              "seconds": None if run in failed else {step: seconds_of(run, step) for step in STEPS}} for run in runs]
+
+
+def reported(summary: Summary) -> dict[str, Any]:
+    """What the end of the call has said."""
+    return {"results": figures(summary.comparisons), "without_truth": summary.without_truth,
+            "places": [{"what": kind, "path": str(path)} for kind, path in summary.places]}
 
 
 def figures(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:

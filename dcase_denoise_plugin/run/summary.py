@@ -7,13 +7,14 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Callable, NamedTuple, Sequence
+from typing import Callable, Iterator, NamedTuple, Sequence
 
 from filelock import FileLock
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.report.at_the_end import write_report_of
 from dcase_denoise_plugin.run.machine_run import SCORES, MachineRun
+from dcase_denoise_plugin.run.plan import Plan
 from dcase_denoise_plugin.run.results import Comparison, write_rows
 from dcase_denoise_plugin.run.run_record import finished_runs, read_receipt
 from dcase_denoise_plugin.run.runner import child_environment
@@ -44,38 +45,54 @@ def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None]
         return _summarise(runs, title, say)
 
 
-def _summarise(runs, title, say):
-    plan, comparisons = runs[0].plan, []
-    # Rows of folders that an earlier call summarised would stay.
-    shutil.rmtree(plan.summary_folder, ignore_errors=True)
+def _summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None]) -> Summary:
     without_truth = [machine for machine in dict.fromkeys(run.machine for run in runs) if not all(run.has_truth() for run in runs if run.machine == machine)]
     judged = [run for run in runs if run.machine not in without_truth]
     compared = comparable(judged)
-    left_out = sorted({f"{run.machine} seed {run.seed}" for run in judged if run not in compared})
-    if judged:
-        baseline_summary(judged)
-    if compared:
-        comparisons = [Comparison.read(compared, score) for score in SCORES]
-        write_rows(plan.summary_folder / f"{plan.dataset}_comparison.csv", comparisons)
-        for comparison in comparisons:
-            say("\n" + comparison.table(title))
-    if left_out:
-        say(f"\n{title}: without {', '.join(left_out)}, which not every arm or machine type in the comparison has finished.")
-    untouched = sorted({run.machine for run in runs if run.arm == "denoised" and read_receipt(run, "train").get("untouched")})
-    if untouched:
-        say(f"\n{title}: {', '.join(untouched)} handed over as it is, for no recording tells what the noise in its clips is like; the log of its training "
-            "says what to do.")
-    if without_truth:
-        say(f"\n{title}: the baseline knows no ground truth of {', '.join(without_truth)}, so there are anomaly scores and no AUC.")
-    found = places(runs)
-    if plan.mode == "eval":
-        folder, lacking = gather([*runs, *of_other_machines(runs)])
-        found.append(("for the evaluator", folder))
-        if lacking:
-            say(f"\n{folder} lacks {', '.join(lacking)}; the challenge and its evaluator want every machine type of {plan.dataset}.")
+    comparisons = _tables(judged, compared, runs[0].plan, title, say)
+    for remark in _remarks(runs, judged, compared, without_truth):
+        say(f"\n{title}: {remark}")
+    found = places(runs) + _for_the_evaluator(runs, say)
     found += write_report_of([run for run in runs if run in compared or run.machine in without_truth], title, say)
     say("\n" + "\n".join(f"{what:<22}{where}" for what, where in found))
     return Summary(comparisons, without_truth, found)
+
+
+def _tables(judged: Sequence[MachineRun], compared: Sequence[MachineRun], plan: Plan, title: str, say: Callable[[str], None]) -> list[Comparison]:
+    """The baseline's summary of `judged`, and our tables of `compared`; nothing stays of an earlier call's."""
+    shutil.rmtree(plan.summary_folder, ignore_errors=True)  # rows of folders that it summarised
+    if judged:
+        baseline_summary(judged)
+    comparisons = [Comparison.read(compared, score) for score in SCORES] if compared else []
+    if comparisons:
+        write_rows(plan.summary_folder / f"{plan.dataset}_comparison.csv", comparisons)
+    for comparison in comparisons:
+        say("\n" + comparison.table(title))
+    return comparisons
+
+
+def _remarks(runs: Sequence[MachineRun], judged: Sequence[MachineRun], compared: Sequence[MachineRun], without_truth: Sequence[str]) -> Iterator[str]:
+    """What the tables do not show."""
+    left_out = sorted({f"{run.machine} seed {run.seed}" for run in judged if run not in compared})
+    if left_out:
+        yield f"without {', '.join(left_out)}, which not every arm or machine type in the comparison has finished."
+    untouched = sorted({run.machine for run in runs if run.arm == "denoised" and read_receipt(run, "train").get("untouched")})
+    if untouched:
+        yield (f"{', '.join(untouched)} handed over as it is, for no recording tells what the noise in its clips is like; the log of its training "
+               "says what to do.")
+    if without_truth:
+        yield f"the baseline knows no ground truth of {', '.join(without_truth)}, so there are anomaly scores and no AUC."
+
+
+def _for_the_evaluator(runs: Sequence[MachineRun], say: Callable[[str], None]) -> list[tuple[str, Path]]:
+    """Of evaluation data, what the challenge takes, with that of other machine types that earlier calls finished: what and where; says what it lacks."""
+    plan = runs[0].plan
+    if plan.mode != "eval":
+        return []
+    folder, lacking = gather([*runs, *of_other_machines(runs)])
+    if lacking:
+        say(f"\n{folder} lacks {', '.join(lacking)}; the challenge and its evaluator want every machine type of {plan.dataset}.")
+    return [("for the evaluator", folder)]
 
 
 def comparable(runs: Sequence[MachineRun]) -> list[MachineRun]:
