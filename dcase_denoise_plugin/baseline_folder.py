@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 import yaml
 
@@ -21,6 +21,8 @@ LICENCE_NOTE = "its licence, LISENCEv2.1.pdf, allows evaluation only and forbids
 # All that the hook knows a checkout by (it has a list of its own, for it starts without this package), and the tool that the summary runs.
 LAYOUT = ("train.py", "baseline.yaml", "common.py", "tools/export_results.sh", "datasets/datasets.py",
           "datasets/loader_common.py", "datasets/dcase_dcase202x_t2_loader.py", "networks/base_model.py")
+LOADER_CODE = ("datasets/**/*.py",)
+CODE = ("train.py", "common.py", *LOADER_CODE, "networks/**/*.py", "tools/*.py")
 
 
 def find_baseline(given: str | None = None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -107,12 +109,20 @@ class Baseline:
         return ()
 
     def code_digest(self) -> str:
-        """Hex digest of its Python files, so that a result is known to come from this release."""
-        digest = hashlib.sha256()
-        for folder in (self.folder, self.folder / "datasets", self.folder / "networks"):
-            for file in sorted(folder.glob("*.py" if folder == self.folder else "**/*.py")):
-                digest.update(str(file.relative_to(self.folder)).encode() + file.read_bytes())
-        return digest.hexdigest()
+        """Hex digest of its own Python files, so that a result is known to come from this release; those that a user has put beside them do not count."""
+        return code_digest(self.folder, CODE)
+
+    def loader_digest(self) -> str:
+        """Hex digest of what makes features of clips."""
+        return code_digest(self.folder, LOADER_CODE)
+
+
+def code_digest(folder: Path, patterns: Iterable[str]) -> str:
+    """Hex SHA-256 of the files in a checkout of the baseline that match."""
+    digest = hashlib.sha256()
+    for file in sorted(file for pattern in patterns for file in folder.glob(pattern)):
+        digest.update(str(file.relative_to(folder)).encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def _settings_in(folder: Path) -> dict[str, Any]:
