@@ -18,6 +18,7 @@ from filelock import FileLock
 from baseline_patches.clip_reader import OTHER_BASELINE, ClipReader
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin import config as configuration
+from dcase_denoise_plugin.baseline_code import LOADER_CODE, code_digest
 from dcase_denoise_plugin.errors import BaselineError, DataError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.stage import Stage
@@ -56,8 +57,9 @@ class DenoisedRun:
         stage = self._stage_of(settings)
         files = wav_files(Path(settings["target_dir"], settings["dir_name"]))
         feature_settings = {name: value for name, value in settings.items() if name not in ("target_dir", "pickle_path")}
+        digest = stage.feature_digest(files, feature_settings, code_digest(Path(), LOADER_CODE))
         pickle_path = Path(settings["pickle_path"])
-        folder = pickle_path.parent / f"denoise_{stage.feature_digest(files, feature_settings)[:16]}"
+        folder = pickle_path.parent / f"denoise_{digest[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         served_before, seconds_before = self._served, stage.seconds
         with FileLock(folder / "lock"):

@@ -111,14 +111,17 @@ class Checkpoint:
             raise CheckpointError(f"denoiser: expected what this version writes, got {error!r} in {path}. Train it again.") from None
 
     def require(self, machine: Machine, config: DenoiseConfig, path: Path) -> None:
-        """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may come from another machine and schedule.
+        """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may come from another machine and schedule, but not beside
+        settings of one's own that it was not trained with.
 
         Raises
         ------
         CheckpointError
             Naming the first thing that differs, and of one that ``denoise_checkpoint`` names all settings to change.
         """
-        keys = NETWORK_KEYS if config.checkpoint else [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"]
+        keys = [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"]
+        if config.checkpoint:
+            keys = [*NETWORK_KEYS, *(name for name in config.own_settings("weights") if name not in (*NETWORK_KEYS, "checkpoint"))]
         wanted, found = dataclasses.asdict(machine.features), dataclasses.asdict(self.features)
         if not config.checkpoint:
             wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **wanted}

@@ -62,9 +62,9 @@ class Stage:
         """Hex digest of the method alone: the trained weights, or a user's source."""
         return self._method.digest
 
-    def feature_digest(self, files: list[Path], settings: dict[str, Any]) -> str:
-        """Hex digest of the features of `files` under the baseline's `settings`: the name of their own cache folder."""
-        return digest_of([self.digest, manifest(files), {name: str(value) for name, value in settings.items()}])
+    def feature_digest(self, files: list[Path], settings: dict[str, Any], loader_digest: str) -> str:
+        """Hex digest of the features of `files` under the baseline's `settings` by this code of its loader: the name of their own cache folder."""
+        return digest_of([self.digest, manifest(files), {name: str(value) for name, value in settings.items()}, loader_digest])
 
     @property
     def takes_batches(self) -> bool:

@@ -77,9 +77,19 @@ def test_the_code_digest_follows_the_code_and_nothing_else(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     before = baseline.code_digest()
     (tmp_path / "results.csv").write_text("1")
+    (tmp_path / "a_denoiser_of_the_users.py").write_text("x = 1")
     assert baseline.code_digest() == before
     (tmp_path / "networks/base_model.py").write_text("x = 1")
     assert baseline.code_digest() != before
+
+
+def test_the_loaders_digest_follows_what_makes_features(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    before = baseline.loader_digest()
+    (tmp_path / "networks/base_model.py").write_text("x = 1")
+    assert baseline.loader_digest() == before
+    (tmp_path / "datasets/loader_common.py").write_text("x = 1")
+    assert baseline.loader_digest() != before
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import torch
 from small_machine import SMALL, small_machine
 
 from dcase_denoise_plugin.checkpoint import Checkpoint, content_digest, load_tensors, save_aside
-from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings
 from dcase_denoise_plugin.errors import CheckpointError
 from dcase_denoise_plugin.spectrogram import Scaling
 from dcase_denoise_plugin.unet import UNet
@@ -141,12 +141,19 @@ def test_a_denoiser_serves_any_strength(machine, path):
 
 
 def test_a_denoiser_named_by_key_may_come_from_another_machine_and_schedule_but_not_another_network(machine, path):
-    named = dataclasses.replace(SMALL, checkpoint=str(path), epochs=50)
+    named = dataclasses.replace(SMALL, checkpoint=str(path), epochs=DenoiseConfig.epochs)
+    assert named.epochs != SMALL.epochs
     checkpoint_for(machine).require(dataclasses.replace(machine, seed=99, machine_type="valve"), named, path)
     of_another_network = dataclasses.replace(named, image_size=32, width=4)
     with pytest.raises(CheckpointError, match=r"expected denoise_image_size 32, got 16 in .*\. Set denoise_image_size: 16, denoise_width: 2, or choose another "
                                               r"denoise_checkpoint\."):
         checkpoint_for(machine).require(machine, of_another_network, path)
+
+
+def test_a_denoiser_named_by_key_is_refused_beside_settings_that_it_was_not_trained_with(machine, path):
+    named = dataclasses.replace(SMALL, checkpoint=str(path), clip_level="0.05")
+    with pytest.raises(CheckpointError, match=r"expected denoise_clip_level '0.05', got '.*' in .*\. Set denoise_clip_level: .*, or choose another"):
+        checkpoint_for(machine).require(machine, named, path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_half_written(machine, path, monkeypatch):

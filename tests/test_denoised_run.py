@@ -58,18 +58,24 @@ class Loader:
         return read_wav(path)
 
 
-def features(settings, threads, domain):
-    """The pickle of the split, and how many threads read ahead, where PyTorch may use `threads`."""
-    keys = dataclasses.replace(SMALL, denoise=True, domain=domain).as_keys()
+def loaded(settings, threads, **config):
+    """The run that has loaded the split, and how many threads read ahead, where PyTorch may use `threads`."""
+    keys = dataclasses.replace(SMALL, denoise=True, **config).as_keys()
     run = DenoisedRun(argparse.Namespace(**keys, dataset="DCASE2025T2fan", seed=7, cuda=False, test_only=False, eval=False, export_dir="mine", model="AE",
                                          model_name_suffix=""), UNPATCHED)
     loader = Loader(run, min(threads, 2))
     with thread_limit(threads):
         run.load_split(loader.load_pre_process, loader, settings)
+    return run, len(loader.ahead)
+
+
+def features(settings, threads, domain):
+    """The pickle of the split, and how many threads read ahead."""
+    run, ahead = loaded(settings, threads, domain=domain)
     made = Path(run.splits["train"]["features"], "features.pickle")
     content = made.read_bytes()
     made.unlink()
-    return content, len(loader.ahead)
+    return content, ahead
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
@@ -77,3 +83,14 @@ def test_as_many_threads_read_ahead_as_pytorch_may_use_and_the_features_are_the_
     alone, one = features(settings, 1, domain)
     together, several = features(settings, 2, domain)
     assert (one, several) == (1, 2) and together == alone
+
+
+def test_features_are_made_anew_by_other_code_of_the_baselines_loader(settings):
+    code = Path("datasets/loader_common.py")
+    code.parent.mkdir()
+    code.write_text("FLOOR = 1e-16")
+    splits = [loaded(settings, 1, method="identity")[0].splits["train"] for _ in range(2)]
+    code.write_text("FLOOR = 1.0")
+    splits.append(loaded(settings, 1, method="identity")[0].splits["train"])
+    assert [split["cached"] for split in splits] == [False, True, False]
+    assert len({split["features"] for split in splits}) == 2

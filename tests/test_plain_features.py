@@ -45,6 +45,7 @@ def test_a_pickle_that_is_being_written_or_finished_stays(tmp_path, pickle):
 
 
 SETTINGS = {"n_mels": 128, "n_fft": 1024, "hop_length": 512, "power": 2.0, "win_length": None}
+LOADER = "digest of the code that is there"
 
 
 @pytest.fixture
@@ -61,11 +62,11 @@ def write_clip(path, time_ns=10**18):
     os.utime(path, ns=(time_ns, time_ns))
 
 
-def make_features(fan, **settings):
+def make_features(fan, loader=LOADER, **settings):
     """A step of the baseline, which makes the pickle if there is none; returns it."""
     raw, processed = fan
     path = processed / "train" / f"mels{settings.get('n_mels', 128)}_fft1024_hop512/section_00.pickle"
-    with fresh_features(raw, processed, {**SETTINGS, **settings}):
+    with fresh_features(raw, processed, {**SETTINGS, **settings}, loader):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("features")
@@ -84,6 +85,13 @@ def test_features_of_another_setting_that_their_name_does_not_tell_are_refused(f
     make_features(fan)
     with pytest.raises(RunError, match=f"{complaint}.*section_00.pickle.*delete .*processed/fan and run again"):
         make_features(fan, **setting)
+
+
+def test_features_by_other_code_of_the_baseline_are_refused(fan):
+    make_features(fan)
+    with pytest.raises(RunError, match=r"expected the plain baseline's features to be made by the code that is in its folder datasets, got those of other "
+                                       r"code in .*section_00.pickle\. .*delete .*processed/fan and run again"):
+        make_features(fan, loader="digest of other code")
 
 
 def test_features_in_another_place_are_nobodys_business(fan):
@@ -105,7 +113,7 @@ def test_features_of_other_clips_are_refused_however_old_the_clips_are(fan, chan
 
 def test_a_clip_that_changes_during_the_step_spoils_it(fan):
     raw, processed = fan
-    with pytest.raises(RunError, match="clip_0.wav was changed"), fresh_features(raw, processed, SETTINGS):
+    with pytest.raises(RunError, match="clip_0.wav was changed"), fresh_features(raw, processed, SETTINGS, LOADER):
         path = processed / "train/mels128_fft1024_hop512/section_00.pickle"
         path.parent.mkdir(parents=True)
         path.write_text("features")
@@ -114,7 +122,7 @@ def test_a_clip_that_changes_during_the_step_spoils_it(fan):
 
 def test_a_step_that_fails_after_its_features_has_noted_them(fan):
     raw, processed = fan
-    with pytest.raises(KeyError), fresh_features(raw, processed, SETTINGS):
+    with pytest.raises(KeyError), fresh_features(raw, processed, SETTINGS, LOADER):
         make_features(fan)
         raise KeyError
     with pytest.raises(RunError, match="power"):
@@ -123,7 +131,7 @@ def test_a_step_that_fails_after_its_features_has_noted_them(fan):
 
 def test_features_in_the_making_by_another_process_are_not_noted(fan):
     raw, processed = fan
-    with fresh_features(raw, processed, SETTINGS):
+    with fresh_features(raw, processed, SETTINGS, LOADER):
         path = processed / "train/mels128_fft1024_hop512/section_00.pickle"
         path.parent.mkdir(parents=True)
         path.write_text("half of it")
@@ -148,13 +156,13 @@ def test_features_without_a_note_of_their_own_must_be_younger_than_the_clips(fan
     pickle.with_name("section_00.pickle.json").write_text(note or "")
     if note is None:
         pickle.with_name("section_00.pickle.json").unlink()
-    check_fresh(raw, processed, SETTINGS)
+    check_fresh(raw, processed, SETTINGS, LOADER)
     made = pickle.stat().st_mtime_ns
     write_clip(raw / "train/clip_1.wav", made)
-    check_fresh(raw, processed, SETTINGS)
+    check_fresh(raw, processed, SETTINGS, LOADER)
     write_clip(raw / "train/clip_1.wav", made + 1)
     with pytest.raises(RunError, match=r"section_00.pickle from before clip_1.wav was written.*delete .*processed/fan"):
-        check_fresh(raw, processed, SETTINGS)
+        check_fresh(raw, processed, SETTINGS, LOADER)
 
 
 def test_a_pickle_that_the_baseline_alone_made_anew_is_not_taken_for_the_noted_one(fan):
@@ -170,7 +178,7 @@ def test_features_without_a_note_must_be_younger_than_the_last_change_in_the_cli
     (raw / "train/clip_0.wav").unlink()
     os.utime(raw / "train", ns=(0, pickle.stat().st_mtime_ns + 1))
     with pytest.raises(RunError, match=r"from before a file was added to it or removed from it \(if it was no clip: touch .*section_00.pickle\)"):
-        check_fresh(raw, processed, SETTINGS)
+        check_fresh(raw, processed, SETTINGS, LOADER)
 
 
 def test_a_data_set_copied_together_with_its_features_keeps_them(fan, tmp_path):
@@ -178,6 +186,6 @@ def test_a_data_set_copied_together_with_its_features_keeps_them(fan, tmp_path):
     for folder in ("processed", "raw"):
         shutil.copytree(tmp_path / folder, tmp_path / "copy" / folder)
     copy = tmp_path / "copy/raw/fan", tmp_path / "copy/processed/fan"
-    check_fresh(*copy, SETTINGS)
+    check_fresh(*copy, SETTINGS, LOADER)
     (copy[1] / "train/mels128_fft1024_hop512/section_00.pickle.json").unlink()
-    check_fresh(*copy, SETTINGS)
+    check_fresh(*copy, SETTINGS, LOADER)

@@ -18,6 +18,7 @@ from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.log_mel import log_mel
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.own_method import find, source_digest
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.comparison import compare
 from dcase_denoise_plugin.report.denoised_clips import MachineSound, si_sdr_db, snr_db, typical_clips
@@ -66,13 +67,18 @@ def checkout_with(tmp_path, receipt, **places):
     for index, name in enumerate(names):
         write(tmp_path / "data" / "dcase2025t2" / "dev_data" / "raw" / "fan" / "test" / name, hum(index) + hiss(index))
         write(tmp_path / "reference" / "fan" / "test" / name, hum(index))
-    results.mkdir(parents=True)
+    results.mkdir(parents=True, exist_ok=True)
     made_results.write_rows(made_results.score_file(results), [(name, index) for index, name in enumerate(names)])
     settings = {"n_fft": FEATURES.n_fft, "hop_length": FEATURES.hop_length, "n_mels": FEATURES.n_mels}
     (results / "run_DCASE2025T2fan_seed1_id(0_).json").write_text(json.dumps({"wanted": {"settings": settings}}))
     if receipt:
         (results / "denoise_receipt_DCASE2025T2fan_seed1_id(0_).json").write_text(json.dumps(receipt))
     return Checkout(ScoreFolder.read(results, "MSE"), **places)
+
+
+def made_with(path):
+    """What a receipt says of the denoiser in this file."""
+    return {"checkpoint": str(path), "method_digest": Checkpoint.load(path).digest}
 
 
 def test_a_trained_checkpoint_is_heard_at_the_strength_of_the_run(tmp_path):
@@ -83,7 +89,7 @@ def test_a_trained_checkpoint_is_heard_at_the_strength_of_the_run(tmp_path):
     removed = {}
     for strength in (0.0, 0.5, 1.0):
         # A receipt of another version may hold keys that this one does not know.
-        checkout = checkout_with(tmp_path / str(strength), {"config": {"denoise_strength": strength, "denoise_of_another_version": 1}, "checkpoint": str(path)})
+        checkout = checkout_with(tmp_path / str(strength), {"config": {"denoise_strength": strength, "denoise_of_another_version": 1}, **made_with(path)})
         sound = MachineSound.of(checkout, "fan")
         assert sound.measure(checkout.folder.sections["fan", 1]["section_00"]) == [] and (sound.reason, sound.seed) == ("", 1)
         assert len(sound.removed_db) == len(sound.separation) == 3
@@ -106,7 +112,7 @@ def shared_denoiser(tmp_path):
 def test_what_is_heard_is_the_output_of_the_run_and_not_of_the_one_that_trained_the_denoiser(tmp_path, shared_denoiser):
     for fluctuation in (0.0, 1.0):
         config = dataclasses.replace(SMALL, output="clip_spectrum", fluctuation=fluctuation)
-        checkout = checkout_with(tmp_path / str(fluctuation), {"config": config.as_keys(), "checkpoint": str(shared_denoiser)})
+        checkout = checkout_with(tmp_path / str(fluctuation), {"config": config.as_keys(), **made_with(shared_denoiser)})
         noisy, denoised, rate = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
         expected = Denoiser(Checkpoint.load(shared_denoiser), "cpu", 1.0, config)
         assert np.array_equal(denoised, expected(noisy, rate)) and (fluctuation == 1.0 or not np.allclose(denoised, noisy, atol=0.01))
@@ -114,14 +120,24 @@ def test_what_is_heard_is_the_output_of_the_run_and_not_of_the_one_that_trained_
 
 def test_a_denoiser_of_another_machine_is_heard_with_the_scaling_of_the_one_it_serves(tmp_path, shared_denoiser):
     config = dataclasses.replace(SMALL, checkpoint=str(shared_denoiser))
-    checkout = checkout_with(tmp_path / "here", {"config": config.as_keys(), "checkpoint": str(shared_denoiser)})
-    raw = checkout.recordings("fan")
+    receipt = {"config": config.as_keys(), "checkpoint": str(shared_denoiser)}
+    raw = checkout_with(tmp_path / "here", None).recordings("fan")
     for index in range(6):
         write(raw / "train" / f"section_00_{'source' if index < 4 else 'target'}_train_normal_{index}.wav", 0.25 * hum(index))
-    noisy, denoised, rate = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
     here = adapted(Checkpoint.load(shared_denoiser), Machine.from_folder(raw, "DCASE2025T2", FEATURES, 1))
+    checkout = checkout_with(tmp_path / "here", {**receipt, "method_digest": here.digest})
+    noisy, denoised, rate = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
     assert not here.scaling.mean_db.equal(Checkpoint.load(shared_denoiser).scaling.mean_db)
     assert np.array_equal(denoised, Denoiser(here, "cpu", 1.0, config)(noisy, rate))
+
+
+def test_another_denoiser_in_the_place_of_the_runs_is_not_heard(tmp_path, shared_denoiser):
+    receipt = {"config": dataclasses.replace(SMALL, checkpoint=str(shared_denoiser)).as_keys(), "checkpoint": str(shared_denoiser), "method_digest": "d" * 64}
+    raw = checkout_with(tmp_path / "here", receipt).recordings("fan")
+    for index in range(2):
+        write(raw / "train" / f"section_00_source_train_normal_{index}.wav", hum(index))
+    sound = MachineSound.of(checkout_with(tmp_path / "here", receipt), "fan")
+    assert sound.function is None and "got another one" in sound.reason and str(shared_denoiser) in sound.reason
 
 
 @pytest.mark.parametrize("receipt, reason", [
@@ -137,13 +153,19 @@ def test_without_a_denoiser_the_reason_is_kept_and_the_clip_can_still_be_heard(t
     assert set(sight.sounds) == set(sight.pictures) == {"noisy"}
 
 
-def test_a_users_method_that_lies_in_the_checkout_is_heard(tmp_path):
-    checkout = checkout_with(tmp_path, {"config": {"denoise_method": "beside_the_baseline:quieter", "denoise_domain": "waveform", "denoise_strength": 0.5}})
-    (tmp_path / "beside_the_baseline.py").write_text("def quieter(wav, sample_rate_hz):\n    wav *= 0\n    return wav\n")
+def test_a_users_method_that_lies_in_the_checkout_is_heard_as_long_as_it_is_the_one_of_the_run(tmp_path):
+    source = tmp_path / "beside_the_baseline.py"
+    source.write_text("def quieter(wav, sample_rate_hz):\n    wav *= 0\n    return wav\n")
+    receipt = {"config": {"denoise_method": "beside_the_baseline:quieter", "denoise_domain": "waveform", "denoise_strength": 0.5},
+               "method_digest": source_digest(find("beside_the_baseline:quieter", (tmp_path,)))}
+    checkout = checkout_with(tmp_path, receipt)
     for index in range(2):
         write(checkout.recordings("fan") / "train" / f"section_00_source_train_normal_{index}.wav", hum(index))
     noisy, denoised, _ = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
     assert np.allclose(denoised, noisy / 2) and noisy.any()
+    source.write_text("def quieter(wav, sample_rate_hz):\n    return wav\n")
+    sound = MachineSound.of(checkout, "fan")
+    assert sound.function is None and "expected the one of the run" in sound.reason and "got another one" in sound.reason
 
 
 def test_recordings_and_references_may_lie_elsewhere(tmp_path):

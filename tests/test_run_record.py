@@ -121,17 +121,24 @@ def test_a_users_method_undoes_its_steps_when_its_source_changes(baseline, tmp_p
 def test_a_users_class_undoes_its_steps_when_the_digest_that_it_tells_changes(baseline, tmp_path, monkeypatch):
     (tmp_path / "weighted_method_of_a_test.py").write_text(
         "from pathlib import Path\n\nclass Weighted:\n    def __init__(self, machine, config):\n"
-        "        self.digest = Path(__file__).with_suffix('.txt').read_text()\n    def __call__(self, array, sample_rate_hz):\n        return array\n")
+        "        self.digest = Path('weights.txt').read_text()\n    def __call__(self, array, sample_rate_hz):\n        return array\n")
     monkeypatch.syspath_prepend(tmp_path)
+    caller = tmp_path / "caller"
+    caller.mkdir()
+    (caller / "weights.txt").write_text("not these: the baseline runs in its own folder")
+    monkeypatch.chdir(caller)
     run = fake_baseline.run_of(fake_baseline.plan_of(baseline, "denoise_method=weighted_method_of_a_test:Weighted"), arm="denoised")
-    weights = tmp_path / "weighted_method_of_a_test.txt"
+    weights = baseline.folder / "weights.txt"
     weights.write_text("weights 1")
     finish(run)
     assert is_finished(run, "train")
     weights.write_text("weights 2")
     assert not is_finished(run, "train")
-    weights.unlink()  # it can be built in the baseline's folder alone, say; the run itself will find out
+    weights.unlink()
     assert not is_finished(run, "train")
+    with pytest.raises(RunError, match=r"expected denoise_method weighted_method_of_a_test:Weighted to be built, to tell its digest, got denoise_method .*"
+                                       r"FileNotFoundError.*weights.txt.* in .*Correct the method"):
+        wanted(run, "train")
 
 
 def test_other_code_of_the_plugin_undoes_the_denoised_steps_alone(run, denoised, monkeypatch):

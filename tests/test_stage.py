@@ -90,9 +90,9 @@ def test_the_digest_follows_strength_weights_and_method(stage_of):
 
 def test_the_digest_follows_the_plugins_own_code(machine, stage_of, monkeypatch):
     stage = stage_of(method="identity")
-    before = stage.digest, stage.feature_digest([], {})
+    before = stage.digest, stage.feature_digest([], {}, "loader")
     monkeypatch.setattr(stage_module, "plugin_source_digest", lambda: "code of tomorrow")
-    assert stage.digest != before[0] and stage.feature_digest([], {}) != before[1]
+    assert stage.digest != before[0] and stage.feature_digest([], {}, "loader") != before[1]
 
 
 def test_a_newer_file_format_trains_a_denoiser_anew_beside_the_old_one(stage_of, monkeypatch):
@@ -103,11 +103,12 @@ def test_a_newer_file_format_trains_a_denoiser_anew_beside_the_old_one(stage_of,
     assert new.checkpoint != old.checkpoint and old.checkpoint.is_file() and new.checkpoint.is_file()
 
 
-def test_the_feature_digest_follows_clips_and_settings(machine, stage_of):
+def test_the_feature_digest_follows_clips_settings_and_the_baselines_loader(machine, stage_of):
     stage, files = stage_of(method="identity"), list(machine.train_files)
-    before = stage.feature_digest(files, {"n_fft": 1024})
-    assert stage.feature_digest(files, {"n_fft": 1024}) == before
-    assert len({before, stage.feature_digest(files[1:], {"n_fft": 1024}), stage.feature_digest(files, {"n_fft": 512})}) == 3
+    before = stage.feature_digest(files, {"n_fft": 1024}, "loader")
+    assert stage.feature_digest(files, {"n_fft": 1024}, "loader") == before
+    assert len({before, stage.feature_digest(files[1:], {"n_fft": 1024}, "loader"), stage.feature_digest(files, {"n_fft": 512}, "loader"),
+                stage.feature_digest(files, {"n_fft": 1024}, "another loader")}) == 4
 
 
 def test_a_missing_denoiser_that_may_not_be_trained_names_the_command(stage_of):

@@ -120,6 +120,8 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
     if config.method not in configuration.BUILT_IN_METHODS:
         find(config.method, (checkout.root,), (Path.cwd(),))
     method = build_method(Machine.from_folder(checkout.recordings(machine), checkout.folder.dataset, checkout.features(machine), seed), config)
+    if config.method not in configuration.BUILT_IN_METHODS:
+        _refuse_another(method.digest, receipt, config.method)
     return lambda wav, sample_rate_hz: wav - config.strength * (wav - method(wav.copy(), sample_rate_hz))
 
 
@@ -130,14 +132,23 @@ def _denoiser(checkout, machine, seed, receipt):
     from dcase_denoise_plugin.denoiser import Denoiser
     from dcase_denoise_plugin.machine import Machine
 
-    checkpoint = Checkpoint.load(checkout.root / receipt["checkpoint"])
+    path = checkout.root / receipt["checkpoint"]
+    checkpoint = Checkpoint.load(path)
     # A key of another version must not keep a checkpoint from being heard.
     known = {key: value for key, value in receipt["config"].items() if key in configuration.field_names()}
     config = dataclasses.replace(checkpoint.config, **configuration.from_keys(known, "the receipt"))
     if config.checkpoint:
         recordings = checkout.recordings(machine)
         checkpoint = adapted(checkpoint, Machine.from_folder(recordings, checkout.folder.dataset, checkpoint.features, seed))
+    _refuse_another(checkpoint.digest, receipt, path)
     return Denoiser(checkpoint, "cpu", config.strength, config)
+
+
+def _refuse_another(digest: str, receipt: dict, where: str | Path) -> None:
+    """What is heard and seen on the page must be what its figures were made behind."""
+    if digest != receipt["method_digest"]:
+        raise DenoiseError(f"denoiser: expected the one of the run ({receipt['method_digest'][:12]}), got another one ({digest[:12]}) by now in {where}. "
+                           "Put that one back, or run again.")
 
 
 def typical_clips(section: SectionScores, preferred: Sequence[str] = ()) -> list[str]:

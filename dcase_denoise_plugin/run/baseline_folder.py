@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import hashlib
 import os
 import re
 import subprocess
 from pathlib import Path
 from typing import Any, Mapping
 
+from dcase_denoise_plugin.baseline_code import CODE, LOADER_CODE, code_digest
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
 from dcase_denoise_plugin.yaml_mapping import read_mapping
 
@@ -106,12 +106,12 @@ class Baseline:
         return ()
 
     def code_digest(self) -> str:
-        """Hex digest of its Python files, so that a result is known to come from this release."""
-        digest = hashlib.sha256()
-        for folder in (self.folder, self.folder / "datasets", self.folder / "networks"):
-            for file in sorted(folder.glob("*.py" if folder == self.folder else "**/*.py")):
-                digest.update(str(file.relative_to(self.folder)).encode() + file.read_bytes())
-        return digest.hexdigest()
+        """Hex digest of its own Python files, so that a result is known to come from this release; those that a user has put beside them do not count."""
+        return code_digest(self.folder, CODE)
+
+    def loader_digest(self) -> str:
+        """Hex digest of what makes features of clips."""
+        return code_digest(self.folder, LOADER_CODE)
 
 
 def _settings_in(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The plain baseline's own feature cache, which it never checks: what a killed run left half-written, and what was made of other clips or settings."""
+"""The plain baseline's own feature cache, which it never checks: what a killed run left half-written, and what was made of other clips, settings or code."""
 from __future__ import annotations
 
 import contextlib
@@ -42,7 +42,7 @@ def drop_half_written(processed: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def fresh_features(raw: Path, processed: Path, settings: Mapping[str, Any]) -> Iterator[None]:
+def fresh_features(raw: Path, processed: Path, settings: Mapping[str, Any], loader_digest: str) -> Iterator[None]:
     """Around a step of the plain baseline: `check_fresh` before and after, and a note beside each pickle that the step made, even one that failed later.
 
     Raises
@@ -50,7 +50,7 @@ def fresh_features(raw: Path, processed: Path, settings: Mapping[str, Any]) -> I
     RunError
         As `check_fresh` does.
     """
-    check_fresh(raw, processed, settings)
+    check_fresh(raw, processed, settings, loader_digest)
     clips = {split.name: _clips(split) for split in raw.glob("*") if split.is_dir()}
     before = {pickle: _state(pickle) for pickle in processed.glob("*/*/*.pickle")}
     try:
@@ -60,12 +60,14 @@ def fresh_features(raw: Path, processed: Path, settings: Mapping[str, Any]) -> I
         for pickle in processed.glob(f"*/{_folder(wanted)}/*.pickle"):
             in_the_making = pickle.with_name(pickle.stem + LOCKED).exists()
             if _state(pickle) != before.get(pickle) and not in_the_making and not _noted(pickle):
-                _write_note(pickle, {"pickle": _state(pickle), "settings": wanted, "clips": clips.get(pickle.parent.parent.name, {})})
-    check_fresh(raw, processed, settings)
+                _write_note(pickle, {"pickle": _state(pickle), "settings": wanted, "clips": clips.get(pickle.parent.parent.name, {}),
+                                     "loader": loader_digest})
+    check_fresh(raw, processed, settings, loader_digest)
 
 
-def check_fresh(raw: Path, processed: Path, settings: Mapping[str, Any]) -> None:
-    """Refuses features of other clips than are there, or of other `settings` of the baseline; both folders are those of one machine type.
+def check_fresh(raw: Path, processed: Path, settings: Mapping[str, Any], loader_digest: str) -> None:
+    """Refuses features of other clips than are there, of other `settings` of the baseline, or by other code of its loader; both folders are those of one
+    machine type.
 
     A pickle without a note (the baseline alone made it) must be younger than the clips and than the last change in their folder. The times of inodes
     say less: copying a data set with its features, times and all, renews them in the order of copying.
@@ -85,6 +87,9 @@ def check_fresh(raw: Path, processed: Path, settings: Mapping[str, Any]) -> None
             if note["settings"].get(key) != wanted[key]:
                 raise RunError(f"{raw.name}: expected the plain baseline's features to be of {key} {wanted[key]}, got those of {note['settings'].get(key)} "
                                f"in {pickle}. The baseline does not see the difference; {cure}")
+        if note and note["loader"] != loader_digest:
+            raise RunError(f"{raw.name}: expected the plain baseline's features to be made by the code that is in its folder datasets, got those of other code "
+                           f"in {pickle}. The baseline would not make them anew; {cure}")
         changed = _difference(note["clips"], _clips(split)) if note else _younger(split, pickle)
         if changed:
             raise RunError(f"{raw.name}: expected the plain baseline's features to be of the clips that are in {split}, got {pickle} from before {changed}. "
@@ -139,7 +144,7 @@ def _noted(pickle: Path) -> dict[str, Any] | None:
     """The note of this very pickle; one that was written of another, or is damaged, is none."""
     try:
         note = json.loads(_note(pickle).read_text(encoding="utf-8"))
-        return {"settings": dict(note["settings"]), "clips": dict(note["clips"])} if note["pickle"] == _state(pickle) else None
+        return {"settings": dict(note["settings"]), "clips": dict(note["clips"]), "loader": str(note["loader"])} if note["pickle"] == _state(pickle) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -1,8 +1,11 @@
 """What is noted of a finished step, so that it is not done again and a result cannot pass for another one."""
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import json
+import os
+import subprocess
+import sys
 import time
 from importlib import metadata
 from pathlib import Path
@@ -12,12 +15,26 @@ from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, PREFIX, FeatureSettings, keys_that_shape_nothing
 from dcase_denoise_plugin.digests import digest_of, file_digest
 from dcase_denoise_plugin.errors import DenoiseError, RunError
-from dcase_denoise_plugin.machine import Machine, manifest, recordings_from_elsewhere, training_clips_beside
+from dcase_denoise_plugin.machine import manifest, recordings_from_elsewhere, training_clips_beside
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.run.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.whole_file import written_whole
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
+BUILD = """
+import json, sys
+from pathlib import Path
+from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, from_keys
+from dcase_denoise_plugin.errors import DenoiseError
+from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.methods import build_method
+folder, dataset, features, seed, keys = json.load(sys.stdin)
+try:
+    machine = Machine.from_folder(Path(folder), dataset, FeatureSettings(**features), seed)
+    print(build_method(machine, DenoiseConfig(**from_keys(keys, "the run"))).digest)
+except DenoiseError as error:
+    sys.exit(str(error))
+"""
 NOT_DENOISED = "The run did not denoise and is not reported; try dcase-denoise doctor, and look at"
 
 
@@ -132,15 +149,31 @@ def _own_method_digest(run: MachineRun) -> str | None:
     plan = run.plan
     if plan.config.method in BUILT_IN_METHODS:
         return None
-    from dcase_denoise_plugin.methods import build_method
     from dcase_denoise_plugin.own_method import find, source_digest, tells_itself
 
     target = find(plan.config.method)
-    if tells_itself(target):
-        machine = Machine.from_folder(plan.data_folder / "raw" / run.machine, plan.dataset, FeatureSettings.of(plan.settings), run.seed)
-        with contextlib.suppress(DenoiseError):  # one that can be built in the baseline's folder alone
-            return build_method(machine, plan.config).digest
-    return source_digest(target)
+    return _digest_once_built(run) if tells_itself(target) else source_digest(target)
+
+
+def _digest_once_built(run: MachineRun) -> str:
+    """Of a class that tells its own: built in a process of its own in the baseline's folder, where the paths that it may name lead from.
+
+    Raises
+    ------
+    RunError
+        If it cannot be built there.
+    """
+    plan = run.plan
+    features = dataclasses.asdict(FeatureSettings.of(plan.settings))
+    built_from = [str((plan.data_folder / "raw" / run.machine).absolute()), plan.dataset, features, run.seed, plan.config.as_keys()]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)}
+    child = subprocess.run([sys.executable, "-c", BUILD], input=json.dumps(built_from), capture_output=True, text=True, cwd=plan.baseline.folder,
+                           env=environment)
+    said = (child.stderr if child.returncode else child.stdout).splitlines() or [f"exit status {child.returncode}"]
+    if child.returncode:
+        raise RunError(f"{run}: expected denoise_method {plan.config.method} to be built, to tell its digest, got {said[-1]} in {plan.baseline.folder}. "
+                       "Correct the method.")
+    return said[-1]
 
 
 def _digests(run: MachineRun, step: str) -> dict[str, str]:

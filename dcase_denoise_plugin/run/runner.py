@@ -165,7 +165,7 @@ def _run_step(run, step, log, children, environment):
     raw, processed = (run.plan.data_folder / kind / run.machine for kind in ("raw", "processed"))
     if run.arm == "plain":  # behind the flag the stage refuses them; the baseline takes them, and scores vectors that it made up
         check_alike(run.served_clips)
-    with fresh_features(raw, processed, settings) if run.arm == "plain" else contextlib.nullcontext():
+    with fresh_features(raw, processed, settings, run.plan.baseline.loader_digest()) if run.arm == "plain" else contextlib.nullcontext():
         status = children.run([sys.executable, *run.command(step)], log, cwd=run.plan.baseline.folder, env=environment)
         if status:
             raise RunError(f"{run} {step}: {_last_words(run.log, start, status)}")
