@@ -83,6 +83,14 @@ def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str
     return overrides, resolved
 
 
+def refuse_spaces(settings: Mapping[str, Any]) -> None:
+    """Raises ConfigError if the baseline's summary, hours later, would take the name of a results folder for two names or more."""
+    for key in ("export_dir", "result_directory"):
+        if any(map(str.isspace, str(settings.get(key, "")))):
+            raise ConfigError(f"{key}: expected a name without spaces, at which the baseline's tools/export_results.sh splits it, got {settings[key]!r} in "
+                              "--set, --yaml or baseline.yaml. Choose another name.")
+
+
 def import_method(method: str, baseline: Baseline) -> None:
     """Imports a user's method (and none of the plugin's) as the baseline's process will: from the baseline's folder, else as here, else from the caller's.
 
