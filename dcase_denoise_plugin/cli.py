@@ -76,7 +76,7 @@ def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_bas
     from dcase_denoise_plugin import outcome as outcomes
     from dcase_denoise_plugin.config import RECOMMENDED
     from dcase_denoise_plugin.machine_run import ARMS, MachineRun
-    from dcase_denoise_plugin.overrides import read_overrides, resolve_stage
+    from dcase_denoise_plugin.overrides import read_overrides, refuse_spaces, resolve_stage
     from dcase_denoise_plugin.plan import Plan
     from dcase_denoise_plugin.runner import run_all
     from dcase_denoise_plugin.screen import screen_on
@@ -102,6 +102,7 @@ def _run(outcome, stream, quiet, verbose, what, mode, baseline_folder, clone_bas
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline), "demo" if demo else RECOMMENDED)
     plan = Plan(baseline, dataset, mode, overrides, config)
+    refuse_spaces(plan.settings)
     present, absent = plan.machines(machines)
     both_arms = [MachineRun(plan, machine, seed, arm) for machine in present for seed in dict.fromkeys(seeds or [baseline.seed]) for arm in ARMS["compare"]]
     runs = [run for run in both_arms if run.arm in ARMS[what]]

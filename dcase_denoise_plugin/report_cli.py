@@ -32,7 +32,8 @@ def report(mode, baseline_folder, out, data, reference):
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     results = baseline.folder / str(baseline.settings.get("result_directory", "results")) / f"{mode}_data"
     export_dir = str(baseline.settings.get("export_dir", "baseline"))
-    files = write_report(*arms_of_checkout(results, export_dir), out or results / f"{export_dir}_compare" / "report.html", "", data, reference)
+    page = out or results / f"{export_dir}_compare" / "report.html"
+    files = write_report(*arms_of_checkout(results, export_dir), page, "", data, reference, baseline=baseline.folder)
     _say(files)
 
 
