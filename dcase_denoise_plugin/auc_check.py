@@ -21,6 +21,7 @@ DEFAULT_TOLERANCE = 0.01
 COPIES = ("by_seed", "summarize")
 # Differences of decimal fractions carry binary dust: 0.7 - 0.69 is more than 0.01.
 DUST = 1e-9
+COLUMNS = ("table", "metric", "value")
 
 
 class Figure(NamedTuple):
@@ -118,8 +119,8 @@ def read_reference(path: Path) -> dict[Figure, Known]:
     """
     try:
         if _is_csv(path):
-            with open(path, newline="", encoding="utf-8") as file:
-                rows, tolerance = list(csv.DictReader(file)), None
+            with open(path, newline="", encoding="utf-8-sig") as file:  # Excel's UTF-8 begins with a mark
+                rows, tolerance = _read_csv(file), None
         else:
             content = json.loads(path.read_text(encoding="utf-8"))
             rows, tolerance = content["figures"], content.get("tolerance")
@@ -153,7 +154,7 @@ def _rows(found: Mapping[Figure, float]) -> list[dict[str, Any]]:
 
 def _write_csv(file, rows: Iterable[dict[str, Any]], tolerance: float | None) -> None:
     own = {} if tolerance is None else {"tolerance": tolerance}
-    writer = csv.DictWriter(file, ["table", "metric", "value", *own], lineterminator="\n")
+    writer = csv.DictWriter(file, [*COLUMNS, *own], lineterminator="\n")
     writer.writeheader()
     writer.writerows(row | own for row in rows)
 
@@ -161,6 +162,14 @@ def _write_csv(file, rows: Iterable[dict[str, Any]], tolerance: float | None) ->
 def _write_json(file, rows: Iterable[dict[str, Any]], tolerance: float | None) -> None:
     json.dump({"tolerance": DEFAULT_TOLERANCE if tolerance is None else tolerance, "figures": list(rows)}, file, indent=1, ensure_ascii=False)
     file.write("\n")
+
+
+def _read_csv(file) -> list[dict[str, str]]:
+    table = csv.DictReader(file)
+    rows = list(table)
+    if rows and not set(COLUMNS) <= set(table.fieldnames):
+        raise ValueError(f"the columns {', '.join(table.fieldnames)}, not {', '.join(COLUMNS)}")
+    return rows
 
 
 def _is_csv(path: Path) -> bool:

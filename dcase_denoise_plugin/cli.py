@@ -107,7 +107,7 @@ def _planned(what, mode, baseline_folder, clone_baseline, machines, dataset, see
     """The call that these options ask for."""
     from dcase_denoise_plugin.run import baseline_folder as baselines
     from dcase_denoise_plugin.run.call import Call
-    from dcase_denoise_plugin.run.overrides import read_overrides, resolve_stage
+    from dcase_denoise_plugin.run.overrides import read_overrides, refuse_spaces, resolve_stage
     from dcase_denoise_plugin.run.plan import Plan
 
     if not mode:
@@ -116,7 +116,9 @@ def _planned(what, mode, baseline_folder, clone_baseline, machines, dataset, see
         baselines.clone_baseline()
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline), fallback_preset)
-    return Call.of(Plan(baseline, dataset, mode, overrides, config), what, machines, seeds, title)
+    plan = Plan(baseline, dataset, mode, overrides, config)
+    refuse_spaces(plan.settings)
+    return Call.of(plan, what, machines, seeds, title)
 
 
 def _planned_demo(folder: Path, mention, baseline_folder, mode, assignments, **asked):

@@ -72,8 +72,21 @@ def training_clips_beside(folder: Path) -> tuple[Path, ...]:
 
 
 def own_noise(config: DenoiseConfig, root: Path = Path()) -> tuple[Path, ...]:
-    """The recordings in the user's noise folder, by name; none if there is no folder. One that is not absolute lies in `root`."""
-    return wav_files(root / config.noise_folder) if config.noise_folder else ()
+    """The recordings in the user's noise folder, by name; none if no folder is named. One that is not absolute lies in `root`, or with ``~`` at home.
+
+    Raises
+    ------
+    DataError
+        If there is none in the folder.
+    """
+    if not config.noise_folder:
+        return ()
+    folder = root / os.path.expanduser(config.noise_folder)
+    files = wav_files(folder)
+    if not files:
+        raise DataError(f"denoise_noise_folder: expected at least 1 noise clip (*.wav), got 0 in {folder.absolute()}. Correct the path, or leave "
+                        "denoise_noise_folder out and denoise_noise_source at auto.")
+    return files
 
 
 def recordings_from_elsewhere(config: DenoiseConfig, beside: Iterable[Path], root: Path = Path()) -> tuple[Path, ...]:

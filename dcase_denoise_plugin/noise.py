@@ -154,10 +154,11 @@ def noise_source(machine: Machine, config: DenoiseConfig, clips: Clips, generato
 def noise_recordings(machine: Machine, config: DenoiseConfig) -> tuple[Path, ...]:
     """The files that ``denoise_noise_source`` names for this machine, none where it names a guess. Raises DataError if there should be some."""
     name, files = source_name(machine, config), ()
+    if name == "folder":
+        return own_noise(config)
     if name in RECORDED:
         files, where = {"supplemental": (machine.noise_files, "its supplemental folder (names with _noise_)"),
-                        "other_machines": (machine.other_files, "the train folders of the machine types beside it"),
-                        "folder": (own_noise(config), f"denoise_noise_folder {config.noise_folder}")}[name]
+                        "other_machines": (machine.other_files, "the train folders of the machine types beside it")}[name]
         if not files:
             raise DataError(f"denoise_noise_source {name}: expected at least 1 noise clip for machine {machine.machine_type}, got 0 in {where}. "
                             "Put clips there or choose denoise_noise_source: floor.")

@@ -29,7 +29,7 @@ def report(mode, baseline_folder, out, data, reference):
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     results = baseline.folder / str(baseline.settings.get("result_directory", "results")) / f"{mode}_data"
     export_dir = str(baseline.settings.get("export_dir", "baseline"))
-    _write(arms_of_checkout(results, export_dir), out or results / f"{export_dir}_compare" / "report.html", data, reference)
+    _write(arms_of_checkout(results, export_dir), out or results / f"{export_dir}_compare" / "report.html", data, reference, baseline.folder)
 
 
 @click.command()
@@ -50,9 +50,9 @@ def compare(results_a, results_b, names, out, data, reference):
     _write(arms_of_folders(results_a, results_b, names), out, data, reference)
 
 
-def _write(arms, page, data, reference):
+def _write(arms, page, data, reference, baseline=None):
     # Only now: what draws and counts takes a second or two that a refused call need not wait for.
     from dcase_denoise_plugin.report.page import write_report
 
-    files = write_report(*arms, page, "", data, reference)
+    files = write_report(*arms, page, "", data, reference, baseline=baseline)
     click.echo(f"wrote {files[0]} ({files[0].stat().st_size / 1e6:.1f} MB), and its tables beside it: {', '.join(file.name for file in files[1:])}")

@@ -19,6 +19,7 @@ from dcase_denoise_plugin import config
 parser = argparse.ArgumentParser()
 for option in ("--dataset", "-tag", "--score", "--export_dir", "--epochs", "-lr", "--mono", "--gpu_id"):
     parser.add_argument(option, default="MSE")
+parser.add_argument("--result_directory", default="results")
 parser.add_argument("--seed", type=int)
 parser.add_argument("--use_ids", nargs="*")
 for option in ("-d", "-e", "--train_only", "--test_only"):
@@ -50,7 +51,7 @@ if "complaint" in order:
 suffix = f"{args.tag}{'_Eval' if args.e else ''}"
 folder = pathlib.Path("models/saved_model", args.export_dir)
 if args.test_only:
-    folder = pathlib.Path("results", "eval_data" if args.e else "dev_data", f"{args.export_dir}_{args.score}")
+    folder = pathlib.Path(args.result_directory, "eval_data" if args.e else "dev_data", f"{args.export_dir}_{args.score}")
 folder.mkdir(parents=True, exist_ok=True)
 if args.denoise and "no_receipt" not in order:
     keys = {key: value for key, value in vars(args).items() if key.startswith("denoise")}
@@ -71,7 +72,7 @@ else:
         rows = ["section,AUC (source),AUC (target),pAUC", *(f"{row},{auc},{auc - 0.05},0.5" for row in ("00", "arithmetic mean", "harmonic mean"))]
         (folder / f"result_{args.dataset}_test_seed{args.seed}_{suffix}_roc.csv").write_text("\\n".join(rows) + "\\n\\n")
 '''
-COMMON_PY = '''OPTIONS = ["--epochs", '-lr', "--learning_rate", "--export_dir", "--batch_size", "--gpu_id"]\n'''
+COMMON_PY = '''OPTIONS = ["--epochs", '-lr', "--learning_rate", "--export_dir", "--result_directory", "--batch_size", "--gpu_id"]\n'''
 # As the real tool, it passes over a folder with two tables of one machine type.
 EXPORT_SH = '''mkdir -p "$2" && echo "$@" && echo "System,metric,h-mean" > "$2/$1_auc_pauc_extract.csv"
 for folder in "${@:5}"; do

@@ -1,4 +1,5 @@
 import os
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from small_machine import RATE_HZ, SMALL, hum, small_machine, write
 
 from dcase_denoise_plugin.apply import denoise_folder
 from dcase_denoise_plugin.audio import read_wav, write_wav
-from dcase_denoise_plugin.errors import CheckpointError, DataError
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, DataError
 from dcase_denoise_plugin.training import train_denoiser
 
 
@@ -63,4 +64,14 @@ def test_a_checkpoint_that_is_none_writes_nothing(tmp_path):
     (tmp_path / "empty.pt").touch()
     with pytest.raises(CheckpointError):
         denoise_folder(tmp_path / "in", tmp_path / "out", tmp_path / "empty.pt")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("wav, rate_hz, complaint", [(hum(1, 8000), 8000, "clip: expected 4000 Hz as in training, got 8000 Hz in {}. Resample"),
+                                                     (np.stack([hum(1), hum(2)], 1), RATE_HZ, "clip: expected one channel, got 2 in {}. Convert")])
+def test_a_clip_that_does_not_fit_is_named_before_any_is_written(tmp_path, checkpoint, wav, rate_hz, complaint):
+    write(tmp_path / "in/a.wav", hum(1))
+    other = write(tmp_path / "in/deeper/b.wav", wav, rate_hz)
+    with pytest.raises(AudioError, match=complaint.format(re.escape(str(other)))):
+        denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint)
     assert not (tmp_path / "out").exists()

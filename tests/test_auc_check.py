@@ -96,6 +96,13 @@ def test_a_written_reference_reads_as_it_was(results, tmp_path, name):
     assert [path.name for path in (tmp_path / name).parent.iterdir() if "partial" in path.name] == []
 
 
+def test_a_csv_that_excel_has_saved_reads_as_it_was(tmp_path):
+    write_reference(tmp_path / "reference.csv", {SOURCE: 0.7})
+    before = read_reference(tmp_path / "reference.csv")
+    (tmp_path / "reference.csv").write_text((tmp_path / "reference.csv").read_text().replace("\n", "\r\n"), encoding="utf-8-sig", newline="")
+    assert read_reference(tmp_path / "reference.csv") == before
+
+
 def test_json_notes_the_tolerance_once_and_csv_only_if_there_is_one(results, tmp_path):
     found = read_results(results[0])
     write_reference(tmp_path / "reference.json", found)
@@ -118,6 +125,7 @@ def test_a_figure_that_is_no_number_makes_no_reference(tmp_path):
     ("a.json", '{"figures": [{"table": "t", "metric": "m", "value": 70}]}', "a value of 70, not from 0 to 1"),
     ("a.json", '{"tolerance": -1, "figures": [{"table": "t", "metric": "m", "value": 0.7}]}', "a tolerance of -1"),
     ("a.csv", "", "at least one figure"), ("a.csv", "table,metric\nt,m\n", "value"), ("a.csv", "table,metric,value\nt,m,high\n", "high"),
+    ("a.csv", "table;metric;value\nt;m;0,7\n", "the columns table;metric;value, not table, metric, value"),
 ])
 def test_a_reference_that_is_none_is_refused_in_one_line(tmp_path, name, content, complaint):
     if content is not None:

@@ -60,12 +60,20 @@ def test_a_failed_machine_is_named_last_and_the_exit_code_is_1(root):
     (("run", "-d", "--baseline", "."), "dcase-denoise: baseline: expected a checkout"),
     (("run", "-d", "--baseline", "checkout", "--machine", "fann"), "dcase-denoise: --machine: expected one of fan, ToyCar, valve, got 'fann'"),
     (("run", "-d", "--baseline", "checkout", "--set", "denoise_epochs=0"), "dcase-denoise: denoise_epochs: expected"),
+    (("run", "-d", "--baseline", "checkout", "--set", "export_dir=my run"), "dcase-denoise: export_dir: expected a name without spaces"),
+    (("run", "-d", "--baseline", "checkout", "--set", "result_directory=out/res "), "dcase-denoise: result_directory: expected a name without spaces"),
     (("apply", "checkout/networks", "out", "--checkpoint", "none.pt"), "dcase-denoise: IN_DIR"),
 ])
 def test_an_error_is_one_line_and_exit_code_2_and_nothing_has_run(root, words, line):
     result = call(*words)
     assert result.exit_code == 2 and result.output.startswith(line) and result.output.count("\n") == 1
     assert not (root / "calls.txt").exists()
+
+
+def test_a_space_that_baseline_yaml_has_in_the_name_of_the_results_is_refused_before_anything_runs(root):
+    (root / "baseline.yaml").write_text(fake_baseline.SETTINGS.replace("export_dir: baseline", "export_dir: my run"))
+    result = call("run", "-d", "--baseline", root)
+    assert result.exit_code == 2 and "export_dir: expected a name without spaces" in result.output and not (root / "calls.txt").exists()
 
 
 @pytest.mark.parametrize("words, complaint", [

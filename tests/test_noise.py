@@ -117,8 +117,14 @@ def test_supplemental_noise_is_known_if_the_clips_hold_it_or_the_user_says_so(tm
 
 
 def test_an_empty_noise_folder_is_refused(tmp_path):
-    with pytest.raises(DataError, match="denoise_noise_source folder: expected at least 1 noise clip for machine fan, got 0 in denoise_noise_folder nowhere"):
+    with pytest.raises(DataError, match=r"denoise_noise_folder: expected .* got 0 in /.*/nowhere\. Correct the path, or leave denoise_noise_folder out and"):
         source_of(small_machine(tmp_path), noise_folder="nowhere")
+
+
+def test_a_noise_folder_may_lie_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "own" / "fan_heater.wav", hiss(9))
+    assert torch.equal(source_of(small_machine(tmp_path), noise_folder="~/own").spec, spectrum(hiss(9), SPECTROGRAM))
 
 
 def test_a_noise_clip_of_another_rate_is_refused_by_name(tmp_path):

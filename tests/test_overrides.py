@@ -1,3 +1,4 @@
+import contextlib
 import os
 import subprocess
 import sys
@@ -6,7 +7,7 @@ from pathlib import Path
 import fake_baseline
 import pytest
 
-from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.errors import ConfigError, DataError
 from dcase_denoise_plugin.run.overrides import Overrides, read_overrides, resolve_stage
 from dcase_denoise_plugin.run.runner import child_environment
 
@@ -71,6 +72,8 @@ def test_paths_are_the_callers_not_the_baselines(baseline, tmp_path, monkeypatch
     denoise = read_overrides(None, ["denoise_checkpoint=models/mine.pt", "denoise_preset=mine.yaml", "denoise_noise_folder=noise"], baseline).denoise
     assert denoise == {name: os.path.join(tmp_path, path) for name, path in
                        (("checkpoint", "models/mine.pt"), ("preset", "mine.yaml"), ("noise_folder", "noise"))}
+    monkeypatch.setenv("HOME", "/home/me")
+    assert read_overrides(None, ["denoise_noise_folder=~/noise"], baseline).denoise == {"noise_folder": "/home/me/noise"}
     assert read_overrides(None, ["denoise_noise_folder="], baseline).denoise == {"noise_folder": ""}
     assert read_overrides(None, ["denoise_preset=recommended"], baseline).denoise == {"preset": "recommended"}
 
@@ -115,6 +118,14 @@ def test_of_two_modules_of_one_name_the_check_takes_the_one_that_the_baselines_p
 def test_a_method_whose_source_cannot_be_told_is_refused_before_anything_runs(baseline):
     with pytest.raises(ConfigError, match="expected a function or class that is written in a file"):
         resolve_stage(baseline, Overrides(denoise={"method": "sys:getsizeof"}), "recommended", {})
+
+
+@pytest.mark.parametrize("folder, found", [("/nowhere", False), ("noise", True), ("nowhere", False)])
+def test_a_noise_folder_without_clips_is_refused_before_anything_runs_and_the_checkouts_own_is_looked_for_there(baseline, folder, found):
+    (baseline.folder / "noise").mkdir()
+    (baseline.folder / "noise/hall.wav").touch()
+    with contextlib.nullcontext() if found else pytest.raises(DataError, match="denoise_noise_folder: expected .*, got 0 in /.*nowhere. Correct the path"):
+        resolve_stage(baseline, Overrides(denoise={"noise_folder": folder}), "recommended", {})
 
 
 def test_a_method_of_ones_own_that_cannot_be_imported_is_refused(baseline):

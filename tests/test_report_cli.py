@@ -34,6 +34,14 @@ def test_report_finds_both_arms_in_a_checkout(tmp_path):
     assert code == 0 and output.startswith(f"wrote {results}/baseline_compare/report.html (") and "report_mse.csv" in output
 
 
+def test_report_looks_for_recordings_in_the_checkout_where_the_results_lie_outside_of_it(tmp_path):
+    root = fake_baseline.lay_out(tmp_path / "checkout").folder
+    (root / "baseline.yaml").write_text(fake_baseline.SETTINGS.replace("./results", f"{tmp_path}/results"))
+    results = made_results.write(tmp_path, ("fan",), seeds=(1,))
+    assert call("report", "--baseline", root)[0] == 0
+    assert f"No recording of this name in {root}/data/dcase2025t2/dev_data/raw/fan/test." in (results / "baseline_compare/report.html").read_text()
+
+
 def test_report_without_results_says_what_to_run(tmp_path):
     fake_baseline.lay_out(tmp_path)
     code, output = call("report", "--baseline", tmp_path)
@@ -94,8 +102,8 @@ def test_without_results_there_are_no_arms(tmp_path):
         arms_of_checkout(tmp_path, "baseline")
 
 
-def finished_runs(tmp_path, what="compare"):
-    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path))
+def finished_runs(tmp_path, what="compare", *assignments):
+    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path), *assignments)
     runs = [fake_baseline.run_of(plan, arm=arm) for arm in ARMS[what]]
     assert run_all(runs, 2, lambda line: None) == {}
     return runs
@@ -104,6 +112,13 @@ def finished_runs(tmp_path, what="compare"):
 def test_a_run_of_both_arms_ends_with_the_page(tmp_path):
     [(what, path)] = write_report_of(finished_runs(tmp_path), "TITLE")
     assert what == "report" and path == tmp_path / "results/dev_data/baseline_compare/DCASE2025T2_report.html" and "TITLE" in path.read_text()
+
+
+@pytest.mark.parametrize("result_directory", ["out/res", "{}/elsewhere"])
+def test_the_page_looks_for_recordings_in_the_checkout_wherever_the_results_lie(tmp_path, result_directory):
+    runs = finished_runs(tmp_path / "checkout", "compare", f"result_directory={result_directory.format(tmp_path)}", "export_dir=sub/base")
+    [(_, path)] = write_report_of(runs, "TITLE")
+    assert f"No recording of this name in {tmp_path}/checkout/data/dcase2025t2/dev_data/raw/fan/test." in path.read_text()
 
 
 def test_a_run_of_one_arm_has_nothing_to_compare(tmp_path):
@@ -125,7 +140,7 @@ def test_a_page_that_cannot_be_written_takes_nothing_from_the_run(tmp_path):
 
 
 def test_a_page_that_breaks_is_said_and_takes_nothing_from_the_run(tmp_path, monkeypatch):
-    def broken(*arguments):
+    def broken(*arguments, **options):
         raise TypeError("a text is no number")
 
     runs, said = finished_runs(tmp_path), []

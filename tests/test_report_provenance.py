@@ -118,6 +118,21 @@ def test_losses_of_development_and_evaluation_data_are_told_apart(tmp_path, mode
     assert Checkout(folder).log("fan", 1).parent.name == own
 
 
+@pytest.mark.parametrize("result_directory", ["results", "out/res"])
+@pytest.mark.parametrize("export_dir", ["mine", "sub/base"])
+def test_the_checkout_around_results_is_found_however_deep_they_lie(tmp_path, result_directory, export_dir):
+    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path), f"result_directory={result_directory}", f"export_dir={export_dir}")
+    run = fake_baseline.run_of(plan, arm="denoised")
+    run.log.parent.mkdir(parents=True)
+    run.log.touch()
+    log = tmp_path / f"logs/{export_dir}_denoise/AE_DCASE2025T2fan_id(0_)_seed13711/log.csv"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    checkout = Checkout(ScoreFolder(run.folder("MSE"), "MSE", "DCASE2025T2", {}, {}, []))
+    assert (checkout.root, checkout.mode, checkout.export_dir) == (tmp_path, "dev_data", f"{export_dir}_denoise")
+    assert checkout.recordings("fan") == plan.data_folder / "raw/fan" and checkout.run_logs("fan", 13711) == [run.log] and checkout.log("fan", 13711) == log
+
+
 def test_a_runs_log_is_found_from_its_results_and_is_not_that_of_another_export_dir_or_mode(tmp_path):
     runs = []
     for mode in ("dev", "eval"):

@@ -27,7 +27,7 @@ def write_report_of(runs: Sequence[MachineRun], title: str, say: Callable[[str],
     page = plan.compare_folder / f"{plan.dataset}_report.html"
     arms = [Arm(name, {score: own[0].folder(score) for score in SCORES}, {(run.machine, run.seed) for run in own}) for name, own in by_arm.items()]
     try:
-        return [("report", write_report(*arms, page, title)[0])]
+        return [("report", write_report(*arms, page, title, baseline=plan.baseline.folder)[0])]
     except (DenoiseError, OSError) as error:
         reason = str(error)
     except Exception as error:  # the results stand, whatever a page of them stumbles over

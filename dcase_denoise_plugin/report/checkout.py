@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 from dcase_denoise_plugin.config import DENOISED_SUFFIX, FeatureSettings
 from dcase_denoise_plugin.report.score_files import ScoreFolder
+from dcase_denoise_plugin.run.baseline_folder import LAYOUT
 
 SPLITS = ("test", "test_rename")
+MODES = ("dev_data", "eval_data")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,26 +23,35 @@ class Checkout:
     Attributes
     ----------
     data, reference : where recordings (``<machine>/test/*.wav``) and clean references (the same below) lie, if not in the checkout.
+    baseline : the checkout, if the caller knows it.
     """
 
     folder: ScoreFolder
     data: Path | None = None
     reference: Path | None = None
+    baseline: Path | None = None
 
-    @property
+    @functools.cached_property
     def root(self) -> Path:
-        """The checkout: results lie in ``<root>/results/dev_data/<export_dir>_<score>``."""
-        return self.folder.path.absolute().parents[2]
+        """The checkout: the first folder above the results that is one; of results that were taken elsewhere, the third."""
+        above = self.folder.path.absolute().parents
+        return self.baseline or next((folder for folder in above if all((folder / part).is_file() for part in LAYOUT)), above[:3][-1])
 
     @property
     def export_dir(self) -> str:
         """The name that models and logs go under."""
-        return self.folder.path.name.removesuffix(f"_{self.folder.score}")
+        return str(self.folder.path.absolute().relative_to(self._of_mode)).removesuffix(f"_{self.folder.score}")
 
     @property
     def mode(self) -> str:
         """``dev_data`` or ``eval_data``."""
-        return self.folder.path.absolute().parent.name
+        return self._of_mode.name
+
+    @property
+    def _of_mode(self) -> Path:
+        """The folder of all results of a mode; several up where `export_dir` is a path."""
+        above = self.folder.path.absolute().parents
+        return next((folder for folder in above if folder.name in MODES), above[0])
 
     def recordings(self, machine: str) -> Path:
         """The folder with a machine type's splits."""

@@ -53,7 +53,7 @@ class Section:
 
 
 def write_report(first: Arm, second: Arm, page: Path, title: str, data: Path | None = None, reference: Path | None = None,
-                 most_bytes: int = MOST_BYTES) -> list[Path]:
+                 most_bytes: int = MOST_BYTES, baseline: Path | None = None) -> list[Path]:
     """Writes the page, and beside it every table as CSV and all of them as Markdown.
 
     Parameters
@@ -61,6 +61,7 @@ def write_report(first: Arm, second: Arm, page: Path, title: str, data: Path | N
     page : where the HTML goes; the other files share its stem.
     title : what the results are about; "" for the name of the data set.
     data, reference : where recordings (``<machine>/test/*.wav``) and clean references lie, if not in the checkout around the results.
+    baseline : that checkout; the first one above the results by default.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def write_report(first: Arm, second: Arm, page: Path, title: str, data: Path | N
         folders = [ScoreFolder.read(arm.folders[score], score, arm.only) if score in arm.folders else None for arm in (first, second)]
         for index, folder in enumerate(folders):
             if folder:
-                checkouts[index].append(Checkout(folder, data, reference))
+                checkouts[index].append(Checkout(folder, data, reference, baseline))
         comparisons.append(compare(score, *folders, (first.name, second.name), _max_fpr(checkouts)))
     if not any(folder and folder.runs for comparison in comparisons for folder in comparison.folders):
         where = ", ".join(str(path) for arm in (first, second) for path in arm.folders.values())
@@ -255,7 +256,7 @@ class _Report:
             kinds = {kind: np.array(removed) for kind, removed in kinds.items() if removed}
             picture = charts.removed_per_band(sound.band_centres_hz, kinds, f"{sound.machine}: level removed by frequency band") if kinds else None
             drawn.append({"machine": sound.machine, "picture": picture, "seed": sound.seed, "clips": len(sound.removed_db),
-                          "note": sound.reason or f"no recordings of its test clips in {'/'.join(sound.checkout.recordings(sound.machine).parts[-5:])}"})
+                          "note": sound.reason or f"no recordings of its test clips in {sound.checkout.recordings(sound.machine)}"})
         return drawn
 
     def _sections(self, room_bytes: int) -> tuple[list[Section], int]:
@@ -286,7 +287,7 @@ class _Report:
     def _sight(self, machine: str, name: str) -> tuple[Sight | None, str]:
         sound = next(sound for sound in self.sounds if sound.machine == machine)
         if not sound.checkout.clip(machine, name):
-            return None, f"No recording of this name in {'/'.join(sound.checkout.recordings(machine).parts[-5:])}/test."
+            return None, f"No recording of this name in {sound.checkout.recordings(machine)}/test."
         try:
             return sound.sight(name), ""
         except (DenoiseError, OSError, ValueError) as error:

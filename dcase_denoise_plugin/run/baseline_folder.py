@@ -96,6 +96,11 @@ class Baseline:
         raise ConfigError(f"{key}: expected a setting of the baseline or a denoise key, got an unknown one in --set or --yaml. "
                           + (f"Did you mean {near[0]}?" if near else f"Known settings: {', '.join(sorted(self.options))}."))
 
+    def datasets(self, mode: str) -> list[str]:
+        """The data sets that the baseline lists for "dev" or "eval" data."""
+        files = sorted(file for kind in (mode, "legacy") for file in (self.folder / "datasets").glob(f"machine_type*_{kind}.yaml"))
+        return [str(name) for file in files for name in read_mapping(file, BaselineError)]
+
     def machine_types(self, dataset: str, mode: str) -> tuple[str, ...]:
         """The machine types that the baseline lists for a data set ("dev" or "eval" data); none if it does not know the data set."""
         for name in (f"machine_type_{dataset[5:9]}_{mode}.yaml", "machine_type_legacy.yaml"):

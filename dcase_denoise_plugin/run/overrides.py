@@ -10,6 +10,7 @@ from typing import Any, Iterable, Mapping
 from dcase_denoise_plugin import config
 from dcase_denoise_plugin.assignments import split
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.machine import own_noise
 from dcase_denoise_plugin.run.baseline_folder import Baseline
 from dcase_denoise_plugin.yaml_mapping import read_mapping
 
@@ -64,6 +65,8 @@ def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str
     ------
     ConfigError
         If a key in ``baseline.yaml``, the preset or the overrides is unknown or out of range, or a user's method cannot be imported or told from others.
+    DataError
+        If the user names a noise folder without noise clips.
     """
     in_yaml = {key: value for key, value in baseline.settings.items() if key.startswith(config.PREFIX)}
     written = config.from_keys(in_yaml, str(baseline.folder / "baseline.yaml"))
@@ -73,7 +76,16 @@ def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str
         written["preset"] = str(baseline.folder / written["preset"])
     resolved = config.resolve({**written, **overrides.denoise, "denoise": True}, environment)
     import_method(resolved.method, baseline)
+    own_noise(resolved, baseline.folder)
     return overrides, resolved
+
+
+def refuse_spaces(settings: Mapping[str, Any]) -> None:
+    """Raises ConfigError if the baseline's summary, hours later, would take the name of a results folder for two names or more."""
+    for key in ("export_dir", "result_directory"):
+        if any(map(str.isspace, str(settings.get(key, "")))):
+            raise ConfigError(f"{key}: expected a name without spaces, at which the baseline's tools/export_results.sh splits it, got {settings[key]!r} in "
+                              "--set, --yaml or baseline.yaml. Choose another name.")
 
 
 def import_method(method: str, baseline: Baseline) -> None:
@@ -107,7 +119,7 @@ def _parsed(text: str) -> Any:
 
 
 def _from_here(name: str, value: Any) -> Any:
-    """A path relative to the caller's folder made absolute, for a run that starts in the baseline's."""
+    """A path relative to the caller's folder, or to a home (``~``), made absolute, for a run that starts in the baseline's."""
     if (name in ("checkpoint", "noise_folder") and value) or (name == "preset" and Path(value).suffix in (".yaml", ".yml")):
-        return str(Path(value).absolute())
+        return str(Path(os.path.expanduser(value)).absolute())
     return value

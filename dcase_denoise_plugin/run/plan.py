@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from pathlib import Path
 from typing import Any, Iterable, Mapping
 
@@ -75,8 +76,12 @@ class Plan:
         Raises
         ------
         DataError
-            If a machine type that was asked for is unknown or has no clips, or if none has any.
+            If a machine type that was asked for is unknown or has no clips, if none has any, or if the baseline lists data sets and not this one.
         """
+        known = sorted(self.baseline.datasets(self.mode), key=lambda name: difflib.SequenceMatcher(None, name.lower(), self.dataset.lower()).ratio())
+        if known and self.dataset not in known:
+            raise DataError(f"--dataset: expected one of {', '.join(reversed(known))}, which the baseline lists for {self.mode} data, got {self.dataset!r}. "
+                            "Correct the name.")
         raw = self.data_folder / "raw"
         listed = self.baseline.machine_types(self.dataset, self.mode) or sorted(folder.name for folder in raw.glob("*") if folder.is_dir())
         present = [machine for machine in listed if wav_files(raw / machine / "train")]
