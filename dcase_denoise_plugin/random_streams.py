@@ -10,13 +10,14 @@ import torch
 
 
 class Place(enum.IntEnum):
-    """Places in the seed's tree of generators, one for each thing that a training draws. Their numbers stay: others would be other denoisers."""
+    """Places in the seed's tree of generators, one for each thing that the stage draws. Their numbers stay: others would be other denoisers."""
 
     WEIGHTS = 0
     NOISE = 1
     EPOCHS = 2  # with the epoch behind it, from 0 on
     # 3 was that of the domain equaliser, which is gone.
     HELD_OUT = 4
+    BALANCE = 5
 
 
 @contextlib.contextmanager

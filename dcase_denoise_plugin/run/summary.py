@@ -80,6 +80,10 @@ def _remarks(runs: Sequence[MachineRun], judged: Sequence[MachineRun], compared:
     if untouched:
         yield (f"{', '.join(untouched)} handed over as it is, for no recording tells what the noise in its clips is like; the log of its training "
                "says what to do.")
+    balanced = {run.machine: clips for run in runs if run.arm == "denoised" and (clips := read_receipt(run, "train").get("stand_ins"))}
+    if balanced:
+        told = ", ".join(f"{clips} of {machine}" for machine, clips in sorted(balanced.items()))
+        yield f"{told} source training clips gave way to copies of target ones (denoise_target_share), which the plain arm did without."
     if without_truth:
         yield f"the baseline knows no ground truth of {', '.join(without_truth)}, so there are anomaly scores and no AUC."
 
