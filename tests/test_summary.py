@@ -170,7 +170,7 @@ def test_machine_types_that_were_handed_over_as_they_are_are_named(finished):
     assert not any("handed over" in line for line in lines)
     receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "untouched": True}))
     summarise(runs, "TITLE", lines.append)
-    assert any(line.startswith("\nTITLE: fan handed over as it is, for no recording tells what the noise in its clips is like") for line in lines)
+    assert any(line.startswith("\nTITLE: clips of fan handed over as they are, for no recording tells what the noise in them is like") for line in lines)
 
 
 def test_source_clips_that_gave_way_are_told(finished):
@@ -178,4 +178,4 @@ def test_source_clips_that_gave_way_are_told(finished):
     receipt = runs[1].receipt("train")
     receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "stand_ins": 90}))
     summarise(runs, "TITLE", lines.append)
-    assert any(line.startswith("\nTITLE: 90 of fan source training clips gave way to copies of target ones (denoise_target_share)") for line in lines)
+    assert any(line.startswith("\nTITLE: training clips of the source domain gave way to copies of the target's (90 of fan; denoise_target_share)") for line in lines)

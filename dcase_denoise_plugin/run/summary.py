@@ -78,12 +78,12 @@ def _remarks(runs: Sequence[MachineRun], judged: Sequence[MachineRun], compared:
         yield f"without {', '.join(left_out)}, which not every arm or machine type in the comparison has finished."
     untouched = sorted({run.machine for run in runs if run.arm == "denoised" and read_receipt(run, "train").get("untouched")})
     if untouched:
-        yield (f"{', '.join(untouched)} handed over as it is, for no recording tells what the noise in its clips is like; the log of its training "
+        yield (f"clips of {', '.join(untouched)} handed over as they are, for no recording tells what the noise in them is like; the log of the training "
                "says what to do.")
     balanced = {run.machine: clips for run in runs if run.arm == "denoised" and (clips := read_receipt(run, "train").get("stand_ins"))}
     if balanced:
         told = ", ".join(f"{clips} of {machine}" for machine, clips in sorted(balanced.items()))
-        yield f"{told} source training clips gave way to copies of target ones (denoise_target_share), which the plain arm did without."
+        yield f"training clips of the source domain gave way to copies of the target's ({told}; denoise_target_share), which the plain arm did without."
     if without_truth:
         yield f"the baseline knows no ground truth of {', '.join(without_truth)}, so there are anomaly scores and no AUC."
 
