@@ -15,7 +15,6 @@ def stand_ins(train_files: Iterable[Path], target_share: float, seed: int) -> di
     """Source clip → the target clip that is handed over in its place, by name, so that `target_share` of the training clips are of the target domain.
 
     Which source clips give way is drawn; the target clips take turns. None gives way where the share is reached already or a domain has no clips.
-    Source: the balanced batches of domain generalisation, here as oversampling of the rarer domain.
     """
     names = [file.name for file in train_files]
     source, target = ([name for name in names if mark in name] for mark in (SOURCE_MARK, TARGET_MARK))
