@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dcase_denoise_plugin.audio import check_file, check_fit, read_wav, rounded, write_wav
+from dcase_denoise_plugin.audio import check_file, check_rate, read_wav, rounded, write_wav
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.device import ready_device
 from dcase_denoise_plugin.errors import DataError
@@ -36,7 +36,7 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
     denoiser = Denoiser.load(checkpoint, ready_device(device), strength, preset)
     headers = [check_file(clip) for clip in clips]
     for clip, header in zip(clips, headers):  # all of them before the first is written
-        check_fit(header.samples, header.sample_rate_hz, header.samples, denoiser.checkpoint.sample_rate_hz, clip)
+        check_rate(header.sample_rate_hz, denoiser.checkpoint.sample_rate_hz, clip)
     for clip, (_, _, subtype) in zip(clips, headers):
         wav, sample_rate_hz = read_wav(clip)
         write_wav(target / clip.relative_to(source), rounded(denoiser(wav, sample_rate_hz), subtype), sample_rate_hz, subtype)

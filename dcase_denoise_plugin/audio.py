@@ -89,10 +89,15 @@ def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
 
 def check_fit(samples: int, sample_rate_hz: int, expected_samples: int, expected_hz: int, path: Path | str, like: str = "in training") -> None:
     """Refuses a clip of another length or rate than those of the machine's other clips, `like` which they should be. Raises AudioError."""
-    if sample_rate_hz != expected_hz:
-        raise AudioError(f"clip: expected {expected_hz} Hz as {like}, got {sample_rate_hz} Hz in {path}. Resample or remove the file.")
+    check_rate(sample_rate_hz, expected_hz, path, like)
     if samples != expected_samples:
         raise AudioError(f"clip: expected {expected_samples} samples as {like}, got {samples} in {path}. Cut, pad or remove the file.")
+
+
+def check_rate(sample_rate_hz: int, expected_hz: int, path: Path | str, like: str = "in training") -> None:
+    """Refuses a clip of another rate. Raises AudioError."""
+    if sample_rate_hz != expected_hz:
+        raise AudioError(f"clip: expected {expected_hz} Hz as {like}, got {sample_rate_hz} Hz in {path}. Resample or remove the file.")
 
 
 def check_alike(files: Iterable[Path]) -> None:

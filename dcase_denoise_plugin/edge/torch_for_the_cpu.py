@@ -17,8 +17,8 @@ def import_torch_for_the_cpu() -> None:
 
     The largest go one by one before the rest comes, so that the peak falls too. Code that is needed after all is read again from its file.
     """
-    torch = importlib.util.find_spec("torch")
-    site_packages = Path(torch.origin).parents[1] if torch and torch.origin else Path()
+    spec = importlib.util.find_spec("torch")
+    site_packages = Path(spec.origin).parents[1] if spec and spec.origin else Path()
     for library in (file for name in LARGEST_OF_CUDA for file in site_packages.glob(f"nvidia/*/lib/{name}")):
         with contextlib.suppress(OSError):
             ctypes.CDLL(str(library))

@@ -76,11 +76,12 @@ def _remarks(runs: Sequence[MachineRun], judged: Sequence[MachineRun], compared:
     left_out = sorted({f"{run.machine} seed {run.seed}" for run in judged if run not in compared})
     if left_out:
         yield f"without {', '.join(left_out)}, which not every arm or machine type in the comparison has finished."
-    untouched = sorted({run.machine for run in runs if run.arm == "denoised" and read_receipt(run, "train").get("untouched")})
+    receipts = [(run.machine, read_receipt(run, "train")) for run in runs if run.arm == "denoised"]
+    untouched = sorted({machine for machine, receipt in receipts if receipt.get("untouched")})
     if untouched:
         yield (f"clips of {', '.join(untouched)} handed over as they are, for no recording tells what the noise in them is like; the log of the training "
                "says what to do.")
-    balanced = {run.machine: clips for run in runs if run.arm == "denoised" and (clips := read_receipt(run, "train").get("stand_ins"))}
+    balanced = {machine: receipt["stand_ins"] for machine, receipt in receipts if receipt.get("stand_ins")}
     if balanced:
         told = ", ".join(f"{clips} of {machine}" for machine, clips in sorted(balanced.items()))
         yield f"training clips of the source domain gave way to copies of the target's ({told}; denoise_target_share), which the plain arm did without."
