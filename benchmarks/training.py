@@ -165,12 +165,12 @@ def final_loss(loop: PlainLoop | OurLoop) -> float:
     return statistics.mean(losses)
 
 
-def flops_of_step(training: Training) -> int:
-    """Floating-point operations of the network's forward and backward pass for one batch."""
-    draws = training.pairs.draws(generator_for(0))
+def flops_of_pair(training: Training) -> float:
+    """Floating-point operations of the network's forward and backward pass for one pair."""
+    noisy, target = training.pairs.batch(training.pairs.draws(generator_for(0))[:training.config.batch_size])
     with FlopCounterMode(display=False) as counter:
-        training.steps.take(draws[:training.config.batch_size], 0.0)
-    return counter.get_total_flops()
+        reconstruction_loss(training.config.loss, noisy - training.network(noisy), target).backward()
+    return counter.get_total_flops() / len(noisy)
 
 
 def ceiling(device: torch.device, dtype: torch.dtype, clock: Callable[[], float]) -> float:
@@ -238,7 +238,7 @@ def compare_speeds(loops: dict[str, PlainLoop | OurLoop], call: argparse.Namespa
             rates[name].append(rate(of_name, call.steps, call.device, clock))
     training = loops["plugin"].training
     mixed = training.config.mixed_precision and call.device.type == "cuda"
-    used, best = flops_of_step(training) / training.config.batch_size, ceiling(call.device, torch.bfloat16 if mixed else torch.float32, clock)
+    used, best = flops_of_pair(training), ceiling(call.device, torch.bfloat16 if mixed else torch.float32, clock)
     where = torch.cuda.get_device_name(call.device) if call.device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     print(f"{where}; preset {call.preset} {' '.join(call.set)}; {len(training.machine.train_files)} clips; {call.turns} turns of {call.steps} steps"
           f"{'; CPU time' if call.cpu_time else ''}")

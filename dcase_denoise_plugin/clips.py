@@ -53,6 +53,11 @@ class Clips:
         places = (clips * self.frames + starts)[:, None] + torch.arange(frames, device=clips.device)
         return self._kept.flatten(0, 1)[places].mT
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether the spectra lie on the device, so that cutting some out waits for nothing."""
+        return self._kept is not None
+
     def part(self, chosen: Sequence[int]) -> Clips:
         """These clips alone, in this order."""
         part = copy.copy(self)

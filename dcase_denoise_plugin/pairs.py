@@ -66,6 +66,14 @@ class Draws:
     def to(self, device: torch.device) -> Draws:
         return self._each(lambda drawn: drawn.to(device))
 
+    def copy(self) -> Draws:
+        return self._each(torch.clone)
+
+    def take_over(self, other: Draws) -> None:
+        """Writes as many other draws in the places of these."""
+        for field in dataclasses.fields(self):
+            getattr(self, field.name).copy_(getattr(other, field.name))
+
     def _each(self, function) -> Draws:
         return Draws(*(function(getattr(self, field.name)) for field in dataclasses.fields(self)))
 

@@ -1,4 +1,4 @@
-"""Optimiser steps: pairs, network, loss and gradient of one batch on the device, without waiting for it."""
+"""Optimiser steps: pairs, network, loss and gradient of one batch on the device, without waiting for it; on a GPU recorded once and replayed."""
 from __future__ import annotations
 
 from typing import Callable
@@ -10,6 +10,7 @@ from dcase_denoise_plugin.distributed import parallel, processes, rank
 from dcase_denoise_plugin.errors import TrainingError, first_line
 from dcase_denoise_plugin.losses import reconstruction_loss
 from dcase_denoise_plugin.pairs import Draws, Pairs
+from dcase_denoise_plugin.recorded_step import RecordedStep
 from dcase_denoise_plugin.unet import UNet
 
 
@@ -26,6 +27,10 @@ class Steps:
         self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
         self.network = parallel(network)
         self.at_once = config.batch_size
+        self.on_gpu = device.type == "cuda"
+        recordable = self.on_gpu and processes() == 1 and pairs.clips.in_memory
+        self._step = RecordedStep(self._take, config.batch_size, say) if recordable else self._take
+        self._rate = torch.zeros((), device=device)
 
     def take(self, batch: Draws, learning_rate: float) -> torch.Tensor:
         """One step on the whole `batch`; the loss summed over this process's share of it, a scalar on the device.
@@ -35,22 +40,31 @@ class Steps:
         TrainingError
             If the GPU's memory does not hold a single pair, or, where several processes must keep pace, this one's share.
         """
-        self.optimiser.param_groups[0]["lr"] = learning_rate
-        share = batch[rank()::processes()]
+        self._set(learning_rate)
         while True:
             try:
-                self.optimiser.zero_grad()
-                loss = sum(self._backward(share[start:start + self.at_once], len(batch)) for start in range(0, max(len(share), 1), self.at_once))
-                self.optimiser.step()
-                return loss
+                return self._step(batch)
             except torch.OutOfMemoryError as error:
                 reason = first_line(error)
             self._take_fewer(reason)  # out here, where the error no longer holds on to the tensors that did not fit
 
+    def _set(self, learning_rate):
+        if self.on_gpu:  # a recorded step reads it where it lay then; all of it anew, for a resume file may come from a CPU
+            self.optimiser.param_groups[0].update(lr=self._rate.fill_(learning_rate), capturable=True)
+        else:
+            self.optimiser.param_groups[0].update(lr=learning_rate, capturable=False)
+
+    def _take(self, batch):
+        share = batch[rank()::processes()]
+        self.optimiser.zero_grad()
+        loss = sum(self._backward(share[start:start + self.at_once], len(batch)) for start in range(0, max(len(share), 1), self.at_once))
+        self.optimiser.step()
+        return loss
+
     def _backward(self, drawn, pairs_in_batch):
         """Adds the gradient of the mean loss over the batch, as far as it comes of these pairs; the loss summed over them."""
         noisy, target = self.pairs.batch(drawn)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision and self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision and self.on_gpu):
             residual = self.network(noisy)
         if len(drawn):
             loss = len(drawn) * reconstruction_loss(self.config.loss, noisy - residual.float(), target)

@@ -1,0 +1,50 @@
+"""A training step as one CUDA graph, recorded once and replayed: launched one by one, its hundreds of kernels take longer than they run."""
+from __future__ import annotations
+
+from typing import Callable
+
+import torch
+
+from dcase_denoise_plugin.pairs import Draws
+
+# So many steps are taken as they are before one is recorded: libraries and the optimiser set up what they need. Source: PyTorch's notes on CUDA graphs.
+STEPS_BEFORE = 3
+
+
+class RecordedStep:
+    """Does with a batch what `step` does, with batches of `pairs` pairs by replaying one that was recorded.
+
+    Parameters
+    ----------
+    step : takes a step with these draws; the loss, a scalar on the device. It must not wait for the device, and what it reads besides the draws (weights,
+        clips, the learning rate) must stay where it lies in memory.
+    """
+
+    def __init__(self, step: Callable[[Draws], torch.Tensor], pairs: int, say: Callable[[str], None]):
+        self._step, self._pairs, self._say = step, pairs, say
+        self._before_recording = STEPS_BEFORE
+        self._graph = self._batch = self._loss = None
+
+    def __call__(self, batch: Draws) -> torch.Tensor:
+        if self._graph is None and not self._record(batch) or len(batch) != self._pairs:
+            return self._step(batch)
+        self._batch.take_over(batch)
+        self._graph.replay()
+        return self._loss.clone()  # the next step writes to the same place
+
+    def _record(self, batch):
+        """Records the step if it is time; whether it did. No step is taken by that."""
+        if len(batch) != self._pairs:
+            return False
+        self._before_recording -= 1
+        if self._before_recording != -1:  # earlier, or a recording that memory did not hold
+            return False
+        drawn, graph = batch.copy(), torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph):
+                loss = self._step(drawn)
+        except torch.OutOfMemoryError:
+            self._say("GPU memory does not hold a recorded step; the kernels of each are launched one by one, which takes longer.")
+            return False
+        self._batch, self._graph, self._loss = drawn, graph, loss
+        return True
