@@ -121,7 +121,7 @@ class Checkpoint:
         """
         keys = [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"]
         if config.checkpoint:
-            keys = [*NETWORK_KEYS, *(name for name in config.own_settings("weights") if name not in (*NETWORK_KEYS, "checkpoint"))]
+            keys = [*NETWORK_KEYS, *(name for name in config.own_settings_of_weights() if name not in (*NETWORK_KEYS, "checkpoint"))]
         wanted, found = dataclasses.asdict(machine.features), dataclasses.asdict(self.features)
         if not config.checkpoint:
             wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **wanted}

@@ -182,10 +182,10 @@ class DenoiseConfig:
         """The settings that differ from the default, under their YAML names."""
         return {option_name(field): getattr(self, field.name) for field in dataclasses.fields(self) if getattr(self, field.name) != field.default}
 
-    def own_settings(self, kind: str) -> list[str]:
-        """The names of the settings of this kind (of "weights", "output" and "nothing") that are not the preset's."""
-        of_preset = DenoiseConfig(**{**read_preset(self.preset or RECOMMENDED), "preset": self.preset})._shaping(kind)
-        return [name for name, value in self._shaping(kind).items() if value != of_preset[name]]
+    def own_settings_of_weights(self) -> list[str]:
+        """The names of the settings that shape the weights and are not the preset's."""
+        of_preset = DenoiseConfig(**{**read_preset(self.preset or RECOMMENDED), "preset": self.preset})._shaping("weights")
+        return [name for name, value in self._shaping("weights").items() if value != of_preset[name]]
 
     def with_output_of(self, other: DenoiseConfig) -> DenoiseConfig:
         """These settings, but what is made of the U-Net's prediction (strength included) as in `other`."""
