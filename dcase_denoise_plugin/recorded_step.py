@@ -12,27 +12,28 @@ STEPS_BEFORE = 3
 
 
 class RecordedStep:
-    """Does with a batch what `step` does, with batches of `pairs` pairs by replaying one that was recorded.
+    """Takes a step with a batch, with batches of `pairs` pairs by replaying one that was recorded."""
 
-    Parameters
-    ----------
-    step : takes a step with these draws; the loss, a scalar on the device. It must not wait for the device, and what it reads besides the draws (weights,
-        clips, the learning rate) must stay where it lies in memory.
-    """
-
-    def __init__(self, step: Callable[[Draws], torch.Tensor], pairs: int, say: Callable[[str], None]):
-        self._step, self._pairs, self._say = step, pairs, say
+    def __init__(self, pairs: int, say: Callable[[str], None]):
+        self._pairs, self._say = pairs, say
         self._before_recording = STEPS_BEFORE
         self._graph = self._batch = self._loss = None
 
-    def __call__(self, batch: Draws) -> torch.Tensor:
-        if self._graph is None and not self._record(batch) or len(batch) != self._pairs:
-            return self._step(batch)
+    def take(self, step: Callable[[Draws], torch.Tensor], batch: Draws) -> torch.Tensor:
+        """What `step` does with `batch`.
+
+        Parameters
+        ----------
+        step : the same each time (no more than a recording is kept of it): takes a step with these draws; the loss, a scalar on the device. It must not
+            wait for the device, and what it reads besides the draws (weights, clips, the learning rate) must stay where it lies in memory.
+        """
+        if self._graph is None and not self._record(step, batch) or len(batch) != self._pairs:
+            return step(batch)
         self._batch.take_over(batch)
         self._graph.replay()
         return self._loss.clone()  # the next step writes to the same place
 
-    def _record(self, batch):
+    def _record(self, step, batch):
         """Records the step if it is time; whether it did. No step is taken by that."""
         if len(batch) != self._pairs:
             return False
@@ -42,7 +43,7 @@ class RecordedStep:
         drawn, graph = batch.copy(), torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph):
-                loss = self._step(drawn)
+                loss = step(drawn)
         except torch.OutOfMemoryError:
             self._say("GPU memory does not hold a recorded step; the kernels of each are launched one by one, which takes longer.")
             return False

@@ -29,7 +29,7 @@ class Steps:
         self.at_once = config.batch_size
         self.on_gpu = device.type == "cuda"
         recordable = self.on_gpu and processes() == 1 and pairs.clips.in_memory
-        self._step = RecordedStep(self._take, config.batch_size, say) if recordable else self._take
+        self._recorded = RecordedStep(config.batch_size, say) if recordable else None
         self._rate = torch.zeros((), device=device)
 
     def take(self, batch: Draws, learning_rate: float) -> torch.Tensor:
@@ -43,7 +43,7 @@ class Steps:
         self._set(learning_rate)
         while True:
             try:
-                return self._step(batch)
+                return self._recorded.take(self._step, batch) if self._recorded else self._step(batch)
             except torch.OutOfMemoryError as error:
                 reason = first_line(error)
             self._take_fewer(reason)  # out here, where the error no longer holds on to the tensors that did not fit
@@ -54,7 +54,7 @@ class Steps:
         else:
             self.optimiser.param_groups[0].update(lr=learning_rate, capturable=False)
 
-    def _take(self, batch):
+    def _step(self, batch):
         share = batch[rank()::processes()]
         self.optimiser.zero_grad()
         loss = sum(self._backward(share[start:start + self.at_once], len(batch)) for start in range(0, max(len(share), 1), self.at_once))

@@ -43,9 +43,9 @@ def test_whole_batches_are_replayed_once_one_is_recorded_and_all_else_is_done_as
         return torch.zeros(())
 
     _, draws = draws_of(tmp_path)
-    recorded = RecordedStep(step, 4, lines.append)
+    recorded = RecordedStep(4, lines.append)
     for pairs in (4, 3, *[4] * STEPS_BEFORE, 4, 3):
-        recorded(draws[:pairs])
+        recorded.take(step, draws[:pairs])
     first, last = [4, 3, *[4] * (STEPS_BEFORE - 1)], [3]
     assert taken == first + [4] + ([] if memory_holds_it else [4, 4]) + last and recorder.replayed == (2 if memory_holds_it else 0)
     assert [line.split(";")[0] for line in lines] == ([] if memory_holds_it else ["GPU memory does not hold a recorded step"])

@@ -1,4 +1,6 @@
 import dataclasses
+import gc
+import weakref
 
 import pytest
 import torch
@@ -53,3 +55,15 @@ def test_of_several_processes_none_can_go_slower_than_the_others(tmp_path, monke
     monkeypatch.setattr(steps, "processes", lambda: 2)
     with pytest.raises(TrainingError, match="expected room for 4 training pairs"):
         after_a_step(training)
+
+
+def test_a_training_that_is_over_leaves_no_memory_taken(tmp_path):
+    training = Training(small_machine(tmp_path), SMALL, tmp_path / "denoiser.pt", CPU, print)
+    training.run()
+    clips = weakref.ref(training.pairs.clips)
+    gc.disable()  # with one, memory would come back when Python next looks for cycles, long after the baseline has filled its own
+    try:
+        del training
+        assert clips() is None
+    finally:
+        gc.enable()
