@@ -5,6 +5,7 @@ and one of clean references with the names of test clips. Denoisers learn from `
 """
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 from typing import Callable
@@ -70,7 +71,7 @@ def trained(folder: Path, config: DenoiseConfig, seed: int, keep: Path) -> Denoi
 
 def without_network(denoiser: Denoiser) -> Denoiser:
     """The same rule on the clip as it is: a copy whose U-Net takes nothing away."""
-    copy = Denoiser(denoiser.checkpoint, "cpu")
+    copy = Denoiser(dataclasses.replace(denoiser.checkpoint, usual_db=torch.zeros_like(denoiser.checkpoint.usual_db)), "cpu")
     for weights in copy.network.last.parameters():
         torch.nn.init.zeros_(weights)
     return copy

@@ -15,10 +15,13 @@ import torch
 
 from benchmarks.detectors import autoencoder_scores, denoised, harmonic_mean, linear_scores, log_mels
 from benchmarks.options import stage_config, stage_options
+from dcase_denoise_plugin.adaptation import knowing_what_is_usual
 from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors
+from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.stopping import RULES, epoch_by
 from dcase_denoise_plugin.training import train_denoiser
 
@@ -51,10 +54,12 @@ def sweep(folder: Path, config: DenoiseConfig, epochs: list[int], seed: int, ste
     def judged(*clips):
         return harmonic_mean(autoencoder_scores(*clips, seed, steps) if steps else linear_scores(*clips), names)
 
+    clips = Clips(Machine.from_folder(folder, "DCASE2025T2", seed=seed).train_files,
+                  Spectrogram(checkpoint.features, checkpoint.sample_rate_hz, checkpoint.config.domain))
     kept = {rule: epoch_by(rule, checkpoint.balances) for rule in RULES}
     values = {}
     for epoch in sorted({*epochs, *kept.values()}):
-        denoiser = Denoiser(dataclasses.replace(checkpoint, weights=weights[epoch]), "cpu", 1.0)
+        denoiser = Denoiser(knowing_what_is_usual(dataclasses.replace(checkpoint, weights=weights[epoch]), clips), "cpu", 1.0)
         values[epoch] = judged(denoised(denoiser, train), denoised(denoiser, test))
     return Sweep(judged(train, test), values, checkpoint.balances, kept)
 

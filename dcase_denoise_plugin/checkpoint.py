@@ -18,7 +18,7 @@ from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 from dcase_denoise_plugin.whole_file import written_whole
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it is part of the denoiser's folder name.
-FORMAT = "dcase_denoise_plugin denoiser 7"
+FORMAT = "dcase_denoise_plugin denoiser 8"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
 
 
@@ -32,6 +32,7 @@ class Checkpoint:
     tile_frames : frames that one image spans.
     quantile : the one over time at which a clip's spectrum is taken, None for its mean.
     noise_known : whether the added noise was recordings of the noise in the clips, not a guess.
+    usual_db : the least and the most that the U-Net takes out of each band of the spectra of the middle nine tenths of the training clips, (2, rows, 1) dB.
     weights : state of the U-Net, on the CPU.
     epochs_kept : after how many epochs the weights are those of the network; fewer than it was trained for where ``denoise_stopping`` chose them.
     balances : (survival of detail, removal of noise) after each epoch, by which they were chosen; none where they were not.
@@ -47,6 +48,7 @@ class Checkpoint:
     scaling: Scaling
     quantile: float | None
     noise_known: bool
+    usual_db: torch.Tensor
     weights: dict[str, torch.Tensor]
     epochs_kept: int = 0
     balances: tuple[tuple[float, float], ...] = ()
@@ -103,6 +105,7 @@ class Checkpoint:
                 scaling=Scaling(content["mean_db"], content["std_db"]),
                 quantile=content["quantile"],
                 noise_known=content["noise_known"],
+                usual_db=content["usual_db"],
                 weights=content["weights"],
                 epochs_kept=content["epochs_kept"],
                 balances=tuple(map(tuple, content["balances"])),
@@ -142,7 +145,7 @@ class Checkpoint:
         return {"format": FORMAT, "config": self.config.as_keys(), "features": dataclasses.asdict(self.features), "sample_rate_hz": self.sample_rate_hz,
                 "dataset": self.dataset, "machine_type": self.machine_type, "training_digest": self.training_digest, "tile_frames": self.tile_frames,
                 "mean_db": self.scaling.mean_db.cpu(), "std_db": self.scaling.std_db,
-                "quantile": self.quantile, "noise_known": self.noise_known,
+                "quantile": self.quantile, "noise_known": self.noise_known, "usual_db": self.usual_db.cpu(),
                 "epochs_kept": self.epochs_kept, "balances": [list(balance) for balance in self.balances],
                 "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()}}
 

@@ -44,6 +44,7 @@ class Denoiser:
         self.network.load_state_dict(checkpoint.weights)
         self.network.to(self.device).eval()
         self.scaling = checkpoint.scaling.to(self.device)
+        self.usual_db = checkpoint.usual_db.to(self.device)
         self._images_at_once = IMAGES_AT_ONCE
 
     @classmethod
@@ -133,16 +134,27 @@ class Denoiser:
             return self._taken_db(level_db, share)
         return share * self._taken_db(level_db, 1.0) if share else torch.zeros_like(level_db)
 
+    def taken_from_spectrum_db(self, level_db: torch.Tensor, share: float = 1.0) -> torch.Tensor:
+        """What goes out of the clip's spectrum if this share of what the U-Net hears is noise: (..., rows, frames) dB -> (..., rows, 1) dB, unguarded."""
+        spectrum_db = clip_spectrum(level_db, self.checkpoint.quantile)
+        return spectrum_db - clip_spectrum(level_db - share * self._noise_db(level_db), self.checkpoint.quantile) if share else torch.zeros_like(spectrum_db)
+
     def _taken_db(self, level_db, share):
         """What goes by ``denoise_output`` if so much of what the U-Net hears is noise."""
-        noise_db, quantile = share * self._noise_db(level_db) if share else torch.zeros_like(level_db), self.checkpoint.quantile
+        in_pauses = heard_in_pauses(self.checkpoint.quantile)
         if self.config.output == "clip_spectrum":
             fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
-            stays = self.config.fluctuation if heard_in_pauses(quantile) else 1.0
-            return level_db - clip_spectrum(level_db - noise_db, quantile) - stays * fluctuation_db
-        if self.config.output == "steady_machine" and heard_in_pauses(quantile):
-            return steady_machine_residual_db(level_db, clip_spectrum(level_db - noise_db, quantile))
-        return noise_db
+            return level_db - self._cleaned_spectrum_db(level_db, share) - (self.config.fluctuation if in_pauses else 1.0) * fluctuation_db
+        if self.config.output == "steady_machine" and in_pauses:
+            return steady_machine_residual_db(level_db, self._cleaned_spectrum_db(level_db, share))
+        return share * self._noise_db(level_db) if share else torch.zeros_like(level_db)
+
+    def _cleaned_spectrum_db(self, level_db, share):
+        taken_db = self.taken_from_spectrum_db(level_db, share)
+        if self.config.anomaly_guard:
+            least_db, most_db = share * self.usual_db
+            taken_db = taken_db.clamp(least_db, most_db)
+        return clip_spectrum(level_db, self.checkpoint.quantile) - taken_db
 
     def _noise_db(self, level_db):
         """What the U-Net takes for noise, frame by frame."""

@@ -16,7 +16,7 @@ class RecordedStep:
 
     def __init__(self, pairs: int, say: Callable[[str], None]):
         self._pairs, self._say = pairs, say
-        self._before_recording = STEPS_BEFORE
+        self._steps_before, self._tried = STEPS_BEFORE, False
         self._graph = self._batch = self._loss = None
 
     def take(self, step: Callable[[Draws], torch.Tensor], batch: Draws) -> torch.Tensor:
@@ -35,11 +35,12 @@ class RecordedStep:
 
     def _record(self, step, batch):
         """Records the step if it is time; whether it did. No step is taken by that."""
-        if len(batch) != self._pairs:
+        if len(batch) != self._pairs or self._tried:
             return False
-        self._before_recording -= 1
-        if self._before_recording != -1:  # earlier, or a recording that memory did not hold
+        if self._steps_before:
+            self._steps_before -= 1
             return False
+        self._tried = True
         drawn, graph = batch.copy(), torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph):

@@ -27,8 +27,8 @@ class Steps:
         self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
         self.network = parallel(network)
         self.at_once = config.batch_size
-        self.on_gpu = device.type == "cuda"
-        recordable = self.on_gpu and processes() == 1 and pairs.clips.in_memory
+        self._on_gpu = device.type == "cuda"
+        recordable = self._on_gpu and processes() == 1 and pairs.clips.in_memory
         self._recorded = RecordedStep(config.batch_size, say) if recordable else None
         self._rate = torch.zeros((), device=device)
 
@@ -40,7 +40,7 @@ class Steps:
         TrainingError
             If the GPU's memory does not hold a single pair, or, where several processes must keep pace, this one's share.
         """
-        self._set(learning_rate)
+        self._set_learning_rate(learning_rate)
         while True:
             try:
                 return self._recorded.take(self._step, batch) if self._recorded else self._step(batch)
@@ -48,8 +48,8 @@ class Steps:
                 reason = first_line(error)
             self._take_fewer(reason)  # out here, where the error no longer holds on to the tensors that did not fit
 
-    def _set(self, learning_rate):
-        if self.on_gpu:  # a recorded step reads it where it lay then; all of it anew, for a resume file may come from a CPU
+    def _set_learning_rate(self, learning_rate):
+        if self._on_gpu:  # a recorded step reads it where it lay then; all of it anew, for a resume file may come from a CPU
             self.optimiser.param_groups[0].update(lr=self._rate.fill_(learning_rate), capturable=True)
         else:
             self.optimiser.param_groups[0].update(lr=learning_rate, capturable=False)
@@ -64,7 +64,7 @@ class Steps:
     def _backward(self, drawn, pairs_in_batch):
         """Adds the gradient of the mean loss over the batch, as far as it comes of these pairs; the loss summed over them."""
         noisy, target = self.pairs.batch(drawn)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision and self.on_gpu):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision and self._on_gpu):
             residual = self.network(noisy)
         if len(drawn):
             loss = len(drawn) * reconstruction_loss(self.config.loss, noisy - residual.float(), target)

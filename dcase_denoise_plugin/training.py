@@ -12,7 +12,7 @@ from typing import Any, Callable
 import filelock
 import torch
 
-from dcase_denoise_plugin.adaptation import quantile_of
+from dcase_denoise_plugin.adaptation import knowing_what_is_usual, quantile_of
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint, load_tensors, save_aside
 from dcase_denoise_plugin.clips import Clips
@@ -175,7 +175,7 @@ class Training:
         return state
 
     def _checkpoint(self) -> Checkpoint:
-        return Checkpoint(
+        trained = Checkpoint(
             config=self.config.for_any_output() if self.shared else self.config,
             features=self.machine.features,
             sample_rate_hz=self.pairs.clips.spectrogram.sample_rate_hz,
@@ -186,10 +186,12 @@ class Training:
             scaling=self.scaling,
             quantile=self.quantile,
             noise_known=self.noise_known,
+            usual_db=torch.zeros(2, self.pairs.clips.spectrogram.rows, 1),
             epochs_kept=self.best_epoch.epoch if self.best_epoch else self.epochs,
             balances=tuple(self.best_epoch.balances) if self.best_epoch else (),
             weights=self.best_epoch.weights if self.best_epoch else self.network.state_dict(),
         )
+        return knowing_what_is_usual(trained, self.pairs.clips, self.device)
 
 
 def learning_rate_factor(progress: float) -> float:

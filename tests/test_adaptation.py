@@ -6,7 +6,9 @@ import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hum, small_machine, write
 
 from dcase_denoise_plugin.adaptation import adapted
+from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.methods import build_method
@@ -25,9 +27,9 @@ def path(tmp_path, machine):
     return path
 
 
-def machine_elsewhere(folder, gain=0.25, rate_hz=RATE_HZ):
+def machine_elsewhere(folder, gain=0.25, rate_hz=RATE_HZ, clips=6):
     """Another machine, quieter."""
-    for index in range(6):
+    for index in range(clips):
         write(folder / "valve" / "train" / f"section_00_source_train_normal_{index}.wav", gain * hum(index, rate_hz, rate_hz), rate_hz)
     return Machine.from_folder(folder / "valve", "MADEUP", FEATURES, seed=7)
 
@@ -42,6 +44,18 @@ def test_a_denoiser_from_elsewhere_keeps_its_weights_and_takes_the_level_of_the_
     assert all(torch.equal(here.weights[name], trained.weights[name]) for name in trained.weights)
     assert (trained.scaling.mean_db - here.scaling.mean_db).mean() == pytest.approx(12, abs=1)
     assert here.digest != trained.digest
+
+
+def test_what_is_usual_is_what_goes_out_of_nine_tenths_of_the_training_clips_it_serves(tmp_path, path):
+    machine = machine_elsewhere(tmp_path, clips=40)
+    here = adapted(Checkpoint.load(path), machine)
+    denoiser = Denoiser(here, "cpu")
+    levels = torch.stack([torch.from_numpy(denoiser.spectrogram.level_of_wav_db(read_wav(file)[0])) for file in machine.train_files])
+    with torch.inference_mode():
+        taken_db = denoiser.taken_from_spectrum_db(levels)
+    least, most = here.usual_db
+    usual = ((taken_db >= least) & (taken_db <= most)).float().mean()
+    assert 0.87 < usual < 0.93 and (least < most).all() and not torch.allclose(here.usual_db, Checkpoint.load(path).usual_db)
 
 
 def test_a_denoiser_named_by_key_serves_another_machine(tmp_path, path):

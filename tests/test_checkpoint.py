@@ -15,7 +15,7 @@ from dcase_denoise_plugin.unet import UNet
 def checkpoint_for(machine, config=SMALL):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(config), 26,
-                      Scaling(torch.zeros(16, 1), 9.5), 0.1, True, network.state_dict())
+                      Scaling(torch.zeros(16, 1), 9.5), 0.1, True, torch.zeros(2, 16, 1), network.state_dict())
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_changed_weights_are_noticed(machine, path):
 @pytest.mark.parametrize("content", [{"weights": {}}, [1, 2], torch.zeros(3)])
 def test_a_foreign_file_is_refused(path, content):
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 7', got something else in"):
+    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 8', got something else in"):
         Checkpoint.load(path)
 
 

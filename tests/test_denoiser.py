@@ -16,7 +16,8 @@ from dcase_denoise_plugin.training import train_denoiser
 from dcase_denoise_plugin.unet import UNet
 
 
-def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, quantile=None, noise_known=True, **keys):
+def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, quantile=None, noise_known=True,
+                  usual_db=(-99, 99), **keys):
     """A denoiser with an untrained U-Net, or one that takes away a constant (in units of std_db)."""
     config = dataclasses.replace(SMALL, domain=domain, image_size=image_size, strength=strength, **keys)
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
@@ -24,7 +25,7 @@ def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, st
         torch.nn.init.constant_(network.last.bias, takes_away)
     scaling = Scaling(torch.full((Spectrogram(FEATURES, RATE_HZ, domain).rows, 1), -40.0), std_db)
     return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, quantile, noise_known,
-                               network.state_dict()), "cpu")
+                               torch.tensor(usual_db, dtype=torch.float32).view(2, 1, 1), network.state_dict()), "cpu")
 
 
 def log_mel_of(wav):
@@ -102,6 +103,26 @@ def test_where_recordings_told_the_quantile_the_spectrum_is_taken_there_and_only
     log_mel = log_mel_of(hum(0))
     expected = np.quantile(log_mel, 0.1, axis=-1, keepdims=True) + 0.5 * (log_mel - log_mel.mean(-1, keepdims=True)) - share * 7
     np.testing.assert_allclose(denoiser.log_mel(log_mel), expected, atol=0.5)
+
+
+@pytest.mark.parametrize("output", ["clip_spectrum", "steady_machine"])
+def test_the_guard_holds_what_goes_out_of_the_spectrum_within_what_is_usual(output):
+    log_mel = log_mel_of(hum(3, 16000))
+    kept = {usual: denoiser_that(0.7, quantile=0.1, output=output, usual_db=usual).log_mel(log_mel) for usual in [(-99, 99), (1, 3), (9, 12)]}
+    unguarded = denoiser_that(0.7, quantile=0.1, output=output, usual_db=(1, 3), anomaly_guard=False).log_mel(log_mel)
+    assert np.array_equal(unguarded, kept[-99, 99])
+    if output == "clip_spectrum":  # 7 dB by itself
+        np.testing.assert_allclose(kept[1, 3], unguarded + 4, atol=1e-4)
+        np.testing.assert_allclose(kept[9, 12], unguarded - 2, atol=1e-4)
+    else:
+        assert (kept[1, 3] >= unguarded).all() and (kept[1, 3] > unguarded).any()
+
+
+def test_of_guessed_noise_the_guard_takes_its_share_too():
+    log_mel = log_mel_of(hum(3, 16000))
+    told = dict(quantile=0.1, noise_known=False, clip_level="auto", output="clip_spectrum", usual_db=(9, 12))
+    nothing, half = (denoiser_that(0.7, guessed_noise_share=share, **told).log_mel(log_mel) for share in (0.0, 0.5))
+    np.testing.assert_allclose(half, nothing - 4.5, atol=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])

@@ -28,7 +28,7 @@ def denoiser_that_takes(constant, quantile=None, **keys):
     torch.nn.init.constant_(network.last.bias, constant)
     scaling = Scaling(torch.full((FEATURES.n_mels, 1), -40.0), 10.0)
     return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", 32, scaling, quantile, True,
-                               network.state_dict()), "cpu")
+                               torch.tensor([-99.0, 99.0]).view(2, 1, 1), network.state_dict()), "cpu")
 
 
 @pytest.mark.parametrize("kind", KINDS)
