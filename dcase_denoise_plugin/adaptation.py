@@ -9,11 +9,10 @@ from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.clip_spectrum import LEAST_DIFFERENCE_DB, least_noisy_quantile, standing_out_quantile
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
-from dcase_denoise_plugin.denoiser import CPU_THREADS, Denoiser
+from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.noise import Reel
 from dcase_denoise_plugin.spectrogram import Spectrogram
-from dcase_denoise_plugin.threads import thread_limit
 
 # The middle nine tenths: wide enough for the noise to differ from clip to clip, and the loudest clip in twenty does not set the limit.
 USUAL = (0.05, 0.95)
@@ -35,8 +34,7 @@ def quantile_of(config: DenoiseConfig, clips: Clips, noise: Reel | None, machine
 def knowing_what_is_usual(checkpoint: Checkpoint, clips: Clips, device: torch.device | str = "cpu") -> Checkpoint:
     """The denoiser with its `usual_db` measured on these training clips."""
     denoiser = Denoiser(checkpoint, device)
-    with torch.inference_mode(), thread_limit(CPU_THREADS):
-        taken_db = torch.stack([denoiser.taken_from_spectrum_db(level_db) for level_db in clips.levels_db()])  # (clips, rows, 1)
+    taken_db = torch.stack([denoiser.taken_from_spectrum_db(level_db) for level_db in clips.levels_db()])  # (clips, rows, 1)
     return dataclasses.replace(checkpoint, usual_db=taken_db.quantile(taken_db.new_tensor(USUAL), dim=0).cpu())
 
 

@@ -65,7 +65,7 @@ class DenoiseConfig:
                                       "the machine alone told denoise_clip_level", low=0.0, high=1.0)
     anomaly_guard: bool = _key(True, "hold what the U-Net takes out of each band of a clip's spectrum within what it takes out of the middle nine tenths of "
                                "the training clips, so that it does not take an anomaly for noise; not for denoise_output frames")
-    target_share: float = _key(0.3, "share of the training clips that the autoencoder gets from the target domain, reached by copies of target clips in the "
+    target_share: float = _key(0.5, "share of the training clips that the autoencoder gets from the target domain, reached by copies of target clips in the "
                                "places of source ones; for denoise_method unet", low=0.0, high=1.0)
     image_size: int = _key(0, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
                            unit="pixels", low=0, high=1024, shapes="weights")

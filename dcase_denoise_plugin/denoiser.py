@@ -134,10 +134,12 @@ class Denoiser:
             return self._taken_db(level_db, share)
         return share * self._taken_db(level_db, 1.0) if share else torch.zeros_like(level_db)
 
-    def taken_from_spectrum_db(self, level_db: torch.Tensor, share: float = 1.0) -> torch.Tensor:
-        """What goes out of the clip's spectrum if this share of what the U-Net hears is noise: (..., rows, frames) dB -> (..., rows, 1) dB, unguarded."""
-        spectrum_db = clip_spectrum(level_db, self.checkpoint.quantile)
-        return spectrum_db - clip_spectrum(level_db - share * self._noise_db(level_db), self.checkpoint.quantile) if share else torch.zeros_like(spectrum_db)
+    @thread_limit(CPU_THREADS)
+    @torch.inference_mode()
+    def taken_from_spectrum_db(self, level_db: torch.Tensor) -> torch.Tensor:
+        """What the U-Net takes out of the clip's spectrum, before the guard: (..., rows, frames) dB -> (..., rows, 1) dB."""
+        quantile = self.checkpoint.quantile
+        return clip_spectrum(level_db, quantile) - clip_spectrum(level_db - self._noise_db(level_db), quantile)
 
     def _taken_db(self, level_db, share):
         """What goes by ``denoise_output`` if so much of what the U-Net hears is noise."""
@@ -150,11 +152,14 @@ class Denoiser:
         return share * self._noise_db(level_db) if share else torch.zeros_like(level_db)
 
     def _cleaned_spectrum_db(self, level_db, share):
-        taken_db = self.taken_from_spectrum_db(level_db, share)
-        if self.config.anomaly_guard:
-            least_db, most_db = share * self.usual_db
-            taken_db = taken_db.clamp(least_db, most_db)
-        return clip_spectrum(level_db, self.checkpoint.quantile) - taken_db
+        spectrum_db = clip_spectrum(level_db, self.checkpoint.quantile)
+        if not share:
+            return spectrum_db
+        cleaned_db = clip_spectrum(level_db - share * self._noise_db(level_db), self.checkpoint.quantile)
+        if not self.config.anomaly_guard:
+            return cleaned_db
+        least_db, most_db = share * self.usual_db
+        return cleaned_db.clamp(spectrum_db - most_db, spectrum_db - least_db)
 
     def _noise_db(self, level_db):
         """What the U-Net takes for noise, frame by frame."""
