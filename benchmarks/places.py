@@ -100,7 +100,7 @@ def main(machine_types, preset, settings, seeds):
                     write_wav(folder / split / file, wav, sounds.SAMPLE_RATE_HZ)
                 own = [trained(folder, config, seed) for seed in seeds]
                 from_home = from_home or own
-                moved = [Denoiser(adapted(denoiser.checkpoint, Machine.from_folder(folder, "DCASE2025T2", seed=seed)), "cpu")
+                moved = [Denoiser(adapted(denoiser.checkpoint, Machine.from_folder(folder, "DCASE2025T2", seed=seed), denoiser.config), "cpu")
                          for denoiser, seed in zip(from_home, seeds)]
                 shown = [f"{np.mean(values):5.1f} ± {np.std(values, ddof=1) if len(values) > 1 else 0:3.1f}"
                          for values in ([judged(folder, denoiser) for denoiser in denoisers] for denoisers in (moved, own))]

@@ -17,6 +17,7 @@ import torch
 from benchmarks.options import given_keys
 from benchmarks.peers import NoiseReduce
 from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.checkpoint import NO_BOUNDS_DB
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, resolve
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.machine import Machine
@@ -71,7 +72,7 @@ def trained(folder: Path, config: DenoiseConfig, seed: int, keep: Path) -> Denoi
 
 def without_network(denoiser: Denoiser) -> Denoiser:
     """The same rule on the clip as it is: a copy whose U-Net takes nothing away."""
-    copy = Denoiser(dataclasses.replace(denoiser.checkpoint, usual_db=torch.zeros_like(denoiser.checkpoint.usual_db)), "cpu")
+    copy = Denoiser(dataclasses.replace(denoiser.checkpoint, usual_db=NO_BOUNDS_DB), "cpu")
     for weights in copy.network.last.parameters():
         torch.nn.init.zeros_(weights)
     return copy

@@ -21,7 +21,7 @@ from dcase_denoise_plugin.machine import Machine
 def served(folder: Path, denoisers: list[Denoiser], seeds: tuple[int, ...]) -> np.ndarray:
     """Harmonic mean of the AUCs on the clips in `folder` behind another machine type's denoisers, one a seed, percent: (seeds,)."""
     machines = [Machine.from_folder(folder, "DCASE2025T2", seed=seed) for seed in seeds]
-    return np.array([judged(folder, Denoiser(adapted(denoiser.checkpoint, machine), "cpu")) for denoiser, machine in zip(denoisers, machines)])
+    return np.array([judged(folder, Denoiser(adapted(denoiser.checkpoint, machine, denoiser.config), "cpu")) for denoiser, machine in zip(denoisers, machines)])
 
 
 @click.command()

@@ -5,6 +5,7 @@ import dataclasses
 
 import torch
 
+from dcase_denoise_plugin.balance import TARGET_MARK
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.clip_spectrum import LEAST_DIFFERENCE_DB, least_noisy_quantile, standing_out_quantile
 from dcase_denoise_plugin.clips import Clips
@@ -14,7 +15,7 @@ from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.noise import Reel
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
-# The middle nine tenths: wide enough for the noise to differ from clip to clip, and the loudest clip in twenty does not set the limit.
+# Usual is what the middle nine tenths get: wide enough for noise that differs from clip to clip, and the loudest clip in twenty does not set the limit.
 USUAL = (0.05, 0.95)
 
 
@@ -32,15 +33,18 @@ def quantile_of(config: DenoiseConfig, clips: Clips, noise: Reel | None, machine
 
 
 def knowing_what_is_usual(checkpoint: Checkpoint, clips: Clips, device: torch.device | str = "cpu") -> Checkpoint:
-    """The denoiser with its `usual_db` measured on these training clips."""
+    """The denoiser with its `usual_db` measured on these training clips: of either domain's, so that a few target clips count."""
     denoiser = Denoiser(checkpoint, device)
     taken_db = torch.stack([denoiser.taken_from_spectrum_db(level_db) for level_db in clips.levels_db()])  # (clips, rows, 1)
-    return dataclasses.replace(checkpoint, usual_db=taken_db.quantile(taken_db.new_tensor(USUAL), dim=0).cpu())
+    is_target = torch.tensor([TARGET_MARK in file.name for file in clips.files], device=taken_db.device)
+    ranges_db = [of_domain.quantile(taken_db.new_tensor(USUAL), dim=0) for of_domain in (taken_db[~is_target], taken_db[is_target]) if len(of_domain)]
+    least_db, most_db = torch.stack(ranges_db, dim=1)  # (domains, rows, 1) each
+    return dataclasses.replace(checkpoint, usual_db=torch.stack([least_db.amin(0), most_db.amax(0)]).cpu())
 
 
-def adapted(checkpoint: Checkpoint, machine: Machine, device: torch.device | str = "cpu") -> Checkpoint:
-    """The denoiser with the scaling of `machine`, so that the network meets it centred on its own training clips, and with what it usually takes
-    there; unchanged if it was trained on these.
+def adapted(checkpoint: Checkpoint, machine: Machine, config: DenoiseConfig, device: torch.device | str = "cpu") -> Checkpoint:
+    """The denoiser with the scaling of `machine`, so that the network meets it centred on its own training clips, and with what it usually takes there if
+    that matters to `config`; unchanged if it was trained on these.
 
     Raises
     ------
@@ -51,4 +55,5 @@ def adapted(checkpoint: Checkpoint, machine: Machine, device: torch.device | str
         return checkpoint
     spectrogram = Spectrogram(checkpoint.features, checkpoint.sample_rate_hz, checkpoint.config.domain, device)
     clips = Clips(machine.train_files, spectrogram, memory_bytes=0)
-    return knowing_what_is_usual(dataclasses.replace(checkpoint, scaling=clips.scaling()), clips, device)
+    here = dataclasses.replace(checkpoint, scaling=clips.scaling())
+    return knowing_what_is_usual(here, clips, device) if config.guards else here

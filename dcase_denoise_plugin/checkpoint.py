@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 import pickle
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from dcase_denoise_plugin.whole_file import written_whole
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it is part of the denoiser's folder name.
 FORMAT = "dcase_denoise_plugin denoiser 8"
+NO_BOUNDS_DB = torch.tensor([-math.inf, math.inf]).view(2, 1, 1)  # for `usual_db` before it is measured
 NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
 
 
@@ -32,7 +34,7 @@ class Checkpoint:
     tile_frames : frames that one image spans.
     quantile : the one over time at which a clip's spectrum is taken, None for its mean.
     noise_known : whether the added noise was recordings of the noise in the clips, not a guess.
-    usual_db : the least and the most that the U-Net takes out of each band of the spectra of the middle nine tenths of the training clips, (2, rows, 1) dB.
+    usual_db : the least and the most that the U-Net usually takes out of each band of a training clip's spectrum, (2, rows, 1) dB.
     weights : state of the U-Net, on the CPU.
     epochs_kept : after how many epochs the weights are those of the network; fewer than it was trained for where ``denoise_stopping`` chose them.
     balances : (survival of detail, removal of noise) after each epoch, by which they were chosen; none where they were not.

@@ -64,7 +64,7 @@ class DenoiseConfig:
                                       "(there is none, or supplemental noise is louder than the clips); of the U-Net's part alone where recordings of "
                                       "the machine alone told denoise_clip_level", low=0.0, high=1.0)
     anomaly_guard: bool = _key(True, "hold what the U-Net takes out of each band of a clip's spectrum within what it takes out of the middle nine tenths of "
-                               "the training clips, so that it does not take an anomaly for noise; not for denoise_output frames")
+                               "the training clips of either domain, so that it does not take an anomaly for noise; of no effect where it decides every frame")
     target_share: float = _key(0.5, "share of the training clips that the autoencoder gets from the target domain, reached by copies of target clips in the "
                                "places of source ones; for denoise_method unet", low=0.0, high=1.0)
     image_size: int = _key(0, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
@@ -151,6 +151,11 @@ class DenoiseConfig:
     def looks_for_quantile(self) -> bool:
         """Whether recordings tell the quantile, where there are any."""
         return self.clip_level in ("auto", "surest")
+
+    @property
+    def guards(self) -> bool:
+        """Whether it matters what the U-Net usually takes."""
+        return self.anomaly_guard and self.output != "frames"
 
     def was_told(self, quantile: float | None) -> bool:
         """Whether it was recordings that told this quantile over time, of a trained denoiser."""

@@ -138,8 +138,7 @@ class Denoiser:
     @torch.inference_mode()
     def taken_from_spectrum_db(self, level_db: torch.Tensor) -> torch.Tensor:
         """What the U-Net takes out of the clip's spectrum, before the guard: (..., rows, frames) dB -> (..., rows, 1) dB."""
-        quantile = self.checkpoint.quantile
-        return clip_spectrum(level_db, quantile) - clip_spectrum(level_db - self._noise_db(level_db), quantile)
+        return self._taken_from_spectrum_db(level_db, clip_spectrum(level_db, self.checkpoint.quantile))
 
     def _taken_db(self, level_db, share):
         """What goes by ``denoise_output`` if so much of what the U-Net hears is noise."""
@@ -155,11 +154,11 @@ class Denoiser:
         spectrum_db = clip_spectrum(level_db, self.checkpoint.quantile)
         if not share:
             return spectrum_db
-        cleaned_db = clip_spectrum(level_db - share * self._noise_db(level_db), self.checkpoint.quantile)
-        if not self.config.anomaly_guard:
-            return cleaned_db
-        least_db, most_db = share * self.usual_db
-        return cleaned_db.clamp(spectrum_db - most_db, spectrum_db - least_db)
+        taken_db = self._taken_from_spectrum_db(level_db, spectrum_db)
+        return spectrum_db - share * (taken_db.clamp(*self.usual_db) if self.config.guards else taken_db)
+
+    def _taken_from_spectrum_db(self, level_db, spectrum_db):
+        return spectrum_db - clip_spectrum(level_db - self._noise_db(level_db), self.checkpoint.quantile)
 
     def _noise_db(self, level_db):
         """What the U-Net takes for noise, frame by frame."""

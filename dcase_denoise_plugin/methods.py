@@ -105,7 +105,7 @@ def unet_denoiser(machine: Machine, config: DenoiseConfig, checkpoint_path: Path
     checkpoint = Checkpoint.load(checkpoint_path)
     checkpoint.require(machine, config, checkpoint_path)
     if config.checkpoint:
-        checkpoint = adapted(checkpoint, machine, device or "cpu")
+        checkpoint = adapted(checkpoint, machine, config, device or "cpu")
     return Denoiser(checkpoint, device, strength=strength, config=config)
 
 

@@ -14,7 +14,7 @@ import torch
 
 from dcase_denoise_plugin.adaptation import knowing_what_is_usual, quantile_of
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.checkpoint import FORMAT, Checkpoint, load_tensors, save_aside
+from dcase_denoise_plugin.checkpoint import FORMAT, NO_BOUNDS_DB, Checkpoint, load_tensors, save_aside
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
@@ -94,7 +94,7 @@ class Training:
             raise ConfigError(f"denoise_batch_size: expected at least one pair for each of {processes()} processes, got {config.batch_size}. "
                               "Start fewer processes or raise it.")
         _, sample_rate_hz = read_wav(machine.train_files[0])
-        clips = Clips(machine.train_files, Spectrogram(machine.features, sample_rate_hz, config.domain, self.device))
+        self.clips = clips = Clips(machine.train_files, Spectrogram(machine.features, sample_rate_hz, config.domain, self.device))
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
         self.images.check(clips.spectrogram.rows)
         noise = noise_source(machine, config, clips, generator_for(machine.seed, Place.NOISE))
@@ -186,12 +186,12 @@ class Training:
             scaling=self.scaling,
             quantile=self.quantile,
             noise_known=self.noise_known,
-            usual_db=torch.zeros(2, self.pairs.clips.spectrogram.rows, 1),
+            usual_db=NO_BOUNDS_DB,
             epochs_kept=self.best_epoch.epoch if self.best_epoch else self.epochs,
             balances=tuple(self.best_epoch.balances) if self.best_epoch else (),
             weights=self.best_epoch.weights if self.best_epoch else self.network.state_dict(),
         )
-        return knowing_what_is_usual(trained, self.pairs.clips, self.device)
+        return knowing_what_is_usual(trained, self.clips, self.device)
 
 
 def learning_rate_factor(progress: float) -> float:

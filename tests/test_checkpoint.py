@@ -15,7 +15,7 @@ from dcase_denoise_plugin.unet import UNet
 def checkpoint_for(machine, config=SMALL):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(config), 26,
-                      Scaling(torch.zeros(16, 1), 9.5), 0.1, True, torch.zeros(2, 16, 1), network.state_dict())
+                      Scaling(torch.zeros(16, 1), 9.5), 0.1, True, torch.arange(32.0).view(2, 16, 1), network.state_dict())
 
 
 @pytest.fixture
@@ -33,7 +33,8 @@ def test_what_is_saved_is_loaded(machine, path):
     saved.save(path)
     loaded = Checkpoint.load(path)
     assert (loaded.config, loaded.features, loaded.sample_rate_hz, loaded.tile_frames, loaded.digest) == (SMALL, machine.features, 4000, 26, saved.digest)
-    assert loaded.quantile == 0.1 and loaded.scaling.std_db == 9.5 and all(torch.equal(loaded.weights[name], weight) for name, weight in saved.weights.items())
+    assert loaded.quantile == 0.1 and loaded.scaling.std_db == 9.5 and torch.equal(loaded.usual_db, saved.usual_db)
+    assert all(torch.equal(loaded.weights[name], weight) for name, weight in saved.weights.items())
     loaded.require(machine, SMALL, path)
 
 
@@ -108,7 +109,7 @@ def test_a_file_with_keys_of_another_version_is_refused(machine, path):
         Checkpoint.load(path)
 
 
-@pytest.mark.parametrize("lacking", ["noise_known", "weights"])
+@pytest.mark.parametrize("lacking", ["noise_known", "usual_db", "weights"])
 def test_a_file_that_lacks_a_part_is_refused_by_the_parts_name(machine, path, lacking):
     content = {name: value for name, value in checkpoint_for(machine)._content().items() if name != lacking}
     save_aside({**content, "digest": content_digest(content)}, path)

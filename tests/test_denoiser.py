@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import subprocess
 import sys
 
@@ -17,7 +18,7 @@ from dcase_denoise_plugin.unet import UNet
 
 
 def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, quantile=None, noise_known=True,
-                  usual_db=(-99, 99), **keys):
+                  usual_db=(-math.inf, math.inf), **keys):
     """A denoiser with an untrained U-Net, or one that takes away a constant (in units of std_db)."""
     config = dataclasses.replace(SMALL, domain=domain, image_size=image_size, strength=strength, **keys)
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
@@ -108,14 +109,31 @@ def test_where_recordings_told_the_quantile_the_spectrum_is_taken_there_and_only
 @pytest.mark.parametrize("output", ["clip_spectrum", "steady_machine"])
 def test_the_guard_holds_what_goes_out_of_the_spectrum_within_what_is_usual(output):
     log_mel = log_mel_of(hum(3, 16000))
-    kept = {usual: denoiser_that(0.7, quantile=0.1, output=output, usual_db=usual).log_mel(log_mel) for usual in [(-99, 99), (1, 3), (9, 12)]}
+    kept = {usual: denoiser_that(0.7, quantile=0.1, output=output, usual_db=usual).log_mel(log_mel) for usual in [(-math.inf, math.inf), (1, 3), (9, 12)]}
     unguarded = denoiser_that(0.7, quantile=0.1, output=output, usual_db=(1, 3), anomaly_guard=False).log_mel(log_mel)
-    assert np.array_equal(unguarded, kept[-99, 99])
+    assert np.array_equal(unguarded, kept[-math.inf, math.inf])
     if output == "clip_spectrum":  # 7 dB by itself
         np.testing.assert_allclose(kept[1, 3], unguarded + 4, atol=1e-4)
         np.testing.assert_allclose(kept[9, 12], unguarded - 2, atol=1e-4)
     else:
         assert (kept[1, 3] >= unguarded).all() and (kept[1, 3] > unguarded).any()
+        assert (kept[9, 12] <= unguarded).all() and (kept[9, 12] < unguarded).any()
+
+
+@pytest.mark.parametrize("output, quantile", [("frames", 0.1), ("steady_machine", None), ("steady_machine", 0.9)])
+def test_the_guard_leaves_a_u_net_alone_that_decides_every_frame(output, quantile):
+    log_mel = log_mel_of(hum(3, 16000))
+    np.testing.assert_allclose(denoiser_that(0.7, quantile=quantile, output=output, usual_db=(1, 3)).log_mel(log_mel), log_mel - 7, atol=1e-4)
+
+
+def test_every_band_has_a_range_of_its_own_and_clips_at_once_are_guarded_as_one_by_one():
+    most = torch.arange(1.0, 17).view(16, 1)
+    denoiser = denoiser_that(0.7, output="clip_spectrum")
+    denoiser.usual_db = torch.stack([torch.zeros(16, 1), most])
+    clips = np.stack([log_mel_of(hum(seed, 16000)) for seed in (3, 4)])
+    together = denoiser.log_mel(clips)
+    np.testing.assert_allclose(together, clips - np.minimum(most.numpy(), 7), atol=1e-4)
+    assert np.allclose(together, [denoiser.log_mel(clip) for clip in clips], atol=1e-5)
 
 
 def test_of_guessed_noise_the_guard_takes_its_share_too():

@@ -22,12 +22,12 @@ PATHS = {
     "mel frames, native image, tiles": dict(domain="mel", image_size=0),
     "mel frames, square image": dict(domain="mel", image_size=16, tile_frames=47),
     "mel clip spectrum at a quantile, half strength": dict(
-        domain="mel", image_size=0, output="clip_spectrum", quantile=0.1, fluctuation=0.3, strength=0.5),
+        domain="mel", image_size=0, output="clip_spectrum", quantile=0.1, fluctuation=0.3, strength=0.5, usual_db=(-0.5, 0.5)),
     "mel clip spectrum at its mean, clip shorter than a tile": dict(domain="mel", image_size=16, tile_frames=60, output="clip_spectrum"),
     "mel clip spectrum at a quantile, network left out": dict(
         domain="mel", output="clip_spectrum", clip_level="auto", quantile=0.1, noise_known=False, guessed_noise_share=0.0),
     "waveform frames, square image": dict(domain="waveform", image_size=16),
-    "waveform of a steady machine, native image, tiles": dict(domain="waveform", image_size=0, output="steady_machine", quantile=0.1),
+    "waveform of a steady machine, native image, tiles": dict(domain="waveform", image_size=0, output="steady_machine", quantile=0.1, usual_db=(1, 2)),
     "waveform clip spectrum, native image, instance norm": dict(domain="waveform", image_size=0, output="clip_spectrum", norm="instance"),
 }
 

@@ -7,7 +7,7 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, write
 
 from benchmarks.anomalies import KINDS, anomaly
 from benchmarks.survival import Part, known_sounds, survival, trained
-from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.checkpoint import NO_BOUNDS_DB, Checkpoint
 from dcase_denoise_plugin.config import resolve
 from dcase_denoise_plugin.demo.machines import REFERENCE_FOLDER, make_machines
 from dcase_denoise_plugin.denoiser import Denoiser
@@ -28,7 +28,7 @@ def denoiser_that_takes(constant, quantile=None, **keys):
     torch.nn.init.constant_(network.last.bias, constant)
     scaling = Scaling(torch.full((FEATURES.n_mels, 1), -40.0), 10.0)
     return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", 32, scaling, quantile, True,
-                               torch.tensor([-99.0, 99.0]).view(2, 1, 1), network.state_dict()), "cpu")
+                               NO_BOUNDS_DB, network.state_dict()), "cpu")
 
 
 @pytest.mark.parametrize("kind", KINDS)

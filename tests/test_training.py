@@ -11,7 +11,9 @@ import torch
 from small_machine import SMALL, hum, small_machine, write
 
 from dcase_denoise_plugin import steps, training
+from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, DataError, TrainingError
 from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.training import learning_rate_factor, train_denoiser
@@ -57,6 +59,15 @@ def test_one_line_an_epoch_tells_machine_loss_speed_and_time_left(machine, path)
 def test_the_file_holds_what_it_was_trained_for(machine, path):
     trained(machine, path).require(machine, SMALL, path)
     assert [file.name for file in path.parent.iterdir() if not file.name.endswith(".lock")] == ["denoiser.pt"]
+
+
+@pytest.mark.parametrize("stopping", ["none", "balance"])
+def test_the_file_tells_what_the_network_usually_takes_from_all_training_clips(machine, path, stopping):
+    denoiser = Denoiser(trained(machine, path, stopping=stopping), "cpu")
+    levels = [torch.from_numpy(denoiser.spectrogram.level_of_wav_db(read_wav(file)[0])) for file in machine.train_files]
+    taken_db = torch.stack([denoiser.taken_from_spectrum_db(level_db) for level_db in levels])
+    assert stopping != "none" or (taken_db.amax(0) > taken_db.amin(0)).any()
+    torch.testing.assert_close(denoiser.checkpoint.usual_db, taken_db.quantile(torch.tensor([0.05, 0.95]), dim=0))
 
 
 @pytest.mark.parametrize(("noise_clips", "source", "known"), [(2, "auto", False), (2, "supplemental", True), (0, "auto", False)])

@@ -139,7 +139,7 @@ def _denoiser(checkout, machine, seed, receipt):
     config = dataclasses.replace(checkpoint.config, **configuration.from_keys(known, "the receipt"))
     if config.checkpoint:
         recordings = checkout.recordings(machine)
-        checkpoint = adapted(checkpoint, Machine.from_folder(recordings, checkout.folder.dataset, checkpoint.features, seed))
+        checkpoint = adapted(checkpoint, Machine.from_folder(recordings, checkout.folder.dataset, checkpoint.features, seed), config)
     _refuse_another(checkpoint.digest, receipt, path)
     return Denoiser(checkpoint, "cpu", config.strength, config)
 
