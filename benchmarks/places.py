@@ -1,7 +1,7 @@
 """A denoiser in a place it never heard: other noise, other levels, or ten clips of a machine; against the one trained there and against none.
 
 ``python -m benchmarks.places`` moves the made-up machines from place to place: each clip keeps its machine and gets the place's noise at its own level. In
-every place the detector trains on that place's clips, and the denoiser from home is told their mean levels and what it usually takes there, as ``denoise_checkpoint`` tells it.
+every place the detector trains on that place's clips, and the denoiser from home is told of them what ``denoise_checkpoint`` tells it.
 """
 from __future__ import annotations
 

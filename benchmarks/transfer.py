@@ -1,7 +1,7 @@
 """Each machine type's denoiser in front of every other's clips, as ``denoise_checkpoint`` puts it there, against their own and none.
 
 ``python -m benchmarks.transfer RAW/fan OTHER/raw/fan …`` takes folders of machine types (``train``, ``test``, ``supplemental``) and judges by the linear
-detector, which trains on the clips that the denoiser has served. Network and quantile are those of the other machine type, scaling and range of the guard are its own.
+detector, which trains on the clips that the denoiser has served. Network and quantile are the other machine type's, scaling and the guard's range its own.
 """
 from __future__ import annotations
 
