@@ -1,9 +1,11 @@
 """Domains in balance: a training split has ten target clips beside hundreds of source ones, and the autoencoder learns what it sees often."""
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Iterable
 
+import numpy as np
 import torch
 
 from dcase_denoise_plugin.random_streams import Place, generator_for
@@ -11,13 +13,34 @@ from dcase_denoise_plugin.random_streams import Place, generator_for
 SOURCE_MARK, TARGET_MARK = "_source_", "_target_"
 
 
-def stand_ins(train_files: Iterable[Path], target_share: float, seed: int) -> dict[str, str]:
-    """Source clip → the target clip that is handed over in its place, by name, so that `target_share` of the training clips are of the target domain.
+@dataclasses.dataclass(frozen=True)
+class StandIn:
+    """What is handed over in the place of a source clip.
 
-    Which source clips give way is drawn; the target clips take turns. None gives way where the share is reached already or a domain has no clips.
+    Attributes
+    ----------
+    target : name of the target clip.
+    way : how far its mean spectrum goes towards that of the source clip, 0 (a copy of the target clip) … 1.
+    """
+
+    target: str
+    way: float
+
+    def between(self, target: np.ndarray, source: np.ndarray) -> np.ndarray:
+        """The target clip's vectors around a mean between both clips' means: (frames, values) dB of either in, of the target's shape out."""
+        return target + self.way * (source.mean(0) - target.mean(0))
+
+
+def stand_ins(train_files: Iterable[Path], target_share: float, kind: str, seed: int) -> dict[str, StandIn]:
+    """What is handed over in the place of which source clip, by its name, so that `target_share` of the training clips are made of the target domain's.
+
+    Which source clips give way is drawn, and how far the way goes where `kind` is "between"; the target clips take turns. None gives way where the share is
+    reached already or a domain has no clips.
     """
     names = [file.name for file in train_files]
     source, target = ([name for name in names if mark in name] for mark in (SOURCE_MARK, TARGET_MARK))
     lacking = min(round(target_share * len(names)) - len(target), len(source)) if target else 0
-    drawn = torch.randperm(len(source), generator=generator_for(seed, Place.BALANCE))[:max(lacking, 0)]
-    return {source[giving_way]: target[turn % len(target)] for turn, giving_way in enumerate(drawn.tolist())}
+    generator = generator_for(seed, Place.BALANCE)
+    drawn = torch.randperm(len(source), generator=generator)[:max(lacking, 0)].tolist()
+    ways = torch.rand(len(drawn), generator=generator).tolist() if kind == "between" else [0.0] * len(drawn)
+    return {source[giving_way]: StandIn(target[turn % len(target)], way) for turn, (giving_way, way) in enumerate(zip(drawn, ways))}
