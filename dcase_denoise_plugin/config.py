@@ -68,7 +68,7 @@ class DenoiseConfig:
                                "the training clips of either domain, so that it does not take an anomaly for noise; of no effect where it decides every frame")
     target_share: float = _key(0.5, "share of the training clips that the autoencoder gets from the target domain, reached by stand-ins in the places "
                                "of source clips; for denoise_method unet", low=0.0, high=1.0)
-    stand_ins: str = _key("between", "what stands in for a source clip: a copy of a target clip, or one whose mean spectrum is moved a drawn part of the way "
+    stand_ins: str = _key("copies", "what stands in for a source clip: a copy of a target clip, or one whose mean spectrum is moved a drawn part of the way "
                           "to that of the source clip (between)", choices=STAND_INS)
     image_size: int = _key(0, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
                            unit="pixels", low=0, high=1024, shapes="weights")

@@ -178,5 +178,5 @@ def test_source_clips_that_gave_way_are_told(finished):
     receipt = runs[1].receipt("train")
     receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "stand_ins": 90}))
     summarise(runs, "TITLE", lines.append)
-    told = "\nTITLE: training clips of the source domain gave way to ones made of the target's (90 of fan; denoise_target_share)"
+    told = "\nTITLE: training clips of the source domain gave way to stand-ins from the target's (90 of fan; denoise_target_share)"
     assert any(line.startswith(told) for line in lines)
