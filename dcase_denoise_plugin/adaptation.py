@@ -7,7 +7,7 @@ import torch
 
 from dcase_denoise_plugin.balance import TARGET_MARK
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clip_spectrum import LEAST_DIFFERENCE_DB, least_noisy_quantile, standing_out_quantile
+from dcase_denoise_plugin.clip_spectrum import LEAST_DIFFERENCE_DB, heard_in_pauses, least_noisy_quantile, standing_out_quantile
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
@@ -33,7 +33,12 @@ def quantile_of(config: DenoiseConfig, clips: Clips, noise: Reel | None, machine
 
 
 def knowing_what_is_usual(checkpoint: Checkpoint, clips: Clips, device: torch.device | str = "cpu") -> Checkpoint:
-    """The denoiser with its `usual_db` measured on these training clips: of either domain's, so that a few target clips count."""
+    """The denoiser with its `usual_db` measured on these training clips, of either domain's, so that a few target clips count; if its quantile lies in pauses.
+
+    There the guard costs no detection; where the mean over time is taken it cost 12 points on clips whose noise varies (docs/quality.md).
+    """
+    if not heard_in_pauses(checkpoint.quantile):
+        return checkpoint
     denoiser = Denoiser(checkpoint, device)
     taken_db = torch.stack([denoiser.taken_from_spectrum_db(level_db) for level_db in clips.levels_db()])  # (clips, rows, 1)
     is_target = torch.tensor([TARGET_MARK in file.name for file in clips.files], device=taken_db.device)
@@ -56,4 +61,4 @@ def adapted(checkpoint: Checkpoint, machine: Machine, config: DenoiseConfig, dev
     spectrogram = Spectrogram(checkpoint.features, checkpoint.sample_rate_hz, checkpoint.config.domain, device)
     clips = Clips(machine.train_files, spectrogram, memory_bytes=0)
     here = dataclasses.replace(checkpoint, scaling=clips.scaling())
-    return knowing_what_is_usual(here, clips, device) if config.guards else here
+    return knowing_what_is_usual(here, clips, device) if here.guarded_by(config) else here

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from dcase_denoise_plugin.clip_spectrum import heard_in_pauses
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, from_keys
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.machine import Machine
@@ -34,7 +35,8 @@ class Checkpoint:
     tile_frames : frames that one image spans.
     quantile : the one over time at which a clip's spectrum is taken, None for its mean.
     noise_known : whether the added noise was recordings of the noise in the clips, not a guess.
-    usual_db : the least and the most that the U-Net usually takes out of each band of a training clip's spectrum, (2, rows, 1) dB.
+    usual_db : the least and the most that the U-Net usually takes out of each band of a training clip's spectrum, (2, rows, 1) dB; without bounds, (2, 1, 1),
+        where no guard rests on it.
     weights : state of the U-Net, on the CPU.
     epochs_kept : after how many epochs the weights are those of the network; fewer than it was trained for where ``denoise_stopping`` chose them.
     balances : (survival of detail, removal of noise) after each epoch, by which they were chosen; none where they were not.
@@ -67,6 +69,10 @@ class Checkpoint:
     def touches_nothing(self, config: DenoiseConfig) -> bool:
         """Whether every clip is handed over as it is under these output settings: no recording told anything, and guesses are not taken."""
         return not (self.noise_known or self.quantile_told or config.guessed_noise_share)
+
+    def guarded_by(self, config: DenoiseConfig) -> bool:
+        """Whether it matters under these output settings what the U-Net usually takes."""
+        return config.anomaly_guard and config.output != "frames" and heard_in_pauses(self.quantile)
 
     @functools.cached_property
     def digest(self) -> str:

@@ -64,8 +64,8 @@ class DenoiseConfig:
     guessed_noise_share: float = _key(0.0, "share of what the stage takes away that is taken where no recording tells what the noise in the clips is like "
                                       "(there is none, or supplemental noise is louder than the clips); of the U-Net's part alone where recordings of "
                                       "the machine alone told denoise_clip_level", low=0.0, high=1.0)
-    anomaly_guard: bool = _key(True, "hold what the U-Net takes out of each band of a clip's spectrum within what it takes out of the middle nine tenths of "
-                               "the training clips of either domain, so that it does not take an anomaly for noise; of no effect where it decides every frame")
+    anomaly_guard: bool = _key(True, "where denoise_clip_level lies below 0.5, hold what the U-Net takes out of each band of a clip's spectrum within what it "
+                               "takes out of the middle nine tenths of the training clips of either domain, so that it does not take an anomaly for noise")
     target_share: float = _key(0.5, "share of the training clips that the autoencoder gets from the target domain, reached by stand-ins in the places "
                                "of source clips; for denoise_method unet", low=0.0, high=1.0)
     stand_ins: str = _key("copies", "what stands in for a source clip: a copy of a target clip, or one whose mean spectrum is moved a drawn part of the way "
@@ -154,11 +154,6 @@ class DenoiseConfig:
     def looks_for_quantile(self) -> bool:
         """Whether recordings tell the quantile, where there are any."""
         return self.clip_level in ("auto", "surest")
-
-    @property
-    def guards(self) -> bool:
-        """Whether it matters what the U-Net usually takes."""
-        return self.anomaly_guard and self.output != "frames"
 
     def was_told(self, quantile: float | None) -> bool:
         """Whether it was recordings that told this quantile over time, of a trained denoiser."""

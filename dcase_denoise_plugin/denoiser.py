@@ -155,7 +155,7 @@ class Denoiser:
         if not share:
             return spectrum_db
         taken_db = self._taken_from_spectrum_db(level_db, spectrum_db)
-        return spectrum_db - share * (taken_db.clamp(*self.usual_db) if self.config.guards else taken_db)
+        return spectrum_db - share * (taken_db.clamp(*self.usual_db) if self.checkpoint.guarded_by(self.config) else taken_db)
 
     def _taken_from_spectrum_db(self, level_db, spectrum_db):
         return spectrum_db - clip_spectrum(level_db - self._noise_db(level_db), self.checkpoint.quantile)

@@ -14,6 +14,8 @@ from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.training import train_denoiser
 
+IN_PAUSES = dataclasses.replace(SMALL, clip_level="0.1")
+
 
 @pytest.fixture
 def machine(tmp_path):
@@ -23,7 +25,7 @@ def machine(tmp_path):
 @pytest.fixture
 def path(tmp_path, machine):
     path = tmp_path / "denoiser.pt"
-    train_denoiser(machine, SMALL, path, torch.device("cpu"), say=lambda line: None)
+    train_denoiser(machine, IN_PAUSES, path, torch.device("cpu"), say=lambda line: None)
     return path
 
 
@@ -35,12 +37,12 @@ def machine_elsewhere(folder, gain=0.25, rate_hz=RATE_HZ, clips=6, domain="sourc
 
 
 def test_a_denoiser_of_the_machines_own_clips_stays_as_it_is(machine, path):
-    assert adapted(Checkpoint.load(path), machine, SMALL).digest == Checkpoint.load(path).digest
+    assert adapted(Checkpoint.load(path), machine, IN_PAUSES).digest == Checkpoint.load(path).digest
 
 
 def test_a_denoiser_from_elsewhere_keeps_its_weights_and_takes_the_level_of_the_machine_it_serves(tmp_path, path):
     trained = Checkpoint.load(path)
-    here = adapted(trained, machine_elsewhere(tmp_path), SMALL)
+    here = adapted(trained, machine_elsewhere(tmp_path), IN_PAUSES)
     assert all(torch.equal(here.weights[name], trained.weights[name]) for name in trained.weights)
     assert (trained.scaling.mean_db - here.scaling.mean_db).mean() == pytest.approx(12, abs=1)
     assert here.digest != trained.digest
@@ -56,7 +58,7 @@ def taken_by_domain(checkpoint, machine):
 def test_what_is_usual_is_the_wider_range_of_nine_tenths_of_either_domains_training_clips(tmp_path, path):
     machine_elsewhere(tmp_path, clips=40)
     machine = machine_elsewhere(tmp_path, gain=0.5, clips=20, domain="target")
-    here = adapted(Checkpoint.load(path), machine, dataclasses.replace(SMALL, output="clip_spectrum"))
+    here = adapted(Checkpoint.load(path), machine, dataclasses.replace(IN_PAUSES, output="clip_spectrum"))
     ranges = [taken.quantile(torch.tensor([0.05, 0.95]), dim=0) for taken in taken_by_domain(here, machine)]
     assert not torch.allclose(ranges[0], ranges[1], atol=0.05)
     torch.testing.assert_close(here.usual_db[0], torch.minimum(ranges[0][0], ranges[1][0]))
@@ -65,17 +67,17 @@ def test_what_is_usual_is_the_wider_range_of_nine_tenths_of_either_domains_train
 
 def test_what_is_usual_is_not_measured_where_nothing_asks_for_it(tmp_path, path):
     trained, elsewhere = Checkpoint.load(path), machine_elsewhere(tmp_path)
-    for unguarded in (SMALL, dataclasses.replace(SMALL, output="clip_spectrum", anomaly_guard=False)):
+    for unguarded in (IN_PAUSES, dataclasses.replace(IN_PAUSES, output="clip_spectrum", anomaly_guard=False)):
         assert torch.equal(adapted(trained, elsewhere, unguarded).usual_db, trained.usual_db)
 
 
 def test_a_denoiser_named_by_key_serves_another_machine(tmp_path, path):
     machine = machine_elsewhere(tmp_path)
-    method = build_method(machine, dataclasses.replace(SMALL, checkpoint=str(path)), path)
+    method = build_method(machine, dataclasses.replace(IN_PAUSES, checkpoint=str(path)), path)
     log_mel = np.random.default_rng(0).normal(-60, 5, (16, 40)).astype(np.float32)
-    assert np.isfinite(method(log_mel, RATE_HZ)).all() and method.digest == adapted(Checkpoint.load(path), machine, SMALL).digest
+    assert np.isfinite(method(log_mel, RATE_HZ)).all() and method.digest == adapted(Checkpoint.load(path), machine, IN_PAUSES).digest
 
 
 def test_clips_of_another_rate_are_refused(tmp_path, path):
     with pytest.raises(AudioError, match=f"clip: expected {RATE_HZ} Hz as the denoiser was trained at, got 8000 Hz in .*normal_0.wav. Resample"):
-        adapted(Checkpoint.load(path), machine_elsewhere(tmp_path, rate_hz=8000), SMALL)
+        adapted(Checkpoint.load(path), machine_elsewhere(tmp_path, rate_hz=8000), IN_PAUSES)

@@ -12,7 +12,7 @@ from small_machine import SMALL, hum, small_machine, write
 
 from dcase_denoise_plugin import steps, training
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.checkpoint import NO_BOUNDS_DB, Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, DataError, TrainingError
 from dcase_denoise_plugin.threads import thread_limit
@@ -63,11 +63,16 @@ def test_the_file_holds_what_it_was_trained_for(machine, path):
 
 @pytest.mark.parametrize("stopping", ["none", "balance"])
 def test_the_file_tells_what_the_network_usually_takes_from_all_training_clips(machine, path, stopping):
-    denoiser = Denoiser(trained(machine, path, stopping=stopping), "cpu")
+    denoiser = Denoiser(trained(machine, path, stopping=stopping, clip_level="0.1"), "cpu")
     levels = [torch.from_numpy(denoiser.spectrogram.level_of_wav_db(read_wav(file)[0])) for file in machine.train_files]
     taken_db = torch.stack([denoiser.taken_from_spectrum_db(level_db) for level_db in levels])
     assert stopping != "none" or (taken_db.amax(0) > taken_db.amin(0)).any()
     torch.testing.assert_close(denoiser.checkpoint.usual_db, taken_db.quantile(torch.tensor([0.05, 0.95]), dim=0))
+
+
+@pytest.mark.parametrize("clip_level", ["mean", "0.5"])
+def test_nothing_is_usual_where_the_machine_is_not_heard_in_pauses(machine, path, clip_level):
+    assert torch.equal(trained(machine, path, clip_level=clip_level).usual_db, NO_BOUNDS_DB)
 
 
 @pytest.mark.parametrize(("noise_clips", "source", "known"), [(2, "auto", False), (2, "supplemental", True), (0, "auto", False)])
