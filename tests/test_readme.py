@@ -9,6 +9,7 @@ from small_machine import RATE_HZ, hum, small_machine
 from dcase_denoise_plugin import config
 from dcase_denoise_plugin.methods import build_method
 
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 
@@ -24,9 +25,18 @@ def test_the_readme_names_no_key_that_is_not_there():
     assert named <= set(config.field_names()) | {"denoise"}
 
 
-def test_every_file_the_readme_links_to_is_there():
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert links and all((PROJECT / link).exists() for link in links)
+def anchors(page):
+    """The anchors of a Markdown page's headings, as GitHub makes them."""
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_and_heading_that_a_page_links_to_is_there(page):
+    links = re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8"))
+    for file, anchor in links:
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        assert not anchor or anchor in anchors(target), anchor
 
 
 def test_the_denoiser_of_ones_own_in_the_readme_is_one(tmp_path, monkeypatch):
