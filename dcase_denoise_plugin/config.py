@@ -28,7 +28,6 @@ METHOD_NAME = re.compile(r"[\w.:-]*[^\W_][\w.:-]*")  # of an entry point or pack
 SMALLEST_IMAGE = 16  # below it the SSIM window no longer fits, and the deepest level is one pixel that batch normalisation cannot work on
 NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines", "folder")
 OUTPUTS = ("frames", "clip_spectrum", "steady_machine")
-STAND_INS = ("copies", "between")
 PAIRINGS = ("two_draws", "to_original", "different_clips")
 
 
@@ -66,10 +65,8 @@ class DenoiseConfig:
                                       "the machine alone told denoise_clip_level", low=0.0, high=1.0)
     anomaly_guard: bool = _key(True, "where denoise_clip_level lies below 0.5, hold what the U-Net takes out of each band of a clip's spectrum within what it "
                                "takes out of the middle nine tenths of the training clips of either domain, so that it does not take an anomaly for noise")
-    target_share: float = _key(0.5, "share of the training clips that the autoencoder gets from the target domain, reached by stand-ins in the places "
-                               "of source clips; for denoise_method unet", low=0.0, high=1.0)
-    stand_ins: str = _key("copies", "what stands in for a source clip: a copy of a target clip, or one whose mean spectrum is moved a drawn part of the way "
-                          "to that of the source clip (between)", choices=STAND_INS)
+    target_share: float = _key(0.25, "share of the training clips that the autoencoder gets from the target domain, reached by target clips, their mean spectra "
+                               "moved a drawn part of the way to the source's, in the places of source clips; for denoise_method unet", low=0.0, high=1.0)
     image_size: int = _key(0, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
                            unit="pixels", low=0, high=1024, shapes="weights")
     width: int = _key(8, "channels of the U-Net's first level, doubled per level up to eight times", unit="channels", low=1, high=256, shapes="weights")

@@ -49,7 +49,7 @@ class Stage:
         self.seconds = 0.0
         self._account = threading.Lock()
         balances = config.method == "unet" and config.strength > 0
-        self._stand_ins = stand_ins(machine.train_files, config.target_share, config.stand_ins, machine.seed) if balances else {}
+        self._stand_ins = stand_ins(machine.train_files, config.target_share, machine.seed) if balances else {}
         with self._at_work():
             if config.method == "unet" and not self.checkpoint.is_file():
                 self._train(train_command)
@@ -77,14 +77,12 @@ class Stage:
     def clips_for(self, path: str) -> list[str]:
         """The clips of which `handed_over` makes what the baseline gets for `path`, in the order in which it asks for them."""
         stand_in = self._stand_ins.get(Path(path).name)
-        if stand_in is None:
-            return [path]
-        return [str(Path(path).with_name(stand_in.target)), *([path] if stand_in.way else [])]
+        return [str(Path(path).with_name(stand_in.target)), path] if stand_in else [path]
 
     def handed_over(self, path: str, vectors_of: Callable[[str], np.ndarray]) -> np.ndarray:
-        """The vectors that the baseline gets for `path`: a target clip's, as they are or moved towards it, for a source training clip that gives way."""
-        first, *others = map(vectors_of, self.clips_for(path))
-        return self._stand_ins[Path(path).name].between(first, *others) if others else first
+        """The vectors that the baseline gets for `path`; for a source training clip that gives way those of its stand-in."""
+        first, *source = map(vectors_of, self.clips_for(path))
+        return self._stand_ins[Path(path).name].between(first, *source) if source else first
 
     def check_clip(self, loaded: tuple[np.ndarray, int] | None, path: str) -> tuple[np.ndarray, int]:
         """What the baseline's `file_load` returned for `path`, if it can be scored.
