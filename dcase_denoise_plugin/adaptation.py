@@ -35,7 +35,8 @@ def quantile_of(config: DenoiseConfig, clips: Clips, noise: Reel | None, machine
 def knowing_what_is_usual(checkpoint: Checkpoint, clips: Clips, device: torch.device | str = "cpu") -> Checkpoint:
     """The denoiser with its `usual_db` measured on these training clips, of either domain's, so that a few target clips count; if its quantile lies in pauses.
 
-    There the guard costs 1.4 points at most on `fan`; where the mean over time is taken it cost 10 to 12 on a recorded set in steady noise (docs/quality.md).
+    There the guard costs 1.4 points at most on `fan`; where the mean over time is taken little noise is lost, and a guard would take gain and loss alike
+    (docs/quality.md).
     """
     if not heard_in_pauses(checkpoint.quantile):
         return checkpoint
