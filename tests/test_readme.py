@@ -33,6 +33,7 @@ def anchors(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_file_and_heading_that_a_page_links_to_is_there(page):
     links = re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8"))
+    assert links or page.name == "json.md"
     for file, anchor in links:
         target = page.parent / file if file else page
         assert target.exists(), file
