@@ -20,7 +20,7 @@ from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 from dcase_denoise_plugin.whole_file import written_whole
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it is part of the denoiser's folder name.
-FORMAT = "dcase_denoise_plugin denoiser 8"
+FORMAT = "dcase_denoise_plugin denoiser 9"
 NO_BOUNDS_DB = torch.tensor([-math.inf, math.inf]).view(2, 1, 1)  # for `usual_db` before it is measured
 NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+import warnings
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+import torchaudio.functional
 
 from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.errors import ConfigError
-from dcase_denoise_plugin.mel import mel_filters
 
 # The baseline clamps mel energies at the float64 epsilon before its logarithm (-156.5 dB).
 LOWEST_POWER = sys.float_info.epsilon
@@ -53,8 +54,7 @@ class Spectrogram:
         # raised by up to 100 dB; elsewhere they never sum to less than half of the least between two frames.
         self.least_overlap = between.min().item() / 2
         self._end = (behind_last / self.least_overlap).clamp(max=1)
-        filters = mel_filters(sample_rate_hz, features.n_fft, features.n_mels, features.fmin, features.fmax)
-        self.filters = torch.from_numpy(filters).to(device)
+        self.filters = mel_filters(features, sample_rate_hz).to(device)
         self.rows = features.n_mels if domain == "mel" else features.n_fft // 2 + 1
 
     def spec(self, wav: torch.Tensor) -> torch.Tensor:
@@ -99,6 +99,16 @@ class Spectrogram:
         nearest = (torch.arange(weights.shape[0], device=weights.device)[:, None] - peaks).abs().argmin(-1)
         weights = torch.where(weights.sum(-1, keepdim=True) > 0, weights, F.one_hot(nearest, weights.shape[1]).to(weights.dtype))
         return weights / weights.sum(-1, keepdim=True)
+
+
+def mel_filters(features: FeatureSettings, sample_rate_hz: int) -> torch.Tensor:
+    """Slaney's mel filters, as the baseline's librosa makes them: (n_mels, n_fft // 2 + 1) float32."""
+    highest_hz = sample_rate_hz / 2 if features.fmax is None else features.fmax
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of empty filters the baseline's librosa warns too
+        filters = torchaudio.functional.melscale_fbanks(features.n_fft // 2 + 1, features.fmin, highest_hz, features.n_mels, sample_rate_hz,
+                                                        norm="slaney", mel_scale="slaney")
+    return filters.mT.contiguous()
 
 
 @dataclasses.dataclass(frozen=True)

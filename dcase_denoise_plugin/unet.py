@@ -1,4 +1,4 @@
-"""The residual U-Net, whole: it predicts what is to be taken away from a spectrogram image."""
+"""The residual U-Net, whole: residual blocks that predict what is to be taken away from a spectrogram image."""
 from __future__ import annotations
 
 import math
@@ -13,10 +13,10 @@ WIDEST = 8
 
 
 class UNet(nn.Module):
-    """Encoder and decoder with skip connections; channels double per level, up to eight times `width`.
+    """Encoder and decoder of residual blocks with skip connections; channels double per level, up to eight times `width`.
 
     The first halving moves each 2x2 pixels into four channels, which loses nothing and takes a fifth of the time of convolutions on all pixels.
-    Source: Ronneberger 2015; Zhang 2018 (FFDNet), section III-B.
+    Source: Ronneberger 2015; Zhang 2018 (Road extraction by deep residual U-Net); Zhang 2018 (FFDNet), section III-B.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class UNet(nn.Module):
         channels = [width * min(2**level, WIDEST) for level in range(depth)]
         # On the meta device layers draw no initial weights, so the global random stream stays where it is.
         with torch.device("meta"):
-            self.encoder = nn.ModuleList(block(before, after, norm) for before, after in zip([4, *channels], channels))
+            self.encoder = nn.ModuleList(ResidualBlock(before, after, norm) for before, after in zip([4, *channels], channels))
             self.up = nn.ModuleList(nn.ConvTranspose2d(below, here, 2, stride=2) for here, below in zip(channels, channels[1:]))
-            self.decoder = nn.ModuleList(block(2 * here, here, norm) for here in channels[:-1])
+            self.decoder = nn.ModuleList(ResidualBlock(2 * here, here, norm) for here in channels[:-1])
             self.last = nn.Conv2d(width + 4, 4, 3, padding=1)
         for module in self.modules():
             allocate(module)
@@ -65,10 +65,23 @@ def channels_to_pixels(channels: torch.Tensor) -> torch.Tensor:
     return channels.permute(0, 2, 3, 1).reshape(len(channels), height, width, 2, 2).permute(0, 1, 3, 2, 4).reshape(len(channels), 1, 2 * height, 2 * width)
 
 
-def block(before: int, after: int, norm: str) -> nn.Sequential:
-    """Two 3x3 convolutions, each with its normalisation: (batch, before, h, w) -> (batch, after, h, w)."""
-    return nn.Sequential(*(layer for channels in (before, after) for layer in (
-        nn.Conv2d(channels, after, 3, padding=1, bias=norm == "none"), normalisation(norm, after), nn.ReLU(inplace=True))))
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions, each with its normalisation, and an identity shortcut around them; a 1x1 convolution where the channels change.
+
+    Source: He 2016, figure 2, with the projection of equation 2.
+    """
+
+    def __init__(self, before: int, after: int, norm: str):
+        super().__init__()
+        biased = norm == "none"
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(before, after, 3, padding=1, bias=biased), normalisation(norm, after), nn.ReLU(inplace=True),
+            nn.Conv2d(after, after, 3, padding=1, bias=biased), normalisation(norm, after))
+        self.shortcut = nn.Conv2d(before, after, 1, bias=False) if before != after else nn.Identity()
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(batch, before, h, w) -> (batch, after, h, w)."""
+        return F.relu(self.convolutions(features) + self.shortcut(features), inplace=True)
 
 
 def normalisation(norm: str, channels: int) -> nn.Module:

@@ -86,7 +86,7 @@ def test_changed_weights_are_noticed(machine, path):
 @pytest.mark.parametrize("content", [{"weights": {}}, [1, 2], torch.zeros(3)])
 def test_a_foreign_file_is_refused(path, content):
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 8', got something else in"):
+    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 9', got something else in"):
         Checkpoint.load(path)
 
 

@@ -50,7 +50,7 @@ def test_building_a_network_leaves_the_global_random_stream_alone():
 
 
 def test_channels_double_up_to_eight_times_the_width():
-    assert [level[0].out_channels for level in network(2, 6).encoder] == [2, 4, 8, 16, 16, 16]
+    assert [level.convolutions[0].out_channels for level in network(2, 6).encoder] == [2, 4, 8, 16, 16, 16]
 
 
 def test_each_output_pixel_sees_far_around_it():
