@@ -10,7 +10,6 @@ import click
 
 from dcase_denoise_plugin.audio import SHORTEST_CLIP_S
 from dcase_denoise_plugin.edge.pcm import FORMATS
-from dcase_denoise_plugin.edge.torch_for_the_cpu import import_torch_for_the_cpu
 from dcase_denoise_plugin.options import baseline_option, dataset_option, preset_option, seed_option, stacked, strength_option
 
 LONGEST_CLIP_S = 3600
@@ -83,7 +82,6 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
 
         scorer = OnnxScorer(onnx)
     else:
-        import_torch_for_the_cpu()
         from dcase_denoise_plugin.edge.scorer import BaselineScorer
 
         scorer = BaselineScorer(_trained_baseline(machine, **trained))
@@ -108,7 +106,6 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
 
     What comes out lags behind by what the first line on standard error says.
     """
-    import_torch_for_the_cpu()
     from dcase_denoise_plugin import Denoiser
     from dcase_denoise_plugin.edge.pcm import blocks_of, encoded
     from dcase_denoise_plugin.edge.streaming import streaming

@@ -11,7 +11,6 @@ from typing import Any, Callable, Sequence
 import numpy as np
 import torch
 
-from dcase_denoise_plugin import freed_memory
 from dcase_denoise_plugin.audio import check_file, check_fit, check_wav, read_wav
 from dcase_denoise_plugin.balance import stand_ins
 from dcase_denoise_plugin.checkpoint import FORMAT
@@ -172,7 +171,6 @@ class Stage:
             raise CheckpointError(f"denoiser of {self.machine.machine_type}: expected one trained with these settings and clips, "
                                   f"got none at {self.checkpoint}. Train it first: {train_command}")
         train_denoiser(self.machine, self.config, self.checkpoint, self.device, shared=True)
-        freed_memory.give_back()
 
     def _of_one(self, clip, sample_rate_hz, path):
         if self.config.method in BUILT_IN_METHODS:
