@@ -79,8 +79,7 @@ class DenoisedRun:
         """While the baseline's loader asks for the clips `files` in this order, those to come are read ahead; others are read when it asks."""
         around = self._reader
         try:
-            clips = [clip for file in files for clip in self._stage.clips_for(file)]
-            with ClipReader(self._stage, clips, around.threads if around else None) as self._reader:
+            with ClipReader(self._stage, files, around.threads if around else None) as self._reader:
                 yield
         finally:
             self._reader = around
@@ -91,7 +90,7 @@ class DenoisedRun:
 
     def vectors(self, path: str, file_to_vectors, settings: dict) -> np.ndarray:
         """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip behind the stage."""
-        vectors = self._stage.handed_over(path, lambda clip: self._reader.vectors(clip, file_to_vectors, settings["n_mels"], settings["n_frames"]))
+        vectors = self._reader.vectors(path, file_to_vectors, settings["n_mels"], settings["n_frames"])
         self._served += 1
         return vectors
 

@@ -5,13 +5,12 @@ import dataclasses
 
 import torch
 
-from dcase_denoise_plugin.balance import TARGET_MARK
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.clip_spectrum import LEAST_DIFFERENCE_DB, heard_in_pauses, least_noisy_quantile, standing_out_quantile
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.machine import TARGET_MARK, Machine
 from dcase_denoise_plugin.noise import Reel
 from dcase_denoise_plugin.spectrogram import Spectrogram
 

@@ -65,9 +65,6 @@ class DenoiseConfig:
                                       "the machine alone told denoise_clip_level", low=0.0, high=1.0)
     anomaly_guard: bool = _key(True, "where denoise_clip_level lies below 0.5, hold what the U-Net takes out of each band of a clip's spectrum within what it "
                                "takes out of the middle nine tenths of the training clips of either domain, so that it does not take an anomaly for noise")
-    target_share: float = _key(0.25, "share of the training clips that the autoencoder gets from the target domain, reached by target clips, their mean "
-                               "spectra moved a drawn part of the way to the source's, in the places of source clips; for denoise_method unet",
-                               low=0.0, high=1.0)
     image_size: int = _key(0, "side of the square spectrogram image the U-Net sees; 0 keeps the native size",
                            unit="pixels", low=0, high=1024, shapes="weights")
     width: int = _key(8, "channels of the U-Net's first level, doubled per level up to eight times", unit="channels", low=1, high=256, shapes="weights")

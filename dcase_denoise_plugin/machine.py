@@ -13,6 +13,7 @@ from dcase_denoise_plugin.wav_files import wav_files
 
 NOISE_MARK = "_noise_"
 MACHINE_MARK = "_machine_"
+TARGET_MARK = "_target_"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ class Place(enum.IntEnum):
     EPOCHS = 2  # with the epoch behind it, from 0 on
     # 3 was that of the domain equaliser, which is gone.
     HELD_OUT = 4
-    BALANCE = 5
+    # 5 was that of stand-ins for training clips, which are gone.
 
 
 @contextlib.contextmanager

@@ -6,13 +6,12 @@ import functools
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Sequence
 
 import numpy as np
 import torch
 
 from dcase_denoise_plugin.audio import check_file, check_fit, check_wav, read_wav
-from dcase_denoise_plugin.balance import stand_ins
 from dcase_denoise_plugin.checkpoint import FORMAT
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.digests import digest_of
@@ -47,8 +46,6 @@ class Stage:
         self.checkpoint = Path(config.checkpoint) if config.checkpoint else folder / self._name() / "denoiser.pt"
         self.seconds = 0.0
         self._account = threading.Lock()
-        balances = config.method == "unet" and config.strength > 0
-        self._stand_ins = stand_ins(machine.train_files, config.target_share, machine.seed) if balances else {}
         with self._at_work():
             if config.method == "unet" and not self.checkpoint.is_file():
                 self._train(train_command)
@@ -72,16 +69,6 @@ class Stage:
     def takes_batches(self) -> bool:
         """Whether `denoise` may be called from several threads at once, and is faster with several clips; at strength 0 it has nothing to do."""
         return self._method.batch is not None and self.config.strength > 0
-
-    def clips_for(self, path: str) -> list[str]:
-        """The clips of which `handed_over` makes what the baseline gets for `path`, in the order in which it asks for them."""
-        stand_in = self._stand_ins.get(Path(path).name)
-        return [str(Path(path).with_name(stand_in.target)), path] if stand_in else [path]
-
-    def handed_over(self, path: str, vectors_of: Callable[[str], np.ndarray]) -> np.ndarray:
-        """The vectors that the baseline gets for `path`; for a source training clip that gives way those of its stand-in."""
-        first, *source = map(vectors_of, self.clips_for(path))
-        return self._stand_ins[Path(path).name].between(first, *source) if source else first
 
     def check_clip(self, loaded: tuple[np.ndarray, int] | None, path: str) -> tuple[np.ndarray, int]:
         """What the baseline's `file_load` returned for `path`, if it can be scored.
@@ -129,7 +116,7 @@ class Stage:
         return {"dataset": self.machine.dataset, "machine": self.machine.machine_type, "config": self.config.as_keys(), "changed": self.config.changed_keys(),
                 "per_machine_settings": list(self.config.per_machine_settings), "method_digest": self.method_digest, "stage_digest": self.digest,
                 "checkpoint": str(self.checkpoint) if trained else None, "epochs_kept": trained.epochs_kept if trained else None,
-                "untouched": bool(trained and trained.touches_nothing(self.config)), "stand_ins": len(self._stand_ins), "trial": self._trial}
+                "untouched": bool(trained and trained.touches_nothing(self.config)), "trial": self._trial}
 
     def refuse_other_trial(self, at_training: list[float] | None) -> None:
         """Raises DenoiseError if a user's class makes something else of the first training clip than the one that the autoencoder was trained behind."""

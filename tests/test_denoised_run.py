@@ -12,7 +12,6 @@ from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
 from baseline_patches import clip_reader
 from baseline_patches.denoised_run import DenoisedRun
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.balance import stand_ins
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.threads import thread_limit
 
@@ -95,28 +94,3 @@ def test_features_are_made_anew_by_other_code_of_the_baselines_loader(settings):
     splits.append(loaded(settings, 1, method="identity")[0].splits["train"])
     assert [split["cached"] for split in splits] == [False, True, False]
     assert len({split["features"] for split in splits}) == 2
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("domain", ["mel", "waveform"])
-def test_a_source_clip_that_gives_way_has_the_features_of_its_stand_in(settings, domain, threads):
-    train = Path(settings["target_dir"], "train")
-    for index, clip in enumerate(sorted(train.glob("*.wav"))):
-        clip.rename(train / f"section_00_{'target' if index < 3 else 'source'}_train_normal_{index}.wav")
-    names = [clip.name for clip in sorted(train.glob("*.wav"))]
-    whole, balanced = ([np.asarray(clip) for clip in pickle.loads(features(settings, threads, domain, target_share=share)[0])]
-                       for share in (0.0, 2 / 3))
-    taken = stand_ins(map(Path, names), 2 / 3, 7)
-    assert len(taken) == 3
-    for name, own, clip in zip(names, whole, balanced):
-        expected = taken[name].between(whole[names.index(taken[name].target)], own) if name in taken else own
-        np.testing.assert_allclose(clip, expected, atol=1e-4)  # batches of other clips round otherwise
-
-
-@pytest.mark.parametrize("config", [{"strength": 0.0}, {"method": "identity"}, {"method": "wiener"}])
-def test_no_clip_gives_way_where_the_clips_are_to_be_what_they_are_or_another_method_is_at_work(settings, config):
-    train = Path(settings["target_dir"], "train")
-    for index, clip in enumerate(sorted(train.glob("*.wav"))):
-        clip.rename(train / f"section_00_{'target' if index < 3 else 'source'}_train_normal_{index}.wav")
-    contents = [features(settings, 1, "mel", **config, target_share=share)[0] for share in (0.0, 2 / 3)]
-    assert contents[0] == contents[1]

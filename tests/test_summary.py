@@ -171,12 +171,3 @@ def test_machine_types_that_were_handed_over_as_they_are_are_named(finished):
     receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "untouched": True}))
     summarise(runs, "TITLE", lines.append)
     assert any(line.startswith("\nTITLE: clips of fan handed over as they are, for no recording tells what the noise in them is like") for line in lines)
-
-
-def test_source_clips_that_gave_way_are_told(finished):
-    runs, lines = finished(), []
-    receipt = runs[1].receipt("train")
-    receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "stand_ins": 90}))
-    summarise(runs, "TITLE", lines.append)
-    told = "\nTITLE: training clips of the source domain gave way to stand-ins from the target's (90 of fan; denoise_target_share)"
-    assert any(line.startswith(told) for line in lines)

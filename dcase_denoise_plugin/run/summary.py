@@ -81,10 +81,6 @@ def _remarks(runs: Sequence[MachineRun], judged: Sequence[MachineRun], compared:
     if untouched:
         yield (f"clips of {', '.join(untouched)} handed over as they are, for no recording tells what the noise in them is like; the log of the training "
                "says what to do.")
-    balanced = {machine: receipt["stand_ins"] for machine, receipt in receipts if receipt.get("stand_ins")}
-    if balanced:
-        told = ", ".join(f"{clips} of {machine}" for machine, clips in sorted(balanced.items()))
-        yield f"training clips of the source domain gave way to stand-ins from the target's ({told}; denoise_target_share), which the plain arm did without."
     if without_truth:
         yield f"the baseline knows no ground truth of {', '.join(without_truth)}, so there are anomaly scores and no AUC."
 
