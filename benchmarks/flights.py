@@ -12,7 +12,16 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.mixing import Alone, Mixture, depth_of_pauses_db, git, halves, machines_and_wind, recording, steady
+from benchmarks.mixing import (
+    Alone,
+    Mixture,
+    depth_of_pauses_db,
+    git,
+    halves,
+    machines_and_wind,
+    recording,
+    steady,
+)
 from benchmarks.scratch import RATE_HZ, RAW
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.machine import NOISE_MARK

@@ -12,7 +12,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.detectors import autoencoder_scores, denoised, harmonic_mean, linear_scores, log_mels
+from benchmarks.detectors import (
+    autoencoder_scores,
+    denoised,
+    harmonic_mean,
+    linear_scores,
+    log_mels,
+)
 from benchmarks.options import stage_config, stage_options
 from benchmarks.survival import trained
 from dcase_denoise_plugin.demo.machines import MACHINES, make_machines

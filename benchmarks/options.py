@@ -10,7 +10,6 @@ from dcase_denoise_plugin.config import DenoiseConfig, from_keys, resolve
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.options import stacked
 
-
 # Handed to the command as `preset` and `settings`.
 stage_options = stacked(
     click.option("--preset", default="recommended", show_default=True, help="What the denoiser is trained with."),

@@ -13,7 +13,13 @@ from pathlib import Path
 import click
 import torch
 
-from benchmarks.detectors import autoencoder_scores, denoised, harmonic_mean, linear_scores, log_mels
+from benchmarks.detectors import (
+    autoencoder_scores,
+    denoised,
+    harmonic_mean,
+    linear_scores,
+    log_mels,
+)
 from benchmarks.options import stage_config, stage_options
 from dcase_denoise_plugin.adaptation import knowing_what_is_usual
 from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors

@@ -6,7 +6,12 @@ import dataclasses
 import torch
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clip_spectrum import LEAST_DIFFERENCE_DB, heard_in_pauses, least_noisy_quantile, standing_out_quantile
+from dcase_denoise_plugin.clip_spectrum import (
+    LEAST_DIFFERENCE_DB,
+    heard_in_pauses,
+    least_noisy_quantile,
+    standing_out_quantile,
+)
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.whole_file import written_whole
+from dcase_denoise_plugin.files import written_whole
 
 SHORTEST_CLIP_S = 1.0
 STREAMED_BYTES = 0x7FFFFF00  # so much and more is announced by who could not know

@@ -15,9 +15,9 @@ import torch
 from dcase_denoise_plugin.clip_spectrum import heard_in_pauses
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, from_keys
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
+from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
-from dcase_denoise_plugin.whole_file import written_whole
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it is part of the denoiser's folder name.
 FORMAT = "dcase_denoise_plugin denoiser 9"

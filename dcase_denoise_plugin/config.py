@@ -15,9 +15,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
-from dcase_denoise_plugin.digests import digest_of
 from dcase_denoise_plugin.errors import ConfigError
-from dcase_denoise_plugin.yaml_mapping import read_mapping
+from dcase_denoise_plugin.files import digest_of, read_mapping
 
 PREFIX = "denoise"
 DENOISED_SUFFIX = "_denoise"  # of the export_dir of denoised runs, which keeps their files apart from the plain ones

@@ -10,7 +10,14 @@ import click
 
 from dcase_denoise_plugin.audio import SHORTEST_CLIP_S
 from dcase_denoise_plugin.edge.pcm import FORMATS
-from dcase_denoise_plugin.options import baseline_option, dataset_option, preset_option, seed_option, stacked, strength_option
+from dcase_denoise_plugin.options import (
+    baseline_option,
+    dataset_option,
+    preset_option,
+    seed_option,
+    stacked,
+    strength_option,
+)
 
 LONGEST_CLIP_S = 3600
 _trained_baseline_options = stacked(

@@ -1,10 +1,9 @@
 """Errors of the plugin: one base class, one line each, in the shape ``<what>: expected <X>, got <Y> in <where>. <What to do.>``."""
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from pathlib import Path
-
-from dcase_denoise_plugin.installed import is_installed
 
 
 class DenoiseError(Exception):
@@ -55,3 +54,11 @@ def one_line_with_place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not (is_installed(frame.filename) or frame.filename.startswith("<"))]  # a library's lines say little about its caller
     return f"{text} ({Path((own or frames)[-1].filename).name}, line {(own or frames)[-1].lineno})" if frames else text
+
+
+INSTALLED = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+def is_installed(file: Path | str) -> bool:
+    """Whether `file`, and what lies beside it, came with Python or an installed package."""
+    return any(Path(file).is_relative_to(folder) for folder in INSTALLED)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Iterable
 
 from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings
-from dcase_denoise_plugin.digests import digest_of
 from dcase_denoise_plugin.errors import DataError
+from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.wav_files import wav_files
 
 NOISE_MARK = "_noise_"

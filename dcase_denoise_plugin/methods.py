@@ -37,7 +37,7 @@ from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.digests import digest_of
+from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.noise import noise_recordings, read_noise
 from dcase_denoise_plugin.own_method import all_it_is_given, built, find, own_digest, source_digest

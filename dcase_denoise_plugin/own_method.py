@@ -13,9 +13,8 @@ from typing import Any, Callable, Iterable, Iterator
 import numpy as np
 
 from dcase_denoise_plugin.config import DenoiseConfig
-from dcase_denoise_plugin.digests import digest_of, file_digest
-from dcase_denoise_plugin.errors import ConfigError, DenoiseError, one_line_with_place
-from dcase_denoise_plugin.installed import is_installed
+from dcase_denoise_plugin.errors import ConfigError, DenoiseError, is_installed, one_line_with_place
+from dcase_denoise_plugin.files import digest_of, file_digest
 from dcase_denoise_plugin.machine import Machine, manifest, own_noise
 
 ENTRY_POINTS = "dcase_denoise_plugin.methods"  # the group under which a user's package names its methods; part of the contract

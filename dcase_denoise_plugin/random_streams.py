@@ -1,9 +1,7 @@
 """Generators of the stage's own, and the global random streams handed back as they were: the baseline's data split and weights hang on them."""
 from __future__ import annotations
 
-import contextlib
 import enum
-import random
 
 import numpy as np
 import torch
@@ -18,24 +16,6 @@ class Place(enum.IntEnum):
     # 3 was that of the domain equaliser, which is gone.
     HELD_OUT = 4
     # 5 was that of stand-ins for training clips, which are gone.
-
-
-@contextlib.contextmanager
-def untouched_random_streams():
-    """Restores the states of `random`, NumPy and PyTorch (CPU and every CUDA device) on the way out, errors included.
-
-    The stage itself draws from explicit generators only; this guards against a library or a user's method that does not.
-    """
-    python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
-    try:
-        yield
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-        torch.set_rng_state(torch_state)
-        if cuda_states is not None:
-            torch.cuda.set_rng_state_all(cuda_states)
 
 
 def generator_for(seed: int, *place: int) -> torch.Generator:

@@ -14,14 +14,18 @@ import torch
 from dcase_denoise_plugin.audio import check_file, check_fit, check_wav, read_wav
 from dcase_denoise_plugin.checkpoint import FORMAT
 from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
-from dcase_denoise_plugin.digests import digest_of
-from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError, one_line_with_place
+from dcase_denoise_plugin.errors import (
+    AudioError,
+    CheckpointError,
+    DenoiseError,
+    one_line_with_place,
+)
+from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
-from dcase_denoise_plugin.random_streams import untouched_random_streams
+from dcase_denoise_plugin.process import thread_limit, untouched_random_streams
 from dcase_denoise_plugin.spectrogram import LOWEST_POWER, Spectrogram
-from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.training import train_denoiser
 
 CHECKPOINT_FOLDER = Path("models/checkpoint/denoiser")

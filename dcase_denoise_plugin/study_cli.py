@@ -7,7 +7,12 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin.options import baseline_option, dataset_option, machines_option, seeds_option
+from dcase_denoise_plugin.options import (
+    baseline_option,
+    dataset_option,
+    machines_option,
+    seeds_option,
+)
 
 
 @click.command()

@@ -14,7 +14,13 @@ import torch
 
 from dcase_denoise_plugin.adaptation import knowing_what_is_usual, quantile_of
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.checkpoint import FORMAT, NO_BOUNDS_DB, Checkpoint, load_tensors, save_aside
+from dcase_denoise_plugin.checkpoint import (
+    FORMAT,
+    NO_BOUNDS_DB,
+    Checkpoint,
+    load_tensors,
+    save_aside,
+)
 from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
@@ -23,11 +29,11 @@ from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.machine_clips import MachineClips
 from dcase_denoise_plugin.noise import noise_is_known, noise_source
 from dcase_denoise_plugin.pairs import Pairs
+from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.random_streams import Place, generator_for
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
 from dcase_denoise_plugin.steps import Steps
 from dcase_denoise_plugin.stopping import BestEpoch, Probe, hold_out
-from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.unet import UNet
 
 # Share of the steps in which the learning rate rises to its peak; without it a first step of 0.01 tripled the loss.

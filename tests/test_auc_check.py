@@ -3,7 +3,15 @@ import json
 
 import pytest
 
-from dcase_denoise_plugin.auc_check import DEFAULT_TOLERANCE, Figure, Known, compare, read_reference, read_results, write_reference
+from dcase_denoise_plugin.auc_check import (
+    DEFAULT_TOLERANCE,
+    Figure,
+    Known,
+    compare,
+    read_reference,
+    read_results,
+    write_reference,
+)
 from dcase_denoise_plugin.errors import ConfigError, RunError
 
 ROC = "section,AUC (source),AUC (target),pAUC,F1 score (source)\n00,{0},{1},{2},0.1\narithmetic mean,{0},{1},{2},0.1\nharmonic mean,{0},{1},{2},0.1\n\n"

@@ -11,9 +11,9 @@ from baseline_patches import clip_reader
 from baseline_patches.clip_reader import ClipReader
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.errors import AudioError, BaselineError, DenoiseError
+from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage import Stage
-from dcase_denoise_plugin.threads import thread_limit
 
 N_FRAMES = 2
 

@@ -11,8 +11,8 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
+from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
-from dcase_denoise_plugin.threads import thread_limit
 from dcase_denoise_plugin.training import train_denoiser
 from dcase_denoise_plugin.unet import UNet
 

@@ -9,7 +9,13 @@ from small_machine import RATE_HZ, SMALL, hiss, hum, small_machine, write
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, DataError, DenoiseError
+from dcase_denoise_plugin.errors import (
+    AudioError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DenoiseError,
+)
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.own_method import find, source_digest, tells_itself
 from dcase_denoise_plugin.spectrogram import Spectrogram

@@ -8,7 +8,17 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, wr
 from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import CHANCES, Coloured, Floor, Reel, gain_at_snr, louder_than_clips_db, noise_is_known, noise_source, source_name
+from dcase_denoise_plugin.noise import (
+    CHANCES,
+    Coloured,
+    Floor,
+    Reel,
+    gain_at_snr,
+    louder_than_clips_db,
+    noise_is_known,
+    noise_source,
+    source_name,
+)
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 SPECTROGRAM = Spectrogram(FEATURES, RATE_HZ, "mel")

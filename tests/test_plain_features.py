@@ -6,8 +6,8 @@ import pytest
 from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.run.plain_features import check_fresh, drop_half_written, fresh_features
-from dcase_denoise_plugin.whole_file import written_whole
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcase_denoise_plugin.random_streams import untouched_random_streams
+from dcase_denoise_plugin.process import untouched_random_streams
 
 
 def draws():

@@ -5,8 +5,20 @@ import scipy.stats
 import sklearn.metrics
 
 from dcase_denoise_plugin.report import intervals
-from dcase_denoise_plugin.report.figures_of_merit import auc, f1, harmonic_mean, partial_auc, section_figures
-from dcase_denoise_plugin.report.intervals import REPLICATES, Interval, clip_weights, over_clips, over_seeds
+from dcase_denoise_plugin.report.figures_of_merit import (
+    auc,
+    f1,
+    harmonic_mean,
+    partial_auc,
+    section_figures,
+)
+from dcase_denoise_plugin.report.intervals import (
+    REPLICATES,
+    Interval,
+    clip_weights,
+    over_clips,
+    over_seeds,
+)
 from dcase_denoise_plugin.report.score_files import SectionScores
 
 

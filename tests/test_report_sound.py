@@ -21,7 +21,12 @@ from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.own_method import find, source_digest
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.comparison import compare
-from dcase_denoise_plugin.report.denoised_clips import MachineSound, si_sdr_db, snr_db, typical_clips
+from dcase_denoise_plugin.report.denoised_clips import (
+    MachineSound,
+    si_sdr_db,
+    snr_db,
+    typical_clips,
+)
 from dcase_denoise_plugin.report.listening import band_centres_hz, show
 from dcase_denoise_plugin.report.ranks import most_moved
 from dcase_denoise_plugin.report.score_files import ScoreFolder

@@ -14,7 +14,15 @@ from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
-from dcase_denoise_plugin.report.study_picture import CELL_INCHES, COLOURS, HALF_WIDTH_MOST, OVER_CLIPS, OVER_SEEDS, PANEL_INCHES, study_figure
+from dcase_denoise_plugin.report.study_picture import (
+    CELL_INCHES,
+    COLOURS,
+    HALF_WIDTH_MOST,
+    OVER_CLIPS,
+    OVER_SEEDS,
+    PANEL_INCHES,
+    study_figure,
+)
 from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
 from dcase_denoise_plugin.run.machine_run import STEPS
 from dcase_denoise_plugin.run.results import read_roc

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dcase_denoise_plugin.threads import thread_limit
+from dcase_denoise_plugin.process import thread_limit
 
 
 def test_threads_are_limited_for_a_while():

@@ -1,6 +1,6 @@
 import pytest
 
-from dcase_denoise_plugin.whole_file import written_whole
+from dcase_denoise_plugin.files import written_whole
 
 
 def test_a_file_is_there_with_its_folder_when_all_of_it_is_written_and_not_before(tmp_path):

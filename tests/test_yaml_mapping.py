@@ -1,7 +1,7 @@
 import pytest
 
 from dcase_denoise_plugin.errors import BaselineError
-from dcase_denoise_plugin.yaml_mapping import read_mapping
+from dcase_denoise_plugin.files import read_mapping
 
 
 @pytest.mark.parametrize("content, complaint", [("a: [", "readable YAML"), ("- 1", "a mapping.*got list"), (None, "readable YAML")])

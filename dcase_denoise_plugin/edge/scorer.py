@@ -5,8 +5,8 @@ import numpy as np
 import torch
 
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
+from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.spectrogram import Spectrogram
-from dcase_denoise_plugin.threads import thread_limit
 
 
 class BaselineScorer:

@@ -8,7 +8,12 @@ from typing import Iterable
 import numpy as np
 
 from dcase_denoise_plugin.report import intervals
-from dcase_denoise_plugin.report.figures_of_merit import AUC_FIGURES, F1_FIGURES, harmonic_mean, section_figures
+from dcase_denoise_plugin.report.figures_of_merit import (
+    AUC_FIGURES,
+    F1_FIGURES,
+    harmonic_mean,
+    section_figures,
+)
 from dcase_denoise_plugin.report.intervals import Interval
 from dcase_denoise_plugin.report.score_files import Remark, ScoreFolder
 

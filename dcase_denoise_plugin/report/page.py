@@ -13,6 +13,7 @@ import numpy as np
 import sklearn.metrics
 
 from dcase_denoise_plugin.errors import DenoiseError, RunError
+from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.report import charts, intervals, ranks, tables
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.comparison import ScoreComparison, compare
@@ -23,7 +24,6 @@ from dcase_denoise_plugin.report.provenance import Provenance, gather
 from dcase_denoise_plugin.report.results_folders import Arm
 from dcase_denoise_plugin.report.score_files import Remark, ScoreFolder, SectionScores
 from dcase_denoise_plugin.report.tables import Cell, Column, Table, label, number, written
-from dcase_denoise_plugin.whole_file import written_whole
 
 # What a page may weigh; sounds and pictures that would exceed it stay out, and the page says so.
 MOST_BYTES = 10_000_000

@@ -6,12 +6,28 @@ import statistics
 from pathlib import Path
 from typing import Iterable, Mapping
 
-from dcase_denoise_plugin.report.comparison import ALL_MACHINES, MEAN_OF_AUCS, OFFICIAL_SCORE, Row, ScoreComparison, compare
+from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.report.comparison import (
+    ALL_MACHINES,
+    MEAN_OF_AUCS,
+    OFFICIAL_SCORE,
+    Row,
+    ScoreComparison,
+    compare,
+)
 from dcase_denoise_plugin.report.figures_of_merit import AUC_FIGURES
 from dcase_denoise_plugin.report.score_files import ScoreFolder
-from dcase_denoise_plugin.report.tables import Cell, Column, Table, bounds, label, mean_and_deviation, number, written
+from dcase_denoise_plugin.report.tables import (
+    Cell,
+    Column,
+    Table,
+    bounds,
+    label,
+    mean_and_deviation,
+    number,
+    written,
+)
 from dcase_denoise_plugin.run.machine_run import MachineRun
-from dcase_denoise_plugin.whole_file import written_whole
 
 
 def study_tables(plain: Iterable[MachineRun], cells: Mapping[str, Iterable[MachineRun]], score: str, first_cell: str) -> list[Table]:

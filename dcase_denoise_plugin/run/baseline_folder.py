@@ -11,7 +11,7 @@ from typing import Any, Mapping
 
 from dcase_denoise_plugin.baseline_code import CODE, LOADER_CODE, code_digest
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
-from dcase_denoise_plugin.yaml_mapping import read_mapping
+from dcase_denoise_plugin.files import read_mapping
 
 BASELINE_VARIABLE = "DCASE_BASELINE_DIR"
 DEFAULT_FOLDER = Path("baseline")

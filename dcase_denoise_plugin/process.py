@@ -1,0 +1,43 @@
+"""How many CPU threads PyTorch may use, for a while."""
+from __future__ import annotations
+
+import contextlib
+import random
+from typing import Iterator
+
+import numpy as np
+import torch
+
+
+@contextlib.contextmanager
+def thread_limit(threads: int) -> Iterator[None]:
+    """Limits PyTorch's CPU threads to `threads` and restores them afterwards; a decorator, too. 0 touches nothing: a count that is set, even to what it was,
+    changes how MKL and OpenMP choose theirs.
+    """
+    if not threads:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def untouched_random_streams():
+    """Restores the states of `random`, NumPy and PyTorch (CPU and every CUDA device) on the way out, errors included.
+
+    The stage itself draws from explicit generators only; this guards against a library or a user's method that does not.
+    """
+    python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        torch.set_rng_state(torch_state)
+        if cuda_states is not None:
+            torch.cuda.set_rng_state_all(cuda_states)
