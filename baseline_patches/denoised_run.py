@@ -17,11 +17,11 @@ from filelock import FileLock
 
 from baseline_patches.clip_reader import OTHER_BASELINE, ClipReader
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.baseline_code import LOADER_CODE, code_digest
 from dcase_denoise_plugin.errors import BaselineError, DataError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.stage import Stage
 from dcase_denoise_plugin.wav_files import wav_files
 

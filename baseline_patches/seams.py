@@ -14,8 +14,8 @@ import sys
 import traceback
 
 from baseline_patches import baselines
-from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError
+from dcase_denoise_plugin.settings import config as configuration
 
 _NOT_GIVEN = object()
 REMEDY = f"Use a supported baseline ({', '.join(baselines.FINGERPRINTS)}) or set denoise: false."

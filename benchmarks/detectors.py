@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.log_mel import log_mel
+from dcase_denoise_plugin.settings.features import FeatureSettings
 
 VECTOR_FRAMES = 5
 BOTTLENECK = 8

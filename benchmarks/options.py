@@ -5,10 +5,10 @@ from typing import Any, Iterable
 
 import click
 
-from dcase_denoise_plugin.assignments import split
-from dcase_denoise_plugin.config import DenoiseConfig, from_keys, resolve
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.options import stacked
+from dcase_denoise_plugin.settings.config import DenoiseConfig, from_keys, resolve
+from dcase_denoise_plugin.settings.sources import split
 
 # Handed to the command as `preset` and `settings`.
 stage_options = stacked(

@@ -5,8 +5,8 @@ import noisereduce
 import numpy as np
 
 from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 
 
 class NoiseReduce:

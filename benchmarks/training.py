@@ -23,11 +23,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.options import given_keys
 from dcase_denoise_plugin.audio import read_wav, write_wav
-from dcase_denoise_plugin.config import DenoiseConfig, resolve
 from dcase_denoise_plugin.losses import reconstruction_loss
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.pairs import RESPONSE_KNOTS, Draws, schedule
 from dcase_denoise_plugin.random_streams import Place, generator_for
+from dcase_denoise_plugin.settings.config import DenoiseConfig, resolve
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import Training, learning_rate_factor
 

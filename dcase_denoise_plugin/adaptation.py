@@ -13,10 +13,10 @@ from dcase_denoise_plugin.clip_spectrum import (
     standing_out_quantile,
 )
 from dcase_denoise_plugin.clips import Clips
-from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.machine import TARGET_MARK, Machine
 from dcase_denoise_plugin.noise import Reel
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 # Usual is what the middle nine tenths get: wide enough for noise that differs from clip to clip, and the loudest clip in twenty does not set the limit.

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 
 from dcase_denoise_plugin.clip_spectrum import heard_in_pauses
-from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, from_keys
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.settings.config import DenoiseConfig, from_keys
+from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it is part of the denoiser's folder name.

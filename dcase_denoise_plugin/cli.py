@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from dcase_denoise_plugin import __version__, edge_cli, report_cli, study_cli, train_cli
-from dcase_denoise_plugin.config import RECOMMENDED
 from dcase_denoise_plugin.errors import DenoiseError
 from dcase_denoise_plugin.options import (
     baseline_option,
@@ -20,6 +19,7 @@ from dcase_denoise_plugin.options import (
     seeds_option,
     strength_option,
 )
+from dcase_denoise_plugin.settings.config import RECOMMENDED
 
 # Fewer steps than these 760 or so leave the running means of the autoencoder's batch normalisation behind, and its ranking with them.
 DEMO_SETTINGS = ("epochs=20",)

@@ -14,9 +14,9 @@ from dcase_denoise_plugin.clip_spectrum import (
     heard_in_pauses,
     steady_machine_residual_db,
 )
-from dcase_denoise_plugin.config import DenoiseConfig, resolve
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
+from dcase_denoise_plugin.settings.config import DenoiseConfig, resolve
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.unet import UNet
 

@@ -7,7 +7,7 @@ import sys
 import librosa
 import numpy as np
 
-from dcase_denoise_plugin.config import FeatureSettings
+from dcase_denoise_plugin.settings.features import FeatureSettings
 
 
 def log_mel(wav: np.ndarray, sample_rate_hz: int, features: FeatureSettings) -> np.ndarray:

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Iterable
 
-from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.files import digest_of
+from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.wav_files import wav_files
 
 NOISE_MARK = "_noise_"

@@ -11,9 +11,9 @@ import torch
 from dcase_denoise_plugin.audio import check_file, read_wav
 from dcase_denoise_plugin.clip_spectrum import clip_spectrum
 from dcase_denoise_plugin.clips import Clips, spectrum
-from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.machine import Machine, own_noise
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.spectrogram import Spectrogram
 
 # Noise clips beyond this are left out, evenly; 0.5 GB hold 380 clips of 10 s at 16 kHz.

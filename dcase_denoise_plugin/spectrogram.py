@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 import torchaudio.functional
 
-from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.settings.features import FeatureSettings
 
 # The baseline clamps mel energies at the float64 epsilon before its logarithm (-156.5 dB).
 LOWEST_POWER = sys.float_info.epsilon

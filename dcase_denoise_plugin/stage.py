@@ -13,7 +13,6 @@ import torch
 
 from dcase_denoise_plugin.audio import check_file, check_fit, check_wav, read_wav
 from dcase_denoise_plugin.checkpoint import FORMAT
-from dcase_denoise_plugin.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.errors import (
     AudioError,
     CheckpointError,
@@ -25,6 +24,7 @@ from dcase_denoise_plugin.machine import Machine, manifest
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.process import thread_limit, untouched_random_streams
+from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.spectrogram import LOWEST_POWER, Spectrogram
 from dcase_denoise_plugin.training import train_denoiser
 

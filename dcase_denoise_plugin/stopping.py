@@ -19,8 +19,8 @@ from typing import Any, Sequence
 import torch
 
 from dcase_denoise_plugin.clips import Clips
-from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.noise import CHANCES, NoiseSource, energy, gain_at_snr
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 from dcase_denoise_plugin.unet import UNet
 

@@ -23,12 +23,12 @@ def train(folder, out, preset, assignments, dataset, seed, device):
     On several GPUs or nodes:
     torchrun --nproc-per-node 4 -m dcase_denoise_plugin.cli train …
     """
-    from dcase_denoise_plugin.assignments import split
-    from dcase_denoise_plugin.config import from_keys, resolve
     from dcase_denoise_plugin.device import ready_device
     from dcase_denoise_plugin.distributed import joined, rank
     from dcase_denoise_plugin.errors import ConfigError
     from dcase_denoise_plugin.machine import Machine
+    from dcase_denoise_plugin.settings.config import from_keys, resolve
+    from dcase_denoise_plugin.settings.sources import split
     from dcase_denoise_plugin.training import train_denoiser
 
     with joined():

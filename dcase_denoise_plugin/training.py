@@ -22,7 +22,6 @@ from dcase_denoise_plugin.checkpoint import (
     save_aside,
 )
 from dcase_denoise_plugin.clips import Clips
-from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError, first_line
 from dcase_denoise_plugin.machine import Machine
@@ -31,6 +30,7 @@ from dcase_denoise_plugin.noise import noise_is_known, noise_source
 from dcase_denoise_plugin.pairs import Pairs
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.random_streams import Place, generator_for
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
 from dcase_denoise_plugin.steps import Steps
 from dcase_denoise_plugin.stopping import BestEpoch, Probe, hold_out

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import sklearn.metrics
 
-from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.demo import machines as made_up
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 
 DATASET = "DCASE2025T2"
 SCORES = ("MSE", "MAHALA")

@@ -6,8 +6,9 @@ import torch
 from small_machine import SMALL, small_machine
 
 from dcase_denoise_plugin.checkpoint import Checkpoint, content_digest, load_tensors, save_aside
-from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings
 from dcase_denoise_plugin.errors import CheckpointError
+from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.spectrogram import Scaling
 from dcase_denoise_plugin.unet import UNet
 

@@ -2,9 +2,9 @@ import argparse
 
 import pytest
 
-from dcase_denoise_plugin import config as configuration
-from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.settings import config as configuration
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 
 
 def test_the_flag_is_off_by_default():

@@ -234,7 +234,7 @@ def test_importing_the_package_is_light_and_denoiser_is_there():
     program = f"""
 import sys
 sys.path[:0] = {sys.path!r}
-import dcase_denoise_plugin.config
+import dcase_denoise_plugin.settings.config
 assert not {{"torch", "numpy", "librosa"}} & set(sys.modules)
 from dcase_denoise_plugin import Denoiser
 assert Denoiser.load

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 
 
 def folder_with(root, machine, names):

@@ -18,11 +18,11 @@ from click.testing import CliRunner
 
 from benchmarks.edge import MEMORY
 from dcase_denoise_plugin.cli import main
-from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.edge.decision import decision_threshold
 from dcase_denoise_plugin.edge.export import export_scorer
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 
 ARMS = {"plain": ("--denoise", "false"), "wave": ("--denoise", "true", *TINY_UNET, "--denoise_domain", "waveform"),
         "mel": ("--denoise", "true", *TINY_UNET, "--denoise_strength", "0.5", "--denoise_output", "clip_spectrum")}

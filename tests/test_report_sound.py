@@ -14,7 +14,6 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, wr
 
 from dcase_denoise_plugin.adaptation import adapted
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.log_mel import log_mel
 from dcase_denoise_plugin.machine import Machine
@@ -30,6 +29,7 @@ from dcase_denoise_plugin.report.denoised_clips import (
 from dcase_denoise_plugin.report.listening import band_centres_hz, show
 from dcase_denoise_plugin.report.ranks import most_moved
 from dcase_denoise_plugin.report.score_files import ScoreFolder
+from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.training import train_denoiser
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ
 
-from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling, Spectrogram
 
 

@@ -5,7 +5,7 @@ import torch
 from small_machine import hum, write
 
 from benchmarks.stopping import Sweep, draw, snapshots, sweep
-from dcase_denoise_plugin.config import DenoiseConfig
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 
 QUICK = DenoiseConfig(image_size=16, width=2, depth=2, pairs_per_clip=1, epochs=2, stopping="balance", strength=1.0)
 

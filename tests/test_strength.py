@@ -4,8 +4,8 @@ from click.testing import CliRunner
 
 from benchmarks.detectors import harmonic_mean, linear_scores, log_mels
 from benchmarks.strength import SHARES, SWEEPS, draw, main, sweep
-from dcase_denoise_plugin.config import DenoiseConfig
 from dcase_denoise_plugin.demo.machines import make_machines
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 
 QUICK = DenoiseConfig(image_size=16, width=2, depth=2, pairs_per_clip=1, epochs=1, output="clip_spectrum", clip_level="0.1", fluctuation=0.5, strength=1.0)
 

@@ -7,13 +7,13 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from dcase_denoise_plugin import config as configuration
 from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError
 from dcase_denoise_plugin.log_mel import log_mel
 from dcase_denoise_plugin.report import listening
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.score_files import SectionScores
+from dcase_denoise_plugin.settings import config as configuration
 
 # Beyond it the clips are taken evenly from the list; a clip of 10 s takes some 0.1 s.
 MOST_CLIPS = 200

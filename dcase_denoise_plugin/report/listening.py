@@ -13,8 +13,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from dcase_denoise_plugin.config import FeatureSettings
 from dcase_denoise_plugin.log_mel import log_mel
+from dcase_denoise_plugin.settings.features import FeatureSettings
 
 COLOURS = "magma"
 WIDEST_RANGE_DB = 60.0

@@ -12,23 +12,19 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.config import (
-    BUILT_IN_METHODS,
-    PREFIX,
-    FeatureSettings,
-    keys_that_shape_nothing,
-)
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.files import digest_of, file_digest, written_whole
 from dcase_denoise_plugin.machine import manifest, recordings_from_elsewhere, training_clips_beside
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.run.machine_run import STEPS, MachineRun
+from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, PREFIX, keys_that_shape_nothing
+from dcase_denoise_plugin.settings.features import FeatureSettings
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
 BUILD = """
 import json, sys
 from pathlib import Path
-from dcase_denoise_plugin.config import DenoiseConfig, FeatureSettings, from_keys
+from dcase_denoise_plugin.settings.config import DenoiseConfig, FeatureSettings, from_keys
 from dcase_denoise_plugin.errors import DenoiseError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.methods import build_method

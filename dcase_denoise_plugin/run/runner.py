@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import BinaryIO, Callable, Iterable, Mapping
 
 from dcase_denoise_plugin.audio import check_alike
-from dcase_denoise_plugin.config import PRESET_VARIABLE
 from dcase_denoise_plugin.errors import DataError, DenoiseError, RunError
 from dcase_denoise_plugin.run.gpus import VISIBLE_GPUS_VARIABLE, gpu_of_each
 from dcase_denoise_plugin.run.machine_run import STEPS, MachineRun
@@ -25,6 +24,7 @@ from dcase_denoise_plugin.run.plain_features import drop_half_written, fresh_fea
 from dcase_denoise_plugin.run.progress import Progress, Snapshot
 from dcase_denoise_plugin.run.run_record import is_finished, wanted, write_record
 from dcase_denoise_plugin.run.workplace import THREADS_VARIABLE, gpu_named, usable_cores, workplace
+from dcase_denoise_plugin.settings.config import PRESET_VARIABLE
 
 OURS = "dcase-denoise: "  # how the hook's lines start
 GRACE_S = 5.0

@@ -1,0 +1,1 @@
+"""What a user may set: keys, presets, parsing, argparse; and the baseline's own feature settings."""
