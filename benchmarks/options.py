@@ -7,8 +7,8 @@ import click
 
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.options import stacked
-from dcase_denoise_plugin.settings.config import DenoiseConfig, from_keys, resolve
-from dcase_denoise_plugin.settings.sources import split
+from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.settings.sources import from_keys, resolve, split
 
 # Handed to the command as `preset` and `settings`.
 stage_options = stacked(

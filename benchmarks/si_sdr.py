@@ -22,8 +22,9 @@ from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.report.denoised_clips import si_sdr_db
-from dcase_denoise_plugin.settings.config import DenoiseConfig, resolve
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import train_denoiser
 

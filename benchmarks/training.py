@@ -27,7 +27,8 @@ from dcase_denoise_plugin.losses import reconstruction_loss
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.pairs import RESPONSE_KNOTS, Draws, schedule
 from dcase_denoise_plugin.random_streams import Place, generator_for
-from dcase_denoise_plugin.settings.config import DenoiseConfig, resolve
+from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import Training, learning_rate_factor
 

@@ -16,8 +16,9 @@ from dcase_denoise_plugin.clip_spectrum import heard_in_pauses
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.settings.config import DenoiseConfig, from_keys
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.settings.sources import from_keys, own_settings_of_weights
 from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it is part of the denoiser's folder name.
@@ -133,7 +134,7 @@ class Checkpoint:
         """
         keys = [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"]
         if config.checkpoint:
-            keys = [*NETWORK_KEYS, *(name for name in config.own_settings_of_weights() if name not in (*NETWORK_KEYS, "checkpoint"))]
+            keys = [*NETWORK_KEYS, *(name for name in own_settings_of_weights(config) if name not in (*NETWORK_KEYS, "checkpoint"))]
         wanted, found = dataclasses.asdict(machine.features), dataclasses.asdict(self.features)
         if not config.checkpoint:
             wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **wanted}

@@ -16,7 +16,8 @@ from dcase_denoise_plugin.clip_spectrum import (
 )
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.settings.config import DenoiseConfig, resolve
+from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.spectrogram import Spectrogram
 from dcase_denoise_plugin.unet import UNet
 

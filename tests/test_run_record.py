@@ -10,7 +10,7 @@ import pytest
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.run import run_record
 from dcase_denoise_plugin.run.run_record import is_finished, seconds_of, wanted, write_record
-from dcase_denoise_plugin.settings.config import preset_path
+from dcase_denoise_plugin.settings.sources import preset_path
 
 
 def finish(run, step="train"):

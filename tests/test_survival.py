@@ -10,7 +10,7 @@ from benchmarks.survival import Part, known_sounds, survival, trained
 from dcase_denoise_plugin.checkpoint import NO_BOUNDS_DB, Checkpoint
 from dcase_denoise_plugin.demo.machines import REFERENCE_FOLDER, make_machines
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.settings.config import resolve
+from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.spectrogram import Scaling
 from dcase_denoise_plugin.unet import UNet
 

@@ -24,7 +24,7 @@ from dcase_denoise_plugin.run.plain_features import drop_half_written, fresh_fea
 from dcase_denoise_plugin.run.progress import Progress, Snapshot
 from dcase_denoise_plugin.run.run_record import is_finished, wanted, write_record
 from dcase_denoise_plugin.run.workplace import THREADS_VARIABLE, gpu_named, usable_cores, workplace
-from dcase_denoise_plugin.settings.config import PRESET_VARIABLE
+from dcase_denoise_plugin.settings.sources import PRESET_VARIABLE
 
 OURS = "dcase-denoise: "  # how the hook's lines start
 GRACE_S = 5.0

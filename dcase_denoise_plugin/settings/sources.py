@@ -1,9 +1,25 @@
 """Assignments as a command line gives them: key=value."""
 from __future__ import annotations
 
-from typing import Iterable, Iterator
+import argparse
+import dataclasses
+import difflib
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any, Iterable, Iterator, Mapping
 
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.files import read_mapping
+from dcase_denoise_plugin.settings.config import (
+    PREFIX,
+    RECOMMENDED,
+    DenoiseConfig,
+    _check,
+    _described,
+    field_names,
+    option_name,
+)
 
 
 def split(assignments: Iterable[str], option: str = "--set", example: str = "epochs=2") -> Iterator[tuple[str, str]]:
@@ -13,3 +29,100 @@ def split(assignments: Iterable[str], option: str = "--set", example: str = "epo
         if not equals or not key.strip("- "):
             raise ConfigError(f"{option}: expected key=value, got {assignment!r}. Write it as {option} {example}.")
         yield key.strip("- "), text
+
+
+PRESET_VARIABLE = "DCASE_DENOISE_YAML"
+
+
+def own_settings_of_weights(config: DenoiseConfig) -> list[str]:
+    """The names of the settings that shape the weights and are not the preset's."""
+    of_preset = DenoiseConfig(**{**read_preset(config.preset or RECOMMENDED), "preset": config.preset})
+    return [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"
+            and getattr(config, field.name) != getattr(of_preset, field.name)]
+
+
+def parse_bool(text: Any) -> bool:
+    """True or false from YAML or the command line. Raises ConfigError on anything else."""
+    if isinstance(text, bool):
+        return text
+    if str(text).strip().lower() in ("true", "false"):
+        return str(text).strip().lower() == "true"
+    raise ConfigError(f"expected true or false, got {text!r}. Write true or false.")
+
+
+def parse_value(field: dataclasses.Field, text: Any) -> Any:
+    """`text` (from YAML, a preset or the command line) as the field's type. Raises ConfigError naming the key."""
+    key, kind = option_name(field), type(field.default)
+    try:
+        if kind is bool:
+            return parse_bool(text)
+        if isinstance(text, Mapping):
+            return ",".join(f"{name}={value}" for name, value in text.items())
+        if kind is str:
+            return "" if text is None or text == "None" else str(text)
+        if kind is int and isinstance(text, float) and not text.is_integer():
+            raise ValueError
+        return kind(text)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from None
+    except (TypeError, ValueError):
+        raise ConfigError(f"{key}: expected {_described(field)}, got {text!r}. Correct the value.") from None
+
+
+def from_keys(keys: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Field values from a mapping of ``denoise…`` keys (leading dashes allowed), parsed. Raises ConfigError for an unknown key, naming the nearest."""
+    known = field_names()
+    values = {}
+    for key, text in keys.items():
+        name = str(key).lstrip("-")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}."
+            raise ConfigError(f"{name}: expected a known denoise key, got an unknown one in {where}. {hint}")
+        values[known[name].name] = parse_value(known[name], text)
+    return values
+
+
+def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> DenoiseConfig:
+    """The configuration from `given` field values (baseline.yaml, then command line) over their preset, `RECOMMENDED` if none is named, over the defaults."""
+    preset = given.get("preset") or environment.get(PRESET_VARIABLE) or RECOMMENDED
+    return DenoiseConfig(**{**read_preset(preset), **given, "preset": preset})
+
+
+def read_preset(preset: str) -> dict[str, Any]:
+    """Field values of a preset, by name from the package or by path. Raises ConfigError if there is none or it is not a mapping of denoise keys."""
+    path = preset_path(preset)
+    content = read_mapping(path, ConfigError, "denoise_preset")
+    return from_keys({key: value for key, value in content.items() if str(key).lstrip("-").startswith(PREFIX)}, str(path))
+
+
+def preset_path(preset: str):
+    """Where `preset` lies: a file as it is, else a preset of the package."""
+    if Path(preset).suffix in (".yaml", ".yml"):
+        return Path(preset)
+    packaged = resources.files("dcase_denoise_plugin.presets")
+    names = sorted(Path(entry.name).stem for entry in packaged.iterdir() if entry.name.endswith(".yaml"))
+    if preset not in names:
+        raise ConfigError(f"denoise_preset: expected one of {', '.join(names)} or the path of a .yaml file, got {preset!r}. Correct the name.")
+    return packaged / f"{preset}.yaml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds every key as an option; one that is not given leaves no attribute, so that defaults stay the dataclass's business."""
+    group = parser.add_argument_group("denoising stage")
+    for key, field in field_names().items():
+        default = f"(default: {field.default})" if field.default != "" else ""
+        unit = f"[{field.metadata['unit']}]" if field.metadata["unit"] else ""
+        group.add_argument(f"--{key}", type=_argparse_type(field), default=argparse.SUPPRESS, metavar=type(field.default).__name__.upper(),
+                           help=" ".join(filter(None, (field.metadata["help"], unit, default))).replace("%", "%%"))
+
+
+def _argparse_type(field):
+    def parse(text):
+        try:
+            value = parse_value(field, text)
+            _check(field, value)
+            return value
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return parse
