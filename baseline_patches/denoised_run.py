@@ -22,6 +22,7 @@ from dcase_denoise_plugin.errors import BaselineError, DataError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.settings import config as configuration
+from dcase_denoise_plugin.settings import features
 from dcase_denoise_plugin.stage import Stage
 from dcase_denoise_plugin.wav_files import wav_files
 
@@ -126,8 +127,8 @@ class DenoisedRun:
 
     def _stage_of(self, settings: dict) -> Stage:
         if self._stage is None:
-            names = (field.name for field in dataclasses.fields(configuration.FeatureSettings))
-            features = configuration.FeatureSettings(**{name: settings[name] for name in names})
+            names = (field.name for field in dataclasses.fields(features.FeatureSettings))
+            features = features.FeatureSettings(**{name: settings[name] for name in names})
             machine = Machine.from_folder(Path(settings["target_dir"]), self.args.dataset[:DATASET_NAME_LENGTH], features, self.args.seed)
             device = torch.device("cuda", self.args.gpu_id[0]) if self.args.cuda else torch.device("cpu")
             self._stage = Stage(machine, self.config, device, train_command=self._train_command() if self.args.test_only else None)

@@ -16,6 +16,7 @@ import traceback
 from baseline_patches import baselines
 from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError
 from dcase_denoise_plugin.settings import config as configuration
+from dcase_denoise_plugin.settings import sources
 
 _NOT_GIVEN = object()
 REMEDY = f"Use a supported baseline ({', '.join(baselines.FINGERPRINTS)}) or set denoise: false."
@@ -92,7 +93,7 @@ def _wrap_yaml_load(original):
             (denoise_keys if str(key).lstrip("-").startswith(configuration.PREFIX) else settings)[key] = value
         options = {field.name: f"--{key}" for key, field in configuration.field_names().items()}
         # An empty value stays: it takes back what the preset says.
-        return settings | {options[name]: value for name, value in configuration.from_keys(denoise_keys, "baseline.yaml").items()}
+        return settings | {options[name]: value for name, value in sources.from_keys(denoise_keys, "baseline.yaml").items()}
     return yaml_load
 
 
@@ -101,7 +102,7 @@ def _wrap_get_argparse(original):
     def get_argparse():
         """The baseline's parser with the denoise options added."""
         parser = original()
-        configuration.add_arguments(parser)
+        sources.add_arguments(parser)
         parser.parse_args = _SettlingParser(parser.parse_args)
         return parser
     return get_argparse
@@ -128,7 +129,7 @@ class _SettlingParser:
         for key, field in configuration.field_names().items():
             if hasattr(namespace, key):
                 self._given[field.name] = getattr(namespace, key)
-        settled = configuration.resolve(self._given)
+        settled = sources.resolve(self._given)
         if namespace.export_dir is _NOT_GIVEN:
             namespace.export_dir = self._yaml_export_dir + (configuration.DENOISED_SUFFIX if settled.denoise else "")
         for key, value in settled.as_keys().items():
@@ -151,7 +152,7 @@ def _refuse_unknown_options(words) -> None:
     options = [f"--{key}" for key in configuration.field_names()]
     for word in (str(word).partition("=")[0] for word in words):
         if word.startswith(f"--{configuration.PREFIX}") and not any(option.startswith(word) for option in options):
-            configuration.from_keys({word: ""}, "the command line")
+            sources.from_keys({word: ""}, "the command line")
 
 
 def _wrap_data_set(original):

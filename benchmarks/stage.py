@@ -17,7 +17,7 @@ from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.settings import config as configuration
+from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.stage import Stage
 
 BATCH = 10  # as many clips of 12 s as the stage takes at once
@@ -52,7 +52,7 @@ def main(clips: int, rounds: int, device: str):
     with scratch_checkout(own_clips=True) as root:
         machine = Machine.from_folder(root / RAW / "fan", "DCASE2025T2")
         # A denoiser is as fast after one epoch as after all.
-        config = configuration.resolve({"preset": "recommended", "epochs": 1, "pairs_per_clip": 1, "threads": 1})
+        config = sources.resolve({"preset": "recommended", "epochs": 1, "pairs_per_clip": 1, "threads": 1})
         checkpoint = Stage(machine, config, torch.device("cpu"), Path(root, "denoisers")).checkpoint
         loaded = [read_wav(file) for file in machine.train_files[:clips]]
         denoiser, head, threads = Denoiser.load(checkpoint, device, preset="recommended"), on_what(root), torch.get_num_threads()

@@ -14,7 +14,7 @@ from dcase_denoise_plugin.run.plan import Plan
 
 TRAIN_PY = '''
 import argparse, json, os, pathlib, sys, time
-from dcase_denoise_plugin import config
+from dcase_denoise_plugin.settings import sources
 
 parser = argparse.ArgumentParser()
 for option in ("--dataset", "-tag", "--score", "--export_dir", "--epochs", "-lr", "--mono", "--gpu_id"):
@@ -24,7 +24,7 @@ parser.add_argument("--seed", type=int)
 parser.add_argument("--use_ids", nargs="*")
 for option in ("-d", "-e", "--train_only", "--test_only"):
     parser.add_argument(option, action="store_true")
-config.add_arguments(parser)
+sources.add_arguments(parser)
 args = parser.parse_args()
 
 with open("calls.txt", "a") as calls:
@@ -55,7 +55,7 @@ if args.test_only:
 folder.mkdir(parents=True, exist_ok=True)
 if args.denoise and "no_receipt" not in order:
     keys = {key: value for key, value in vars(args).items() if key.startswith("denoise")}
-    stage = config.resolve(config.from_keys(keys, "the command line"))
+    stage = sources.resolve(sources.from_keys(keys, "the command line"))
     config_used = {**stage.as_keys(), **order.get("other_config", {})}
     receipt = {"config": config_used, "stage_digest": "d" * 64, "checkpoint": f"models/checkpoint/denoiser/{args.dataset}/denoiser.pt"}
     (folder / f"denoise_receipt_{args.dataset}_seed{args.seed}_{suffix}.json").write_text(json.dumps(receipt))

@@ -19,7 +19,7 @@ from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.run.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.run.overrides import import_method
 from dcase_denoise_plugin.run.run_record import read_receipt
-from dcase_denoise_plugin.settings import config as configuration
+from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.stage import CHECKPOINT_FOLDER, Stage
@@ -117,7 +117,7 @@ def _train_command(run: MachineRun) -> str:
 
 def _stage_of(run: MachineRun, machine: Machine) -> Stage:
     receipt, root = read_receipt(run, "train"), run.plan.baseline.folder
-    config = DenoiseConfig(**configuration.from_keys(receipt["config"], str(run.receipt("train"))))
+    config = DenoiseConfig(**sources.from_keys(receipt["config"], str(run.receipt("train"))))
     if config.checkpoint:
         config = dataclasses.replace(config, checkpoint=str(root / config.checkpoint))
     import_method(config.method, run.plan.baseline)

@@ -14,6 +14,7 @@ from dcase_denoise_plugin.report import listening
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.score_files import SectionScores
 from dcase_denoise_plugin.settings import config as configuration
+from dcase_denoise_plugin.settings import sources
 
 # Beyond it the clips are taken evenly from the list; a clip of 10 s takes some 0.1 s.
 MOST_CLIPS = 200
@@ -111,7 +112,7 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
     from dcase_denoise_plugin.methods import build_method
     from dcase_denoise_plugin.own_method import find
 
-    config = configuration.DenoiseConfig(**configuration.from_keys(dict(receipt["config"]), "the receipt"))
+    config = configuration.DenoiseConfig(**sources.from_keys(dict(receipt["config"]), "the receipt"))
     if config.method == "identity":
         return lambda wav, sample_rate_hz: wav
     if config.domain != "waveform":
@@ -136,7 +137,7 @@ def _denoiser(checkout, machine, seed, receipt):
     checkpoint = Checkpoint.load(path)
     # A key of another version must not keep a checkpoint from being heard.
     known = {key: value for key, value in receipt["config"].items() if key in configuration.field_names()}
-    config = dataclasses.replace(checkpoint.config, **configuration.from_keys(known, "the receipt"))
+    config = dataclasses.replace(checkpoint.config, **sources.from_keys(known, "the receipt"))
     if config.checkpoint:
         recordings = checkout.recordings(machine)
         checkpoint = adapted(checkpoint, Machine.from_folder(recordings, checkout.folder.dataset, checkpoint.features, seed), config)

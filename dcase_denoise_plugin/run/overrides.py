@@ -11,7 +11,7 @@ from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
 from dcase_denoise_plugin.machine import own_noise
 from dcase_denoise_plugin.run.baseline_folder import Baseline
-from dcase_denoise_plugin.settings import config
+from dcase_denoise_plugin.settings import config, sources
 from dcase_denoise_plugin.settings.sources import split
 
 # What the runner itself says to train.py: setting → what to do instead.
@@ -50,7 +50,7 @@ def read_overrides(yaml_file: Path | None, assigned: Iterable[str] | Mapping[str
     asked = {str(key).lstrip("-"): value for keys in (in_yaml, given) for key, value in keys.items()}
     for key in asked.keys() & RUNNERS_OWN.keys():
         raise ConfigError(f"{key}: expected a setting that is the same for all runs, got one that the runner sets in --set or --yaml. {RUNNERS_OWN[key]}")
-    denoise = config.from_keys({key: value for key, value in asked.items() if key.startswith(config.PREFIX)}, "--set or --yaml")
+    denoise = sources.from_keys({key: value for key, value in asked.items() if key.startswith(config.PREFIX)}, "--set or --yaml")
     ours = {key: value for key, value in asked.items() if not key.startswith(config.PREFIX)}
     for key in ours:
         baseline.option(key)
@@ -69,12 +69,12 @@ def resolve_stage(baseline: Baseline, overrides: Overrides, fallback_preset: str
         If the user names a noise folder without noise clips.
     """
     in_yaml = {key: value for key, value in baseline.settings.items() if key.startswith(config.PREFIX)}
-    written = config.from_keys(in_yaml, str(baseline.folder / "baseline.yaml"))
-    if not (overrides.denoise.get("preset") or written.get("preset") or environment.get(config.PRESET_VARIABLE)):
+    written = sources.from_keys(in_yaml, str(baseline.folder / "baseline.yaml"))
+    if not (overrides.denoise.get("preset") or written.get("preset") or environment.get(sources.PRESET_VARIABLE)):
         overrides = dataclasses.replace(overrides, denoise={**overrides.denoise, "preset": fallback_preset})
     if str(written.get("preset", "")).endswith((".yaml", ".yml")):
         written["preset"] = str(baseline.folder / written["preset"])
-    resolved = config.resolve({**written, **overrides.denoise, "denoise": True}, environment)
+    resolved = sources.resolve({**written, **overrides.denoise, "denoise": True}, environment)
     import_method(resolved.method, baseline)
     own_noise(resolved, baseline.folder)
     return overrides, resolved

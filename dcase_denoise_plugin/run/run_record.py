@@ -24,7 +24,9 @@ RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
 BUILD = """
 import json, sys
 from pathlib import Path
-from dcase_denoise_plugin.settings.config import DenoiseConfig, FeatureSettings, from_keys
+from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.settings.sources import from_keys
 from dcase_denoise_plugin.errors import DenoiseError
 from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.methods import build_method

@@ -4,6 +4,7 @@ import pytest
 
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.settings import config as configuration
+from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 
 
@@ -41,18 +42,18 @@ def test_a_noise_folder_goes_with_the_source_that_reads_it(keys):
 
 def test_an_unknown_key_is_refused_naming_the_nearest():
     with pytest.raises(ConfigError, match="denoise_strenght: expected a known denoise key, got an unknown one .* Did you mean denoise_strength?"):
-        configuration.from_keys({"denoise_strenght": 1}, "baseline.yaml")
+        sources.from_keys({"denoise_strenght": 1}, "baseline.yaml")
 
 
 def test_an_unknown_key_near_none_lists_what_there_is():
     with pytest.raises(ConfigError, match="Known keys: denoise, denoise_preset"):
-        configuration.from_keys({"denoise_qqqqqqqqqqqqqqqqq": 1}, "baseline.yaml")
+        sources.from_keys({"denoise_qqqqqqqqqqqqqqqqq": 1}, "baseline.yaml")
 
 
 @pytest.mark.parametrize("value", ["maybe", 1, None])
 def test_the_flag_takes_true_and_false_only(value):
     with pytest.raises(ConfigError, match=f"denoise: expected true or false, got {value!r}"):
-        configuration.from_keys({"denoise": value}, "baseline.yaml")
+        sources.from_keys({"denoise": value}, "baseline.yaml")
 
 
 @pytest.mark.parametrize("key, text, message", [
@@ -62,16 +63,16 @@ def test_the_flag_takes_true_and_false_only(value):
 ])
 def test_a_value_of_the_wrong_kind_is_refused(key, text, message):
     with pytest.raises(ConfigError) as error:
-        configuration.from_keys({key: text}, "baseline.yaml")
+        sources.from_keys({key: text}, "baseline.yaml")
     assert message in str(error.value)
 
 
 def test_keys_are_read_with_and_without_leading_dashes():
-    assert configuration.from_keys({"--denoise": True, "denoise_strength": "0.5"}, "here") == {"denoise": True, "strength": 0.5}
+    assert sources.from_keys({"--denoise": True, "denoise_strength": "0.5"}, "here") == {"denoise": True, "strength": 0.5}
 
 
 def test_a_mapping_of_machine_epochs_becomes_its_text_form():
-    values = configuration.from_keys({"denoise_machine_epochs": {"slider": 65, "fan": 80}}, "here")
+    values = sources.from_keys({"denoise_machine_epochs": {"slider": 65, "fan": 80}}, "here")
     assert DenoiseConfig(**values).epochs_of("slider") == 65 and DenoiseConfig(**values).epochs_of("valve") == DenoiseConfig().epochs
 
 
@@ -82,35 +83,35 @@ def test_machine_epochs_are_reported_as_per_machine_settings():
 def test_precedence_is_default_then_preset_then_given(tmp_path):
     preset = tmp_path / "mine.yaml"
     preset.write_text("denoise_epochs: 7\ndenoise_width: 3\n--epochs: 50\n")
-    resolved = configuration.resolve({"preset": str(preset), "width": 5}, environment={})
+    resolved = sources.resolve({"preset": str(preset), "width": 5}, environment={})
     assert (resolved.epochs, resolved.width, resolved.batch_size) == (7, 5, DenoiseConfig().batch_size)
 
 
 def test_a_preset_can_come_from_the_environment(tmp_path):
     preset = tmp_path / "mine.yaml"
     preset.write_text("denoise_epochs: 7\n")
-    assert configuration.resolve({}, environment={configuration.PRESET_VARIABLE: str(preset)}).epochs == 7
+    assert sources.resolve({}, environment={sources.PRESET_VARIABLE: str(preset)}).epochs == 7
 
 
 def test_the_flag_alone_means_the_recommended_preset():
-    recommended = configuration.resolve({"denoise": True, "preset": "recommended"}, environment={})
-    assert configuration.resolve({"denoise": True}, environment={}) == recommended == DenoiseConfig(denoise=True, preset="recommended")
+    recommended = sources.resolve({"denoise": True, "preset": "recommended"}, environment={})
+    assert sources.resolve({"denoise": True}, environment={}) == recommended == DenoiseConfig(denoise=True, preset="recommended")
 
 
 @pytest.mark.parametrize("name", ["denoise", "recommended", "waveform", "demo"])
 def test_every_packaged_preset_resolves(name):
-    assert configuration.resolve({"preset": name}, environment={}).preset == name
+    assert sources.resolve({"preset": name}, environment={}).preset == name
 
 
 def test_the_published_preset_is_the_published_schedule():
-    published = configuration.resolve({"preset": "denoise"}, environment={})
+    published = sources.resolve({"preset": "denoise"}, environment={})
     assert (published.image_size, published.noisy_pair_share, published.pairs_per_clip, published.batch_size) == (256, 0.7, 10, 16)
     assert (published.epochs_of("fan"), published.epochs_of("slider")) == (100, 65)
 
 
 def test_an_unknown_preset_is_refused_naming_the_known_ones():
     with pytest.raises(ConfigError, match="denoise_preset: expected one of .*recommended.*, got 'recomended'"):
-        configuration.resolve({"preset": "recomended"}, environment={})
+        sources.resolve({"preset": "recomended"}, environment={})
 
 
 @pytest.mark.parametrize("content, message", [
@@ -121,7 +122,7 @@ def test_a_preset_file_that_is_missing_or_no_mapping_is_refused(tmp_path, conten
     if content is not None:
         preset.write_text(content)
     with pytest.raises(ConfigError, match=message):
-        configuration.resolve({"preset": str(preset)}, environment={})
+        sources.resolve({"preset": str(preset)}, environment={})
 
 
 def test_strength_changes_the_digest_but_not_the_digest_of_the_weights():
@@ -137,20 +138,20 @@ def test_width_changes_both_digests_and_threads_neither():
 
 def test_every_key_is_an_option_with_help():
     parser = argparse.ArgumentParser()
-    configuration.add_arguments(parser)
+    sources.add_arguments(parser)
     text = parser.format_help()
     assert all(f"--{key} " in text for key in configuration.field_names())
 
 
 def test_an_option_that_is_not_given_leaves_no_trace():
     parser = argparse.ArgumentParser()
-    configuration.add_arguments(parser)
+    sources.add_arguments(parser)
     assert vars(parser.parse_args(["--denoise", "true"])) == {"denoise": True}
 
 
 def test_the_command_line_refuses_a_value_out_of_range(capsys):
     parser = argparse.ArgumentParser()
-    configuration.add_arguments(parser)
+    sources.add_arguments(parser)
     with pytest.raises(SystemExit):
         parser.parse_args(["--denoise_strength", "7"])
     assert "expected a number from 0 to 1, got 7.0" in capsys.readouterr().err
@@ -158,7 +159,7 @@ def test_the_command_line_refuses_a_value_out_of_range(capsys):
 
 @pytest.mark.parametrize("level, quantile", [("mean", None), ("auto", None), ("surest", None), (0.1, 0.1), ("0.95", 0.95), (0, 0.0)])
 def test_a_clips_level_is_its_mean_chosen_by_itself_or_a_quantile(level, quantile):
-    assert DenoiseConfig(**configuration.from_keys({"denoise_clip_level": level}, "here")).fixed_quantile == quantile
+    assert DenoiseConfig(**sources.from_keys({"denoise_clip_level": level}, "here")).fixed_quantile == quantile
 
 
 @pytest.mark.parametrize("level", ["low", "1.5", "nan"])
