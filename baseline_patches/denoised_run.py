@@ -20,11 +20,11 @@ from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.baseline_code import LOADER_CODE, code_digest
 from dcase_denoise_plugin.errors import BaselineError, DataError
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import features
+from dcase_denoise_plugin.sound.audio import wav_files
+from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage import Stage
-from dcase_denoise_plugin.wav_files import wav_files
 
 DATASET_NAME_LENGTH = len("DCASE2025T2")  # the baseline cuts its --dataset here
 

@@ -68,9 +68,9 @@ def aucs(scores: dict[str, dict[str, float]], score: str) -> list[float]:
 
 
 def streams(checkpoint: Path, clip: Path) -> None:
-    from dcase_denoise_plugin.audio import read_wav
     from dcase_denoise_plugin.denoiser import Denoiser
     from dcase_denoise_plugin.edge.streaming import streaming
+    from dcase_denoise_plugin.sound.audio import read_wav
 
     wav, rate_hz = read_wav(clip)
     denoiser = Denoiser.load(checkpoint, "cpu", preset="recommended")

@@ -23,8 +23,8 @@ from benchmarks.mixing import (
     steady,
 )
 from benchmarks.scratch import RATE_HZ, RAW
-from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.machine import NOISE_MARK
+from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.machine import NOISE_MARK
 
 CLIP_S, EDGE_S = 10, 5  # a flight's first and last seconds are take-off and landing
 SEED = 1

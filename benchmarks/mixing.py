@@ -14,7 +14,7 @@ import soundfile
 from scipy import signal
 
 from benchmarks.scratch import RATE_HZ
-from dcase_denoise_plugin.audio import write_wav
+from dcase_denoise_plugin.sound.audio import write_wav
 
 NOISE_CLIPS = 60
 LEVEL = 0.02  # root mean square of the machine, full scale 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 import noisereduce
 import numpy as np
 
-from dcase_denoise_plugin.audio import read_wav
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.machine import Machine
 
 
 class NoiseReduce:

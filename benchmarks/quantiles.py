@@ -12,8 +12,9 @@ import click
 import torch
 
 from benchmarks.detectors import harmonic_mean, linear_scores, log_mels
-from dcase_denoise_plugin.clip_spectrum import QUANTILES, clip_spectrum, standing_out_quantile
-from dcase_denoise_plugin.machine import NOISE_MARK
+from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum
+from dcase_denoise_plugin.sound.machine import NOISE_MARK
+from dcase_denoise_plugin.sound.quantile import QUANTILES, standing_out_quantile
 
 FLUCTUATION = 0.5
 

@@ -13,11 +13,11 @@ import torch
 from noisereduce.torchgate import TorchGate
 
 from benchmarks.scratch import RAW, on_what, scratch_checkout
-from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings import sources
+from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage import Stage
 
 BATCH = 10  # as many clips of 12 s as the stage takes at once

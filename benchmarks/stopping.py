@@ -23,11 +23,11 @@ from benchmarks.detectors import (
 from benchmarks.options import stage_config, stage_options
 from dcase_denoise_plugin.adaptation import knowing_what_is_usual
 from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors
-from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.clips import Clips
+from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stopping import RULES, epoch_by
 from dcase_denoise_plugin.training import train_denoiser
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.mixing import Alone, Mixture, machines_and_wind, steady
 from benchmarks.scratch import RAW
-from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.sound.audio import read_wav
 
 SEED = 1
 SNR_DB = (-10.0, 0.0)

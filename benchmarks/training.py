@@ -22,14 +22,14 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.options import given_keys
-from dcase_denoise_plugin.audio import read_wav, write_wav
 from dcase_denoise_plugin.losses import reconstruction_loss
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.pairs import RESPONSE_KNOTS, Draws, schedule
 from dcase_denoise_plugin.random_streams import Place, generator_for
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import resolve
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.audio import read_wav, write_wav
+from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import Training, learning_rate_factor
 
 RATE_HZ = 16000

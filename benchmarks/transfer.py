@@ -15,7 +15,7 @@ from benchmarks.places import judged
 from benchmarks.survival import trained
 from dcase_denoise_plugin.adaptation import adapted
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.sound.machine import Machine
 
 
 def served(folder: Path, denoisers: list[Denoiser], seeds: tuple[int, ...]) -> np.ndarray:

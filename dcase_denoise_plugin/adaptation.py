@@ -6,34 +6,15 @@ import dataclasses
 import torch
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clip_spectrum import (
-    LEAST_DIFFERENCE_DB,
-    heard_in_pauses,
-    least_noisy_quantile,
-    standing_out_quantile,
-)
-from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.machine import TARGET_MARK, Machine
-from dcase_denoise_plugin.noise import Reel
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.clip_spectrum import heard_in_pauses
+from dcase_denoise_plugin.sound.clips import Clips
+from dcase_denoise_plugin.sound.machine import TARGET_MARK, Machine
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 # Usual is what the middle nine tenths get: wide enough for noise that differs from clip to clip, and the loudest clip in twenty does not set the limit.
 USUAL = (0.05, 0.95)
-
-
-def quantile_of(config: DenoiseConfig, clips: Clips, noise: Reel | None, machine_alone: Reel | None) -> float | None:
-    """The quantile over time at which the machine's clips are represented, by ``denoise_clip_level``; None for their mean.
-
-    `noise` and `machine_alone` are recordings of what the clips hold, None where there are none; guessed noise tells nothing.
-    """
-    if not config.looks_for_quantile or not (noise or machine_alone):
-        return config.fixed_quantile
-    if noise:
-        least_db = 0.0 if config.clip_level == "surest" else LEAST_DIFFERENCE_DB
-        return standing_out_quantile(clips.levels_db(), map(clips.spectrogram.level_db, noise.stretches(clips.frames)), least_db)
-    return least_noisy_quantile(clips.levels_db(), map(clips.spectrogram.level_db, machine_alone.stretches(clips.frames)))
 
 
 def knowing_what_is_usual(checkpoint: Checkpoint, clips: Clips, device: torch.device | str = "cpu") -> Checkpoint:

@@ -3,11 +3,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dcase_denoise_plugin.audio import check_file, check_rate, read_wav, rounded, write_wav
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.device import ready_device
 from dcase_denoise_plugin.errors import DataError
-from dcase_denoise_plugin.wav_files import is_recording
+from dcase_denoise_plugin.sound.audio import (
+    check_file,
+    check_rate,
+    is_recording,
+    read_wav,
+    rounded,
+    write_wav,
+)
 
 
 def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float | None = None, preset: str = "",

@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
-from dcase_denoise_plugin.clip_spectrum import heard_in_pauses
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.settings.sources import from_keys, own_settings_of_weights
-from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
+from dcase_denoise_plugin.sound.clip_spectrum import heard_in_pauses
+from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
+from dcase_denoise_plugin.sound.machine import Machine
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it is part of the denoiser's folder name.
 FORMAT = "dcase_denoise_plugin denoiser 9"

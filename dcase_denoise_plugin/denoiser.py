@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dcase_denoise_plugin.audio import check_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clip_spectrum import (
-    clip_spectrum,
-    heard_in_pauses,
-    steady_machine_residual_db,
-)
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import resolve
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.audio import check_wav
+from dcase_denoise_plugin.sound.clip_spectrum import (
+    clip_spectrum,
+    heard_in_pauses,
+    steady_machine_residual_db,
+)
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.unet import UNet
 
 # The gain put on an STFT bin. A mask only takes away: one that could add 6 dB left a third more log-mel error on `fan` clips at 10 dB SNR.

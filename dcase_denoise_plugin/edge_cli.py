@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin.audio import SHORTEST_CLIP_S
 from dcase_denoise_plugin.edge.pcm import FORMATS
 from dcase_denoise_plugin.options import (
     baseline_option,
@@ -18,6 +17,7 @@ from dcase_denoise_plugin.options import (
     stacked,
     strength_option,
 )
+from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 
 LONGEST_CLIP_S = 3600
 _trained_baseline_options = stacked(
@@ -146,7 +146,7 @@ def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, expo
 
 def _training_clips(folder: Path) -> tuple[Path, ...]:
     from dcase_denoise_plugin.errors import DataError
-    from dcase_denoise_plugin.wav_files import wav_files
+    from dcase_denoise_plugin.sound.audio import wav_files
 
     found = wav_files(folder)
     if not found:

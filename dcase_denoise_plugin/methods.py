@@ -33,15 +33,15 @@ import scipy.ndimage
 import torch
 
 from dcase_denoise_plugin.adaptation import adapted
-from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.files import digest_of
-from dcase_denoise_plugin.machine import Machine, manifest
-from dcase_denoise_plugin.noise import noise_recordings, read_noise
 from dcase_denoise_plugin.own_method import all_it_is_given, built, find, own_digest, source_digest
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.machine import Machine, manifest
+from dcase_denoise_plugin.sound.noise import noise_recordings, read_noise
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 LOWEST_GAIN_DB = -20.0
 FLOOR_QUANTILE = 0.1

@@ -14,10 +14,10 @@ import numpy as np
 
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError, is_installed, one_line_with_place
 from dcase_denoise_plugin.files import digest_of, file_digest
-from dcase_denoise_plugin.machine import Machine, manifest, own_noise
 from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.sound.machine import Machine, manifest, own_noise
 
-ENTRY_POINTS = "dcase_denoise_plugin.methods"  # the group under which a user's package names its methods; part of the contract
+ENTRY_POINTS = "dcase_denoise_plugin:methods".replace(":", ".")  # the group under which a user's package names its methods; part of the contract
 METHODS = "dcase_denoise_plugin.methods"  # the module of the built-in ones: each rests on that file alone, not on the whole package
 
 

@@ -10,11 +10,10 @@ import dataclasses
 import torch
 import torch.nn.functional as F
 
-from dcase_denoise_plugin.clips import Clips
-from dcase_denoise_plugin.machine_clips import MachineClips
-from dcase_denoise_plugin.noise import CHANCES, NoiseSource, energy, gain_at_snr
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling
+from dcase_denoise_plugin.sound.clips import Clips
+from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
+from dcase_denoise_plugin.sound.noise import CHANCES, MachineClips, NoiseSource, energy, gain_at_snr
 
 # The random frequency response bends at this many points along the rows: about one an octave third of a mel spectrogram.
 RESPONSE_KNOTS = 24

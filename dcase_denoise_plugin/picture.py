@@ -7,11 +7,11 @@ import matplotlib.backend_bases
 import matplotlib.figure
 import numpy as np
 
-from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 DYNAMIC_RANGE_DB = 60.0
 DOTS_PER_INCH = 110

@@ -26,8 +26,8 @@ def train(folder, out, preset, assignments, dataset, seed, device):
     from dcase_denoise_plugin.device import ready_device
     from dcase_denoise_plugin.distributed import joined, rank
     from dcase_denoise_plugin.errors import ConfigError
-    from dcase_denoise_plugin.machine import Machine
     from dcase_denoise_plugin.settings.sources import from_keys, resolve, split
+    from dcase_denoise_plugin.sound.machine import Machine
     from dcase_denoise_plugin.training import train_denoiser
 
     with joined():

@@ -12,8 +12,7 @@ from typing import Any, Callable
 import filelock
 import torch
 
-from dcase_denoise_plugin.adaptation import knowing_what_is_usual, quantile_of
-from dcase_denoise_plugin.audio import read_wav
+from dcase_denoise_plugin.adaptation import knowing_what_is_usual
 from dcase_denoise_plugin.checkpoint import (
     FORMAT,
     NO_BOUNDS_DB,
@@ -21,17 +20,19 @@ from dcase_denoise_plugin.checkpoint import (
     load_tensors,
     save_aside,
 )
-from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError, first_line
-from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.machine_clips import MachineClips
-from dcase_denoise_plugin.noise import noise_is_known, noise_source
 from dcase_denoise_plugin.pairs import Pairs
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.random_streams import Place, generator_for
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
+from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.clips import Clips
+from dcase_denoise_plugin.sound.images import ImageFormat
+from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.noise import MachineClips, noise_is_known, noise_source
+from dcase_denoise_plugin.sound.quantile import quantile_of
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.steps import Steps
 from dcase_denoise_plugin.stopping import BestEpoch, Probe, hold_out
 from dcase_denoise_plugin.unet import UNet

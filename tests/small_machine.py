@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.sound.machine import Machine
 
 RATE_HZ = 4000
 FEATURES = FeatureSettings(n_fft=256, hop_length=128, n_mels=16)

@@ -6,12 +6,12 @@ import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hum, small_machine, write
 
 from dcase_denoise_plugin.adaptation import adapted
-from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.methods import build_method
+from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.training import train_denoiser
 
 IN_PAUSES = dataclasses.replace(SMALL, clip_level="0.1")

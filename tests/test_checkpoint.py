@@ -9,7 +9,7 @@ from dcase_denoise_plugin.checkpoint import Checkpoint, content_digest, load_ten
 from dcase_denoise_plugin.errors import CheckpointError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
-from dcase_denoise_plugin.spectrogram import Scaling
+from dcase_denoise_plugin.sound.images import Scaling
 from dcase_denoise_plugin.unet import UNet
 
 

@@ -9,10 +9,10 @@ from small_machine import FEATURES, SMALL, small_machine
 
 from baseline_patches import clip_reader
 from baseline_patches.clip_reader import ClipReader
-from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.errors import AudioError, BaselineError, DenoiseError
 from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage import Stage
 
 N_FRAMES = 2

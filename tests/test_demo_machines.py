@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from dcase_denoise_plugin.demo import machines
-from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.sound.machine import Machine
 
 NAME = re.compile(r"section_00_(source|target)_(train|test)_(normal|anomaly)_\d{4}_spd_\d+Hz_snr_m?\d+\.\d\.wav")
 SMALL = dict(source_train=6, target_train=2, test=4, noise=3, clip_s=1.5)

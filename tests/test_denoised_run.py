@@ -11,9 +11,9 @@ from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
 
 from baseline_patches import clip_reader
 from baseline_patches.denoised_run import DenoisedRun
-from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 UNPATCHED = {"family": "made up", "warning": None, "fingerprints": {}}
 PATIENCE_S = 10

@@ -12,7 +12,8 @@ from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
+from dcase_denoise_plugin.sound.images import Scaling
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import train_denoiser
 from dcase_denoise_plugin.unet import UNet
 

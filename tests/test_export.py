@@ -14,7 +14,7 @@ from dcase_denoise_plugin.edge.export import export_denoiser
 from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
 from dcase_denoise_plugin.edge.real_stft import RealSTFT
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 pytest.importorskip("onnxscript")
 SAMPLES = 6001

@@ -17,8 +17,8 @@ from dcase_denoise_plugin.errors import (
     DenoiseError,
 )
 from dcase_denoise_plugin.methods import build_method
-from dcase_denoise_plugin.own_method import find, source_digest, tells_itself
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.own_method import ENTRY_POINTS, find, source_digest, tells_itself
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import train_denoiser
 
 USER_CODE = """
@@ -149,7 +149,7 @@ def test_a_users_function_or_class_is_called_by_its_path(machine, user_module, n
 
 
 def test_an_entry_point_is_found_by_its_name(machine, user_module, monkeypatch):
-    entry = metadata.EntryPoint("my-halve", "users_method:halve", "dcase_denoise_plugin.methods")
+    entry = metadata.EntryPoint("my-halve", "users_method:halve", ENTRY_POINTS)
     monkeypatch.setattr(metadata, "entry_points", lambda group: [entry] if group == entry.group else [])
     assert method(machine, "my-halve")(np.ones(3, np.float32), RATE_HZ).tolist() == [0.5] * 3
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import flights, mixing, motors, toy_cars
 from benchmarks.mixing import RATE_HZ, Mixture, depth_of_pauses_db, halves
-from dcase_denoise_plugin.audio import write_wav
+from dcase_denoise_plugin.sound.audio import write_wav
 
 RNG = np.random.default_rng(0)
 CLIP_S = 4

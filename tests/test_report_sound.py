@@ -16,7 +16,6 @@ from dcase_denoise_plugin.adaptation import adapted
 from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.log_mel import log_mel
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.own_method import find, source_digest
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.comparison import compare
@@ -30,6 +29,7 @@ from dcase_denoise_plugin.report.listening import band_centres_hz, show
 from dcase_denoise_plugin.report.ranks import most_moved
 from dcase_denoise_plugin.report.score_files import ScoreFolder
 from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.training import train_denoiser
 
 

@@ -8,11 +8,11 @@ from baseline_checkouts import RATE_HZ, make_machine
 
 from dcase_denoise_plugin import checkpoint as checkpoint_module
 from dcase_denoise_plugin import stage as stage_module
-from dcase_denoise_plugin.audio import read_wav, write_wav
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.sound.audio import read_wav, write_wav
+from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage import Stage
 
 TINY = {"image_size": 32, "width": 2, "depth": 2, "epochs": 1, "pairs_per_clip": 2}

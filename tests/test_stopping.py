@@ -5,9 +5,10 @@ import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clips import Clips
-from dcase_denoise_plugin.noise import CHANCES, noise_source
-from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling, Spectrogram
+from dcase_denoise_plugin.sound.clips import Clips
+from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
+from dcase_denoise_plugin.sound.noise import CHANCES, noise_source
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stopping import RULES, BestEpoch, Probe, details, epoch_by, hold_out
 from dcase_denoise_plugin.training import train_denoiser
 

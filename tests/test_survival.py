@@ -11,7 +11,7 @@ from dcase_denoise_plugin.checkpoint import NO_BOUNDS_DB, Checkpoint
 from dcase_denoise_plugin.demo.machines import REFERENCE_FOLDER, make_machines
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.settings.sources import resolve
-from dcase_denoise_plugin.spectrogram import Scaling
+from dcase_denoise_plugin.sound.images import Scaling
 from dcase_denoise_plugin.unet import UNet
 
 SOUNDS = [(hum(index).astype(float), 0.3 * (1 + index) * hiss(index).astype(float)) for index in range(3)]

@@ -11,7 +11,6 @@ import torch
 from small_machine import SMALL, hum, small_machine, write
 
 from dcase_denoise_plugin import steps, training
-from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.checkpoint import NO_BOUNDS_DB, Checkpoint
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.errors import (
@@ -22,6 +21,7 @@ from dcase_denoise_plugin.errors import (
     TrainingError,
 )
 from dcase_denoise_plugin.process import thread_limit
+from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.training import learning_rate_factor, train_denoiser
 
 CPU = torch.device("cpu")

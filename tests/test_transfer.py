@@ -3,9 +3,9 @@ import re
 from click.testing import CliRunner
 
 from benchmarks import transfer
-from dcase_denoise_plugin.audio import write_wav
 from dcase_denoise_plugin.demo import sounds
 from dcase_denoise_plugin.demo.machines import noise_clips, test_clips, train_clips
+from dcase_denoise_plugin.sound.audio import write_wav
 
 
 def lay_out(folder, machine_type):

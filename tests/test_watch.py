@@ -5,9 +5,9 @@ import time
 import pytest
 from small_machine import hum, write
 
-from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.edge.watch import clips_in
 from dcase_denoise_plugin.errors import AudioError, DataError
+from dcase_denoise_plugin.sound.audio import read_wav
 
 
 def read(file):

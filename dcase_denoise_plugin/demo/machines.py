@@ -11,9 +11,9 @@ from typing import Callable, Iterator
 import numpy as np
 import soundfile
 
-from dcase_denoise_plugin.audio import write_wav
 from dcase_denoise_plugin.demo import sounds
 from dcase_denoise_plugin.demo.sounds import SAMPLE_RATE_HZ
+from dcase_denoise_plugin.sound.audio import write_wav
 
 MACHINE_LEVEL = 0.01  # root mean square, full scale 1; leaves room for the bursts of noise at the lowest SNR
 SNR_RANGE_DB = (-10.0, 0.0)

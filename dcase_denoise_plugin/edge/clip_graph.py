@@ -8,7 +8,7 @@ from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.edge.real_stft import RealSTFT
 from dcase_denoise_plugin.settings.features import FeatureSettings
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 
 class WavGraph(nn.Module):

@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.audio import check_fit, read_wav
 from dcase_denoise_plugin.denoiser import Denoiser
 from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, ScoreGraph, WavGraph
 from dcase_denoise_plugin.edge.int8 import CALIBRATION_CLIPS, quantise
@@ -23,6 +22,7 @@ from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.methods import unet_denoiser
 from dcase_denoise_plugin.process import thread_limit
+from dcase_denoise_plugin.sound.audio import check_fit, read_wav
 
 OPSET = 20
 

@@ -7,10 +7,10 @@ from typing import Any, BinaryIO, Iterable, Iterator, Mapping, Protocol
 
 import numpy as np
 
-from dcase_denoise_plugin.audio import check_fit, check_wav, read_wav
 from dcase_denoise_plugin.edge.pcm import STANDARD_INPUT, clips_of
 from dcase_denoise_plugin.edge.watch import Clip
 from dcase_denoise_plugin.errors import AudioError, DenoiseError
+from dcase_denoise_plugin.sound.audio import check_fit, check_wav, read_wav
 
 
 class Scorer(Protocol):

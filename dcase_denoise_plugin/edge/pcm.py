@@ -9,8 +9,8 @@ from typing import BinaryIO, Iterator
 import numpy as np
 import soundfile
 
-from dcase_denoise_plugin.audio import STREAMED_BYTES, rounded
 from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.sound.audio import STREAMED_BYTES, rounded
 
 STANDARD_INPUT = "standard input"
 WAV_MARK = b"RIFF"

@@ -6,7 +6,7 @@ import torch
 
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 
 class BaselineScorer:

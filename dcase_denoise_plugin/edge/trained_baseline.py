@@ -11,17 +11,17 @@ from typing import Any, Iterator, Mapping
 
 import torch
 
-from dcase_denoise_plugin.audio import check_file
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.edge.decision import decision_threshold
 from dcase_denoise_plugin.errors import BaselineError, RunError
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.run.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.run.overrides import import_method
 from dcase_denoise_plugin.run.run_record import read_receipt
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.sound.audio import check_file
+from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage import CHECKPOINT_FOLDER, Stage
 
 FEATURES = tuple(field.name for field in dataclasses.fields(FeatureSettings))

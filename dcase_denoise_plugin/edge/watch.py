@@ -9,7 +9,7 @@ from typing import Callable, Iterator
 import numpy as np
 
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.wav_files import is_recording
+from dcase_denoise_plugin.sound.audio import is_recording
 
 
 @dataclasses.dataclass(frozen=True)

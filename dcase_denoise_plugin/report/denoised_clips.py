@@ -7,7 +7,6 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from dcase_denoise_plugin.audio import read_wav
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError
 from dcase_denoise_plugin.log_mel import log_mel
 from dcase_denoise_plugin.report import listening
@@ -15,6 +14,7 @@ from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.score_files import SectionScores
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
+from dcase_denoise_plugin.sound.audio import read_wav
 
 # Beyond it the clips are taken evenly from the list; a clip of 10 s takes some 0.1 s.
 MOST_CLIPS = 200
@@ -108,9 +108,9 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
     """The stage of the run that left the receipt."""
     if receipt.get("checkpoint"):
         return _denoiser(checkout, machine, seed, receipt)
-    from dcase_denoise_plugin.machine import Machine
     from dcase_denoise_plugin.methods import build_method
     from dcase_denoise_plugin.own_method import find
+    from dcase_denoise_plugin.sound.machine import Machine
 
     config = configuration.DenoiseConfig(**sources.from_keys(dict(receipt["config"]), "the receipt"))
     if config.method == "identity":
@@ -131,7 +131,7 @@ def _denoiser(checkout, machine, seed, receipt):
     from dcase_denoise_plugin.adaptation import adapted
     from dcase_denoise_plugin.checkpoint import Checkpoint
     from dcase_denoise_plugin.denoiser import Denoiser
-    from dcase_denoise_plugin.machine import Machine
+    from dcase_denoise_plugin.sound.machine import Machine
 
     path = checkout.root / receipt["checkpoint"]
     checkpoint = Checkpoint.load(path)

@@ -8,7 +8,7 @@ from typing import Iterable
 
 from dcase_denoise_plugin.errors import DataError, RunError
 from dcase_denoise_plugin.run.plan import Plan
-from dcase_denoise_plugin.wav_files import wav_files
+from dcase_denoise_plugin.sound.audio import wav_files
 
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}
 SCORES = ("MSE", "MAHALA")

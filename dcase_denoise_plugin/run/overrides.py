@@ -9,10 +9,10 @@ from typing import Any, Iterable, Mapping
 
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
-from dcase_denoise_plugin.machine import own_noise
 from dcase_denoise_plugin.run.baseline_folder import Baseline
 from dcase_denoise_plugin.settings import config, sources
 from dcase_denoise_plugin.settings.sources import split
+from dcase_denoise_plugin.sound.machine import own_noise
 
 # What the runner itself says to train.py: setting → what to do instead.
 RUNNERS_OWN = {"dataset": "Use --dataset and --machine.", "dev": "Use -d.", "d": "Use -d.", "eval": "Use -e.", "e": "Use -e.", "seed": "Use --seed.",

@@ -11,8 +11,8 @@ from filelock import FileLock
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.machine import manifest
-from dcase_denoise_plugin.wav_files import wav_files
+from dcase_denoise_plugin.sound.audio import wav_files
+from dcase_denoise_plugin.sound.machine import manifest
 
 # What the baseline has in the path of a pickle, so that another value is another pickle; and what shapes its content all the same.
 IN_THE_PATH = ("n_mels", "n_fft", "hop_length", "fmin", "fmax", "frames", "frame_hop_length")

@@ -10,7 +10,7 @@ from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.run.baseline_folder import Baseline
 from dcase_denoise_plugin.run.overrides import Overrides
 from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX, DenoiseConfig
-from dcase_denoise_plugin.wav_files import wav_files
+from dcase_denoise_plugin.sound.audio import wav_files
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,11 +14,15 @@ from typing import Any, Iterable
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.files import digest_of, file_digest, written_whole
-from dcase_denoise_plugin.machine import manifest, recordings_from_elsewhere, training_clips_beside
 from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.run.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, PREFIX, keys_that_shape_nothing
 from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.sound.machine import (
+    manifest,
+    recordings_from_elsewhere,
+    training_clips_beside,
+)
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
 BUILD = """
@@ -28,7 +32,7 @@ from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.settings.sources import from_keys
 from dcase_denoise_plugin.errors import DenoiseError
-from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.methods import build_method
 folder, dataset, features, seed, keys = json.load(sys.stdin)
 try:

@@ -16,7 +16,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterable, Mapping
 
-from dcase_denoise_plugin.audio import check_alike
 from dcase_denoise_plugin.errors import DataError, DenoiseError, RunError
 from dcase_denoise_plugin.run.gpus import VISIBLE_GPUS_VARIABLE, gpu_of_each
 from dcase_denoise_plugin.run.machine_run import STEPS, MachineRun
@@ -25,6 +24,7 @@ from dcase_denoise_plugin.run.progress import Progress, Snapshot
 from dcase_denoise_plugin.run.run_record import is_finished, wanted, write_record
 from dcase_denoise_plugin.run.workplace import THREADS_VARIABLE, gpu_named, usable_cores, workplace
 from dcase_denoise_plugin.settings.sources import PRESET_VARIABLE
+from dcase_denoise_plugin.sound.audio import check_alike
 
 OURS = "dcase-denoise: "  # how the hook's lines start
 GRACE_S = 5.0

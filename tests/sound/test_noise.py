@@ -5,10 +5,10 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
-from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.noise import (
+from dcase_denoise_plugin.sound.clips import Clips, spectrum
+from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.noise import (
     CHANCES,
     Coloured,
     Floor,
@@ -19,7 +19,7 @@ from dcase_denoise_plugin.noise import (
     noise_source,
     source_name,
 )
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 SPECTROGRAM = Spectrogram(FEATURES, RATE_HZ, "mel")
 

@@ -6,13 +6,9 @@ import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
 from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.clip_spectrum import (
-    clip_spectrum,
-    least_noisy_quantile,
-    standing_out_quantile,
-    steady_machine_residual_db,
-)
-from dcase_denoise_plugin.machine import Machine
+from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, steady_machine_residual_db
+from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.quantile import least_noisy_quantile, standing_out_quantile
 from dcase_denoise_plugin.training import train_denoiser
 
 ROWS, FRAMES = 12, 120

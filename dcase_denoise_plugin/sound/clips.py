@@ -9,8 +9,9 @@ from typing import Iterator, Sequence
 import numpy as np
 import torch
 
-from dcase_denoise_plugin.audio import check_fit, read_wav
-from dcase_denoise_plugin.spectrogram import Scaling, Spectrogram
+from dcase_denoise_plugin.sound.audio import check_fit, read_wav
+from dcase_denoise_plugin.sound.images import Scaling
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 # 2 GB hold 1000 clips of 12 s at 16 kHz; what does not fit is read again whenever it is needed.
 MEMORY_BYTES = 2 * 1024**3

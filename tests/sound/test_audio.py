@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from dcase_denoise_plugin.audio import read_wav, write_wav
 from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.sound.audio import read_wav, write_wav
 
 RATE_HZ = 16000
 

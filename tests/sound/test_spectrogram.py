@@ -8,7 +8,8 @@ from small_machine import FEATURES, RATE_HZ
 
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.settings.features import FeatureSettings
-from dcase_denoise_plugin.spectrogram import ImageFormat, Scaling, Spectrogram
+from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 
 def loud_and_quiet(seconds=2, rate_hz=16000):

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from dcase_denoise_plugin.errors import DataError
-from dcase_denoise_plugin.machine import Machine
 from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.sound.machine import Machine
 
 
 def folder_with(root, machine, names):

@@ -5,15 +5,15 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
-from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.machine import Machine
-from dcase_denoise_plugin.machine_clips import MachineClips
-from dcase_denoise_plugin.noise import CHANCES, energy, noise_source
 from dcase_denoise_plugin.pairs import Draws, Pairs
 from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.spectrogram import ImageFormat, Spectrogram
+from dcase_denoise_plugin.sound.clips import Clips
+from dcase_denoise_plugin.sound.images import ImageFormat
+from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.noise import CHANCES, MachineClips, energy, noise_source
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import Training
 
 SPECTROGRAM = Spectrogram(FEATURES, RATE_HZ, "mel")

@@ -1,6 +1,7 @@
 """Wav files in and out, and the checks on what comes in."""
 from __future__ import annotations
 
+import glob
 import os
 import re
 from pathlib import Path
@@ -122,3 +123,13 @@ def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int, subtype: str = "
             soundfile.write(os.fsencode(aside), wav, sample_rate_hz, subtype=subtype, format="WAV")
     except (OSError, RuntimeError) as error:
         raise AudioError(f"denoised clip: expected to write {path}, got {error}. Free space or choose another folder.") from None
+
+
+def wav_files(folder: Path) -> tuple[Path, ...]:
+    """A machine type's clips as the baseline finds them, ``*.wav`` by name, and so no hidden ones such as macOS leaves; none if there is no folder."""
+    return tuple(Path(file) for file in sorted(glob.glob(f"{glob.escape(str(folder))}/*.wav")))
+
+
+def is_recording(file: Path) -> bool:
+    """Whether a file that a user hands over is a recording: .wav in small or capital letters, and not hidden."""
+    return file.suffix.lower() == ".wav" and not file.name.startswith(".")

@@ -10,7 +10,7 @@ from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
-from dcase_denoise_plugin.wav_files import wav_files
+from dcase_denoise_plugin.sound.audio import wav_files
 
 NOISE_MARK = "_noise_"
 MACHINE_MARK = "_machine_"

@@ -8,13 +8,13 @@ from typing import Iterator, Protocol, Sequence
 import scipy.ndimage
 import torch
 
-from dcase_denoise_plugin.audio import check_file, read_wav
-from dcase_denoise_plugin.clip_spectrum import clip_spectrum
-from dcase_denoise_plugin.clips import Clips, spectrum
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.machine import Machine, own_noise
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.audio import check_file, read_wav
+from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum
+from dcase_denoise_plugin.sound.clips import Clips, spectrum
+from dcase_denoise_plugin.sound.machine import Machine, own_noise
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 # Noise clips beyond this are left out, evenly; 0.5 GB hold 380 clips of 10 s at 16 kHz.
 MEMORY_BYTES = 2**29
@@ -216,3 +216,40 @@ def read_noise(file: Path, spectrogram: Spectrogram, what: str = "noise clip") -
         raise AudioError(f"{what}: expected {spectrogram.sample_rate_hz} Hz as in the machine's training clips, got {sample_rate_hz} Hz in {file}. "
                          "Resample or remove the file.")
     return spectrum(wav, spectrogram)
+
+
+# Share of the noisy pairs whose target is the machine alone; the others keep the network at the sound of the training clips.
+SHARE = 0.5
+
+
+class MachineClips:
+    """Stretches of the machine alone that stand in for training clips.
+
+    Parameters
+    ----------
+    reel : the recordings, end to end.
+    """
+
+    def __init__(self, reel: Reel):
+        self.reel = reel
+        self.energy_per_frame = energy(reel.spec[None]) / reel.spec.shape[-1]
+
+    @classmethod
+    def of(cls, machine: Machine, spectrogram: Spectrogram) -> MachineClips | None:
+        """Those of `machine`, None if it has none. Raises AudioError if one cannot be read or has another sample rate than the training clips."""
+        return cls(Reel.from_files(machine.machine_files, spectrogram, what="machine clip")) if machine.machine_files else None
+
+    def put_in(self, clips: torch.Tensor, noisy: torch.Tensor, chances: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Replaces a share of those `clips` that are to get noise, (batch, bins, frames) complex64, by the machine alone at the level of the clip.
+
+        The recordings are raised by their mean level, not stretch by stretch, so that a machine that pauses still does. `chances` are (batch, 1 + CHANCES)
+        uniform in [0, 1).
+
+        Returns
+        -------
+        The clips, and which of them were replaced, (batch,) bool.
+        """
+        replaced = noisy & (chances[:, 0] < SHARE)
+        alone = self.reel.draw(torch.arange(len(clips)), clips.shape[-1], chances[:, 1:])
+        gain = (energy(clips) / (self.energy_per_frame * clips.shape[-1])).sqrt()[:, None, None]
+        return torch.where(replaced[:, None, None], alone * gain, clips), replaced

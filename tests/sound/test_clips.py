@@ -2,9 +2,9 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ, hum, small_machine, write
 
-from dcase_denoise_plugin.clips import Clips
 from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.clips import Clips
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 
 def clips_of(machine, domain="mel", **options):
@@ -72,6 +72,6 @@ def test_a_clip_of_another_length_is_refused_by_name(tmp_path, memory_bytes):
 
 
 def small_machine_as_it_is(folder):
-    from dcase_denoise_plugin.machine import Machine
+    from dcase_denoise_plugin.sound.machine import Machine
 
     return Machine.from_folder(folder / "fan", "MADEUP", FEATURES)
