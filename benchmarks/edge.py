@@ -68,7 +68,7 @@ def aucs(scores: dict[str, dict[str, float]], score: str) -> list[float]:
 
 
 def streams(checkpoint: Path, clip: Path) -> None:
-    from dcase_denoise_plugin.denoiser import Denoiser
+    from dcase_denoise_plugin.denoising.denoiser import Denoiser
     from dcase_denoise_plugin.edge.streaming import streaming
     from dcase_denoise_plugin.sound.audio import read_wav
 

@@ -16,10 +16,10 @@ import numpy as np
 from benchmarks.detectors import denoised, harmonic_mean, linear_scores, log_mels
 from benchmarks.options import stage_config, stage_options
 from benchmarks.survival import trained
-from dcase_denoise_plugin.adaptation import adapted
 from dcase_denoise_plugin.demo import sounds
 from dcase_denoise_plugin.demo.machines import MACHINES, noise_clips, test_clips, train_clips
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.adaptation import adapted
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.sound.audio import write_wav
 from dcase_denoise_plugin.sound.machine import Machine
 

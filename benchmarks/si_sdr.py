@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.options import given_keys
 from benchmarks.peers import NoiseReduce
-from dcase_denoise_plugin.checkpoint import NO_BOUNDS_DB
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.checkpoint import NO_BOUNDS_DB
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.report.denoised_clips import si_sdr_db
 from dcase_denoise_plugin.settings.config import DenoiseConfig

@@ -13,7 +13,7 @@ import torch
 from noisereduce.torchgate import TorchGate
 
 from benchmarks.scratch import RAW, on_what, scratch_checkout
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.sound.audio import read_wav

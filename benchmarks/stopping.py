@@ -21,9 +21,9 @@ from benchmarks.detectors import (
     log_mels,
 )
 from benchmarks.options import stage_config, stage_options
-from dcase_denoise_plugin.adaptation import knowing_what_is_usual
-from dcase_denoise_plugin.checkpoint import Checkpoint, load_tensors
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.adaptation import knowing_what_is_usual
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint, load_tensors
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.machine import Machine

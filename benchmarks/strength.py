@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.detectors import denoised, harmonic_mean, linear_scores, log_mels
 from benchmarks.options import stage_config, stage_options
 from benchmarks.survival import trained
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

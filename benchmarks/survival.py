@@ -29,7 +29,7 @@ import torch
 from benchmarks.anomalies import KINDS, anomaly
 from benchmarks.options import stage_config, stage_options
 from dcase_denoise_plugin.demo.machines import MACHINES, REFERENCE_FOLDER, make_machines
-from dcase_denoise_plugin.denoiser import MASK_DB, Denoiser
+from dcase_denoise_plugin.denoising.denoiser import MASK_DB, Denoiser
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import Machine

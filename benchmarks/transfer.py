@@ -13,8 +13,8 @@ import numpy as np
 from benchmarks.options import stage_config, stage_options
 from benchmarks.places import judged
 from benchmarks.survival import trained
-from dcase_denoise_plugin.adaptation import adapted
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.adaptation import adapted
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.sound.machine import Machine
 
 

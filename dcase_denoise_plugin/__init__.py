@@ -9,7 +9,7 @@ __all__ = ["Denoiser"]
 def __getattr__(name):
     # The start-up hook imports this package in every Python process; torch (seconds) comes only with the first use of Denoiser.
     if name == "Denoiser":
-        from dcase_denoise_plugin.denoiser import Denoiser
+        from dcase_denoise_plugin.denoising.denoiser import Denoiser
 
         return Denoiser
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -183,7 +183,7 @@ def check(results, reference, tolerance, write_reference):
 @device_option
 def apply(source, target, checkpoint, strength, preset, device):
     """Denoise every wav file under IN_DIR into OUT_DIR, under the same names."""
-    from dcase_denoise_plugin.apply import denoise_folder
+    from dcase_denoise_plugin.denoising.folder import denoise_folder
 
     count = denoise_folder(source, target, checkpoint, strength, preset, device)
     click.echo(f"denoised {count} clips into {target}")
@@ -199,8 +199,8 @@ def apply(source, target, checkpoint, strength, preset, device):
 def picture(clip, target, checkpoint, reference, preset, device):
     """Draw CLIP before and after the denoiser, as log-mel spectrograms."""
     from dcase_denoise_plugin import Denoiser
-    from dcase_denoise_plugin.device import ready_device
-    from dcase_denoise_plugin.picture import draw
+    from dcase_denoise_plugin.denoising.device import ready_device
+    from dcase_denoise_plugin.denoising.picture import draw
 
     draw(clip, Denoiser.load(checkpoint, ready_device(device), preset=preset), target, reference)
     click.echo(f"wrote {target}")

@@ -32,9 +32,9 @@ import numpy as np
 import scipy.ndimage
 import torch
 
-from dcase_denoise_plugin.adaptation import adapted
-from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.adaptation import adapted
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.own_method import all_it_is_given, built, find, own_digest, source_digest
 from dcase_denoise_plugin.settings.config import DenoiseConfig

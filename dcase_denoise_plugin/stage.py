@@ -11,7 +11,7 @@ from typing import Any, Sequence
 import numpy as np
 import torch
 
-from dcase_denoise_plugin.checkpoint import FORMAT
+from dcase_denoise_plugin.denoising.checkpoint import FORMAT
 from dcase_denoise_plugin.errors import (
     AudioError,
     CheckpointError,

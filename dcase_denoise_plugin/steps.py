@@ -5,13 +5,13 @@ from typing import Callable
 
 import torch
 
+from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.distributed import parallel, processes, rank
 from dcase_denoise_plugin.errors import TrainingError, first_line
 from dcase_denoise_plugin.losses import reconstruction_loss
 from dcase_denoise_plugin.pairs import Draws, Pairs
 from dcase_denoise_plugin.recorded_step import RecordedStep
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.unet import UNet
 
 
 class Steps:

@@ -18,11 +18,11 @@ from typing import Any, Sequence
 
 import torch
 
+from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
 from dcase_denoise_plugin.sound.noise import CHANCES, NoiseSource, energy, gain_at_snr
-from dcase_denoise_plugin.unet import UNet
 
 # Every so many clips one is held out, and the same share of the noise.
 ONE_IN = 10

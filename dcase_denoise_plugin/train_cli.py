@@ -23,7 +23,7 @@ def train(folder, out, preset, assignments, dataset, seed, device):
     On several GPUs or nodes:
     torchrun --nproc-per-node 4 -m dcase_denoise_plugin.cli train …
     """
-    from dcase_denoise_plugin.device import ready_device
+    from dcase_denoise_plugin.denoising.device import ready_device
     from dcase_denoise_plugin.distributed import joined, rank
     from dcase_denoise_plugin.errors import ConfigError
     from dcase_denoise_plugin.settings.sources import from_keys, resolve, split

@@ -12,14 +12,15 @@ from typing import Any, Callable
 import filelock
 import torch
 
-from dcase_denoise_plugin.adaptation import knowing_what_is_usual
-from dcase_denoise_plugin.checkpoint import (
+from dcase_denoise_plugin.denoising.adaptation import knowing_what_is_usual
+from dcase_denoise_plugin.denoising.checkpoint import (
     FORMAT,
     NO_BOUNDS_DB,
     Checkpoint,
     load_tensors,
     save_aside,
 )
+from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError, first_line
 from dcase_denoise_plugin.pairs import Pairs
@@ -35,7 +36,6 @@ from dcase_denoise_plugin.sound.quantile import quantile_of
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.steps import Steps
 from dcase_denoise_plugin.stopping import BestEpoch, Probe, hold_out
-from dcase_denoise_plugin.unet import UNet
 
 # Share of the steps in which the learning rate rises to its peak; without it a first step of 0.01 tripled the loss.
 WARM_UP = 0.05

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from small_machine import RATE_HZ, small_machine, write
 
 from dcase_denoise_plugin import distributed
-from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.errors import ConfigError, TrainingError
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ from small_machine import RATE_HZ, hum, write
 from test_export import PATHS, SAMPLES, busy, clips
 
 from dcase_denoise_plugin.cli import main
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
 from dcase_denoise_plugin.edge.pcm import encoded
 from dcase_denoise_plugin.edge.streaming import streaming

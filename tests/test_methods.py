@@ -7,8 +7,8 @@ import pytest
 import torch
 from small_machine import RATE_HZ, SMALL, hiss, hum, small_machine, write
 
-from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.errors import (
     AudioError,
     CheckpointError,

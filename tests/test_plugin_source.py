@@ -66,4 +66,4 @@ def test_every_module_of_the_package_that_a_denoised_run_loads_counts():
 def test_without_the_hook_the_stage_counts_alone(monkeypatch):
     monkeypatch.setattr(plugin_source, "HOOK", "no_such_package_anywhere")
     modules = behind_a_denoised_run({f"dcase_denoise_plugin.{file.stem}": file for file in (ROOT / "dcase_denoise_plugin").glob("*.py")})
-    assert "dcase_denoise_plugin.unet" in modules and "dcase_denoise_plugin.report" not in modules and plugin_source._folders(plugin_source.HOOK) == []
+    assert "dcase_denoise_plugin.denoising.unet" in modules and "dcase_denoise_plugin.report" not in modules and plugin_source._folders(plugin_source.HOOK) == []

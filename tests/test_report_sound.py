@@ -12,9 +12,9 @@ import soundfile
 from PIL import Image
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
-from dcase_denoise_plugin.adaptation import adapted
-from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.adaptation import adapted
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.log_mel import log_mel
 from dcase_denoise_plugin.own_method import find, source_digest
 from dcase_denoise_plugin.report.checkout import Checkout

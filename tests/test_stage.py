@@ -6,9 +6,9 @@ import soundfile
 import torch
 from baseline_checkouts import RATE_HZ, make_machine
 
-from dcase_denoise_plugin import checkpoint as checkpoint_module
 from dcase_denoise_plugin import stage as stage_module
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising import checkpoint as checkpoint_module
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import read_wav, write_wav

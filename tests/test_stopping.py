@@ -4,7 +4,7 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
 
-from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
 from dcase_denoise_plugin.sound.noise import CHANCES, noise_source

@@ -7,7 +7,7 @@ import torch
 from small_machine import FEATURES, RATE_HZ, hiss, hum
 from test_denoiser import denoiser_that
 
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.edge.streaming import ClipStream, FrameStream, streaming
 from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.settings.features import FeatureSettings

@@ -7,12 +7,12 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, write
 
 from benchmarks.anomalies import KINDS, anomaly
 from benchmarks.survival import Part, known_sounds, survival, trained
-from dcase_denoise_plugin.checkpoint import NO_BOUNDS_DB, Checkpoint
 from dcase_denoise_plugin.demo.machines import REFERENCE_FOLDER, make_machines
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.checkpoint import NO_BOUNDS_DB, Checkpoint
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.sound.images import Scaling
-from dcase_denoise_plugin.unet import UNet
 
 SOUNDS = [(hum(index).astype(float), 0.3 * (1 + index) * hiss(index).astype(float)) for index in range(3)]
 

@@ -3,8 +3,8 @@ from click.testing import CliRunner
 from small_machine import hiss, hum, write
 
 from dcase_denoise_plugin import Denoiser
-from dcase_denoise_plugin.checkpoint import Checkpoint
 from dcase_denoise_plugin.cli import main
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 
 RATE_HZ = 16000
 TINY = [word for key in ("image_size=32", "width=2", "depth=2", "epochs=1", "pairs_per_clip=1") for word in ("--set", f"denoise_{key}")]

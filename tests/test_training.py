@@ -11,8 +11,8 @@ import torch
 from small_machine import SMALL, hum, small_machine, write
 
 from dcase_denoise_plugin import steps, training
-from dcase_denoise_plugin.checkpoint import NO_BOUNDS_DB, Checkpoint
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.checkpoint import NO_BOUNDS_DB, Checkpoint
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.errors import (
     AudioError,
     CheckpointError,

@@ -11,7 +11,7 @@ from typing import Mapping
 import torch
 from torch import nn
 
-from dcase_denoise_plugin.checkpoint import load_tensors
+from dcase_denoise_plugin.denoising.checkpoint import load_tensors
 from dcase_denoise_plugin.errors import BaselineError, CheckpointError, first_line
 
 # Not kept in the weights. Source: Harada et al. 2023, the autoencoder that all releases of the baseline share.

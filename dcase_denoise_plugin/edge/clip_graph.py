@@ -4,7 +4,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.edge.real_stft import RealSTFT
 from dcase_denoise_plugin.settings.features import FeatureSettings

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, ScoreGraph, WavGraph
 from dcase_denoise_plugin.edge.int8 import CALIBRATION_CLIPS, quantise
 from dcase_denoise_plugin.edge.onnx_model import FORMAT, INSTALL, PREFIX

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 
-from dcase_denoise_plugin.denoiser import CPU_THREADS, Denoiser
+from dcase_denoise_plugin.denoising.denoiser import CPU_THREADS, Denoiser
 from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S

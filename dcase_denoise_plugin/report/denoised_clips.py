@@ -128,9 +128,9 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
 
 def _denoiser(checkout, machine, seed, receipt):
     """The receipt's checkpoint under the receipt's settings: the file is shared by runs of every strength and output, and may be another machine's."""
-    from dcase_denoise_plugin.adaptation import adapted
-    from dcase_denoise_plugin.checkpoint import Checkpoint
-    from dcase_denoise_plugin.denoiser import Denoiser
+    from dcase_denoise_plugin.denoising.adaptation import adapted
+    from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
+    from dcase_denoise_plugin.denoising.denoiser import Denoiser
     from dcase_denoise_plugin.sound.machine import Machine
 
     path = checkout.root / receipt["checkpoint"]

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dcase_denoise_plugin.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings.config import DenoiseConfig
@@ -19,7 +20,6 @@ from dcase_denoise_plugin.sound.clip_spectrum import (
     steady_machine_residual_db,
 )
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.unet import UNet
 
 # The gain put on an STFT bin. A mask only takes away: one that could add 6 dB left a third more log-mel error on `fan` clips at 10 dB SNR.
 # Noise that bursts 40 dB above the machine needs a Wiener gain of -80 dB: a mask that ended at -40 dB cost 2.7 of 6.9 dB of SI-SDR on `fan`.

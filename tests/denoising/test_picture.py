@@ -3,9 +3,9 @@ import pytest
 import torch
 from small_machine import SMALL, hum, small_machine, write
 
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.picture import draw
 from dcase_denoise_plugin.errors import AudioError, ConfigError
-from dcase_denoise_plugin.picture import draw
 from dcase_denoise_plugin.training import train_denoiser
 
 

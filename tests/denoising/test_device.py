@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from dcase_denoise_plugin import device
-from dcase_denoise_plugin.device import ready_device
+from dcase_denoise_plugin.denoising import device
+from dcase_denoise_plugin.denoising.device import ready_device
 from dcase_denoise_plugin.errors import ConfigError, TrainingError
 
 

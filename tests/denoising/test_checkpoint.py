@@ -5,12 +5,17 @@ import pytest
 import torch
 from small_machine import SMALL, small_machine
 
-from dcase_denoise_plugin.checkpoint import Checkpoint, content_digest, load_tensors, save_aside
+from dcase_denoise_plugin.denoising.checkpoint import (
+    Checkpoint,
+    content_digest,
+    load_tensors,
+    save_aside,
+)
+from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.errors import CheckpointError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.images import Scaling
-from dcase_denoise_plugin.unet import UNet
 
 
 def checkpoint_for(machine, config=SMALL):

@@ -5,8 +5,8 @@ import dataclasses
 
 import torch
 
-from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clip_spectrum import heard_in_pauses
 from dcase_denoise_plugin.sound.clips import Clips

@@ -8,14 +8,14 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine
 
-from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.images import Scaling
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.training import train_denoiser
-from dcase_denoise_plugin.unet import UNet
 
 
 def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, quantile=None, noise_known=True,

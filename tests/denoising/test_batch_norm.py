@@ -1,8 +1,8 @@
 import torch
 from torch import nn
 
-from dcase_denoise_plugin import batch_norm
-from dcase_denoise_plugin.batch_norm import BatchNorm2d
+from dcase_denoise_plugin.denoising import unet as batch_norm
+from dcase_denoise_plugin.denoising.unet import BatchNorm2d
 
 
 def features(seed):

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dcase_denoise_plugin.unet import UNet, channels_to_pixels, pixels_to_channels
+from dcase_denoise_plugin.denoising.unet import UNet, channels_to_pixels, pixels_to_channels
 
 
 def network(width=4, depth=3, norm="batch", seed=0):

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dcase_denoise_plugin.denoiser import Denoiser
-from dcase_denoise_plugin.device import ready_device
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.device import ready_device
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.sound.audio import (
     check_file,

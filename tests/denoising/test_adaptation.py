@@ -5,9 +5,9 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hum, small_machine, write
 
-from dcase_denoise_plugin.adaptation import adapted
-from dcase_denoise_plugin.checkpoint import Checkpoint
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.adaptation import adapted
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.sound.audio import read_wav

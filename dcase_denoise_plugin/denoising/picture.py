@@ -7,7 +7,7 @@ import matplotlib.backend_bases
 import matplotlib.figure
 import numpy as np
 
-from dcase_denoise_plugin.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.sound.audio import read_wav
