@@ -26,7 +26,7 @@ from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
 
 HEADER = "| method | SI-SDR in, dB | out | gain | median gain | lowest gain | mean gain of each seed |\n|---|---|---|---|---|---|---|"
 Function = Callable[[np.ndarray, int], np.ndarray]

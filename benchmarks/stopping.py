@@ -28,8 +28,8 @@ from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.stopping import RULES, epoch_by
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
+from dcase_denoise_plugin.training.stopping import RULES, epoch_by
 
 MARKS = {"balance": "o", "guard": "s"}
 

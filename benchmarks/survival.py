@@ -33,7 +33,7 @@ from dcase_denoise_plugin.denoising.denoiser import MASK_DB, Denoiser
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
 
 LEVELS_DB = (-10.0, 0.0, 10.0)
 KEPT_SHARE, NOISE_LOSS_DB = 0.9, 6.0

@@ -22,15 +22,15 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.options import given_keys
-from dcase_denoise_plugin.losses import reconstruction_loss
-from dcase_denoise_plugin.pairs import RESPONSE_KNOTS, Draws, schedule
-from dcase_denoise_plugin.random_streams import Place, generator_for
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.sound.audio import read_wav, write_wav
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.training import Training, learning_rate_factor
+from dcase_denoise_plugin.training.loop import Training, learning_rate_factor
+from dcase_denoise_plugin.training.pairs import RESPONSE_KNOTS, Draws, schedule
+from dcase_denoise_plugin.training.random_streams import Place, generator_for
+from dcase_denoise_plugin.training.steps import reconstruction_loss
 
 RATE_HZ = 16000
 MATMUL = 4096

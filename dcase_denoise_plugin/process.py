@@ -7,6 +7,7 @@ from typing import Iterator
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 
 @contextlib.contextmanager
@@ -41,3 +42,12 @@ def untouched_random_streams():
         torch.set_rng_state(torch_state)
         if cuda_states is not None:
             torch.cuda.set_rng_state_all(cuda_states)
+
+
+def rank() -> int:
+    """Number of this process, from 0; process 0 writes the files and says the lines."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def processes() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1

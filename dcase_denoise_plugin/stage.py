@@ -26,7 +26,7 @@ from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_wav, read_wav
 from dcase_denoise_plugin.sound.machine import Machine, manifest
 from dcase_denoise_plugin.sound.spectrogram import LOWEST_POWER, Spectrogram
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
 
 CHECKPOINT_FOLDER = Path("models/checkpoint/denoiser")
 # A user's class comes out the same if what it makes of a clip agrees this well in each part; other roundings move it less.

@@ -24,11 +24,12 @@ def train(folder, out, preset, assignments, dataset, seed, device):
     torchrun --nproc-per-node 4 -m dcase_denoise_plugin.cli train …
     """
     from dcase_denoise_plugin.denoising.device import ready_device
-    from dcase_denoise_plugin.distributed import joined, rank
     from dcase_denoise_plugin.errors import ConfigError
+    from dcase_denoise_plugin.process import rank
     from dcase_denoise_plugin.settings.sources import from_keys, resolve, split
     from dcase_denoise_plugin.sound.machine import Machine
-    from dcase_denoise_plugin.training import train_denoiser
+    from dcase_denoise_plugin.training.distributed import joined
+    from dcase_denoise_plugin.training.loop import train_denoiser
 
     with joined():
         config = resolve({"preset": preset, **from_keys(dict(split(assignments)), "--set")})

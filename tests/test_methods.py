@@ -19,7 +19,7 @@ from dcase_denoise_plugin.errors import (
 from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.own_method import ENTRY_POINTS, find, source_digest, tells_itself
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
 
 USER_CODE = """
 import functools

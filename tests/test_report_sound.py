@@ -30,7 +30,7 @@ from dcase_denoise_plugin.report.ranks import most_moved
 from dcase_denoise_plugin.report.score_files import ScoreFolder
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
 
 
 def test_snr_and_si_sdr_of_a_known_mixture():

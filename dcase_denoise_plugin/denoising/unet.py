@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.distributed.nn.functional import all_reduce
 
-from dcase_denoise_plugin.distributed import processes
+from dcase_denoise_plugin.process import processes
 
 WIDEST = 8
 

@@ -10,7 +10,7 @@ from small_machine import RATE_HZ, SMALL, hum, small_machine, write
 from dcase_denoise_plugin.denoising.folder import denoise_folder
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DataError
 from dcase_denoise_plugin.sound.audio import read_wav, write_wav
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
 
 
 @pytest.fixture(scope="module")

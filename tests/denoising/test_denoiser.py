@@ -15,7 +15,7 @@ from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.images import Scaling
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
 
 
 def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, quantile=None, noise_known=True,

@@ -6,7 +6,7 @@ from small_machine import SMALL, hum, small_machine, write
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.denoising.picture import draw
 from dcase_denoise_plugin.errors import AudioError, ConfigError
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, steady_machine_residual_db
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.quantile import least_noisy_quantile, standing_out_quantile
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
 
 ROWS, FRAMES = 12, 120
 

@@ -6,15 +6,15 @@ import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
 from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.pairs import Draws, Pairs
-from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.images import ImageFormat
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.noise import CHANCES, MachineClips, energy, noise_source
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.training import Training
+from dcase_denoise_plugin.training.loop import Training
+from dcase_denoise_plugin.training.pairs import Draws, Pairs
+from dcase_denoise_plugin.training.random_streams import generator_for
 
 SPECTROGRAM = Spectrogram(FEATURES, RATE_HZ, "mel")
 TONE_BIN = 64  # 1000 Hz, where neither the hum of the training clips nor anything else stands out

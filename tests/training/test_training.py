@@ -10,7 +10,6 @@ import pytest
 import torch
 from small_machine import SMALL, hum, small_machine, write
 
-from dcase_denoise_plugin import steps, training
 from dcase_denoise_plugin.denoising.checkpoint import NO_BOUNDS_DB, Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.errors import (
@@ -22,7 +21,9 @@ from dcase_denoise_plugin.errors import (
 )
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.audio import read_wav
-from dcase_denoise_plugin.training import learning_rate_factor, train_denoiser
+from dcase_denoise_plugin.training import loop as training
+from dcase_denoise_plugin.training import steps
+from dcase_denoise_plugin.training.loop import learning_rate_factor, train_denoiser
 
 CPU = torch.device("cpu")
 
@@ -193,7 +194,7 @@ def test_two_processes_train_the_same_denoiser_once(machine, path, tmp_path):
         sys.path[:0] = {sys.path!r}
         from pathlib import Path
         from small_machine import FEATURES, SMALL, Machine
-        from dcase_denoise_plugin.training import train_denoiser
+        from dcase_denoise_plugin.training.loop import train_denoiser
         train_denoiser(Machine.from_folder(Path({str(tmp_path / "fan")!r}), "MADEUP", FEATURES, 7), SMALL, Path({str(path)!r}), torch.device("cpu"))
         """))
     runs = [subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]

@@ -6,10 +6,10 @@ import pytest
 import torch
 from small_machine import SMALL, small_machine
 
-from dcase_denoise_plugin import steps
 from dcase_denoise_plugin.errors import TrainingError
-from dcase_denoise_plugin.random_streams import generator_for
-from dcase_denoise_plugin.training import Training
+from dcase_denoise_plugin.training import steps
+from dcase_denoise_plugin.training.loop import Training
+from dcase_denoise_plugin.training.random_streams import generator_for
 
 CPU = torch.device("cpu")
 

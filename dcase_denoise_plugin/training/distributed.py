@@ -14,15 +14,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dcase_denoise_plugin.errors import DenoiseError, TrainingError, first_line
-
-
-def rank() -> int:
-    """Number of this process, from 0; process 0 writes the files and says the lines."""
-    return dist.get_rank() if dist.is_initialized() else 0
-
-
-def processes() -> int:
-    return dist.get_world_size() if dist.is_initialized() else 1
+from dcase_denoise_plugin.process import processes
 
 
 def from_first(value: Any) -> Any:

@@ -4,14 +4,14 @@ from __future__ import annotations
 from typing import Callable
 
 import torch
+import torch.nn.functional as F
 
 from dcase_denoise_plugin.denoising.unet import UNet
-from dcase_denoise_plugin.distributed import parallel, processes, rank
 from dcase_denoise_plugin.errors import TrainingError, first_line
-from dcase_denoise_plugin.losses import reconstruction_loss
-from dcase_denoise_plugin.pairs import Draws, Pairs
-from dcase_denoise_plugin.recorded_step import RecordedStep
+from dcase_denoise_plugin.process import processes, rank
 from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.training.distributed import parallel
+from dcase_denoise_plugin.training.pairs import Draws, Pairs
 
 
 class Steps:
@@ -82,3 +82,71 @@ class Steps:
         torch.cuda.empty_cache()
         self.say(f"GPU memory does not hold a batch of {self.config.batch_size}: {self.at_once} pairs at a time, gradients added up. "
                  "Batch normalisation sees no more than those, so that the result differs a little.")
+
+
+SSIM_PIXELS = 7
+
+
+def reconstruction_loss(name: str, image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Loss between scaled images (batch, 1, height, width) by its ``denoise_loss`` name."""
+    if name == "mse":
+        return F.mse_loss(image, target)
+    if name == "l1":
+        return F.l1_loss(image, target)
+    return F.mse_loss(image, target) + F.l1_loss(image, target) + 1 - structural_similarity(image, target)
+
+
+def structural_similarity(image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Mean SSIM over 7x7 windows, at most 1. Source: Wang 2004, eq. 13, with a flat window; scaled images span about 6 (three deviations either way)."""
+    def mean(picture):
+        return F.avg_pool2d(picture, SSIM_PIXELS, stride=1)
+
+    c1, c2 = (0.01 * 6) ** 2, (0.03 * 6) ** 2
+    mean_x, mean_y = mean(image), mean(target)
+    var_x, var_y, cov = mean(image**2) - mean_x**2, mean(target**2) - mean_y**2, mean(image * target) - mean_x * mean_y
+    return ((2 * mean_x * mean_y + c1) * (2 * cov + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean()
+
+
+# So many steps are taken as they are before one is recorded: libraries and the optimiser set up what they need. Source: PyTorch's notes on CUDA graphs.
+STEPS_BEFORE = 3
+
+
+class RecordedStep:
+    """Takes a step with a batch, with batches of `pairs` pairs by replaying one that was recorded."""
+
+    def __init__(self, pairs: int, say: Callable[[str], None]):
+        self._pairs, self._say = pairs, say
+        self._steps_before, self._tried = STEPS_BEFORE, False
+        self._graph = self._batch = self._loss = None
+
+    def take(self, step: Callable[[Draws], torch.Tensor], batch: Draws) -> torch.Tensor:
+        """What `step` does with `batch`.
+
+        Parameters
+        ----------
+        step : the same each time (no more than a recording is kept of it): takes a step with these draws; the loss, a scalar on the device. It must not
+            wait for the device, and what it reads besides the draws (weights, clips, the learning rate) must stay where it lies in memory.
+        """
+        if self._graph is None and not self._record(step, batch) or len(batch) != self._pairs:
+            return step(batch)
+        self._batch.take_over(batch)
+        self._graph.replay()
+        return self._loss.clone()  # the next step writes to the same place
+
+    def _record(self, step, batch):
+        """Records the step if it is time; whether it did. No step is taken by that."""
+        if len(batch) != self._pairs or self._tried:
+            return False
+        if self._steps_before:
+            self._steps_before -= 1
+            return False
+        self._tried = True
+        drawn, graph = batch.copy(), torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph):
+                loss = step(drawn)
+        except torch.OutOfMemoryError:
+            self._say("GPU memory does not hold a recorded step; the kernels of each are launched one by one, which takes longer.")
+            return False
+        self._batch, self._graph, self._loss = drawn, graph, loss
+        return True

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dcase_denoise_plugin.losses import reconstruction_loss, structural_similarity
+from dcase_denoise_plugin.training.steps import reconstruction_loss, structural_similarity
 
 
 @pytest.mark.parametrize("name", ["mse", "l1", "mse+ssim+l1"])

@@ -9,8 +9,15 @@ from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
 from dcase_denoise_plugin.sound.noise import CHANCES, noise_source
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.stopping import RULES, BestEpoch, Probe, details, epoch_by, hold_out
-from dcase_denoise_plugin.training import train_denoiser
+from dcase_denoise_plugin.training.loop import train_denoiser
+from dcase_denoise_plugin.training.stopping import (
+    RULES,
+    BestEpoch,
+    Probe,
+    details,
+    epoch_by,
+    hold_out,
+)
 
 CPU = torch.device("cpu")
 KEPT = dataclasses.replace(SMALL, stopping="balance", epochs=4)

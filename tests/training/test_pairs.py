@@ -4,12 +4,12 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
 
-from dcase_denoise_plugin.pairs import Draws, Pairs, match_db, schedule
-from dcase_denoise_plugin.random_streams import generator_for
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.images import ImageFormat
 from dcase_denoise_plugin.sound.noise import energy, noise_source
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.training.pairs import Draws, Pairs, match_db, schedule
+from dcase_denoise_plugin.training.random_streams import generator_for
 
 
 def pairs_of(folder, **keys):

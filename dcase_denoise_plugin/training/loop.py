@@ -21,11 +21,8 @@ from dcase_denoise_plugin.denoising.checkpoint import (
     save_aside,
 )
 from dcase_denoise_plugin.denoising.unet import UNet
-from dcase_denoise_plugin.distributed import from_first, processes, rank, summed
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError, first_line
-from dcase_denoise_plugin.pairs import Pairs
-from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.random_streams import Place, generator_for
+from dcase_denoise_plugin.process import processes, rank, thread_limit
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.clips import Clips
@@ -34,8 +31,11 @@ from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.noise import MachineClips, noise_is_known, noise_source
 from dcase_denoise_plugin.sound.quantile import quantile_of
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.steps import Steps
-from dcase_denoise_plugin.stopping import BestEpoch, Probe, hold_out
+from dcase_denoise_plugin.training.distributed import from_first, summed
+from dcase_denoise_plugin.training.pairs import Pairs
+from dcase_denoise_plugin.training.random_streams import Place, generator_for
+from dcase_denoise_plugin.training.steps import Steps
+from dcase_denoise_plugin.training.stopping import BestEpoch, Probe, hold_out
 
 # Share of the steps in which the learning rate rises to its peak; without it a first step of 0.01 tripled the loss.
 WARM_UP = 0.05

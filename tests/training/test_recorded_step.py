@@ -5,9 +5,9 @@ import pytest
 import torch
 from small_machine import SMALL, small_machine
 
-from dcase_denoise_plugin.random_streams import generator_for
-from dcase_denoise_plugin.recorded_step import STEPS_BEFORE, RecordedStep
-from dcase_denoise_plugin.training import Training
+from dcase_denoise_plugin.training.loop import Training
+from dcase_denoise_plugin.training.random_streams import generator_for
+from dcase_denoise_plugin.training.steps import STEPS_BEFORE, RecordedStep
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU to record a step on")
 GPU = torch.device("cuda", 0)
@@ -57,7 +57,7 @@ def test_whole_batches_are_replayed_once_one_is_recorded_and_all_else_is_done_as
 def test_a_recorded_training_ends_where_the_same_steps_one_by_one_do(tmp_path, monkeypatch, keys):
     ended = []
     for steps_before in (STEPS_BEFORE, 10**9):
-        monkeypatch.setattr("dcase_denoise_plugin.recorded_step.STEPS_BEFORE", steps_before)
+        monkeypatch.setattr("dcase_denoise_plugin.training.steps.STEPS_BEFORE", steps_before)
         training, draws = draws_of(tmp_path, GPU, pairs_per_clip=10, mixed_precision=False, **keys)
         training.network.train()
         streams = torch.cuda.get_rng_state()

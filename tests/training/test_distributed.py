@@ -10,9 +10,10 @@ import torch
 import torch.distributed as dist
 from small_machine import RATE_HZ, small_machine, write
 
-from dcase_denoise_plugin import distributed
+from dcase_denoise_plugin import process
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.errors import ConfigError, TrainingError
+from dcase_denoise_plugin.training import distributed
 
 PROJECT = Path(__file__).resolve().parents[1]
 PROGRAM = """
@@ -23,7 +24,7 @@ import torch
 from small_machine import FEATURES, SMALL, Machine
 import dataclasses
 from dcase_denoise_plugin import training
-from dcase_denoise_plugin.distributed import joined, rank
+from dcase_denoise_plugin.training.distributed import joined, rank
 from dcase_denoise_plugin.errors import DenoiseError
 
 train = training.Training._train
@@ -121,7 +122,7 @@ def test_a_fault_of_the_program_stays_what_it_is(store):
 
 def test_a_process_alone_is_the_first_and_shares_with_nobody():
     with distributed.joined(), contextlib.suppress(KeyError):
-        assert (distributed.rank(), distributed.processes(), distributed.from_first("mine")) == (0, 1, "mine")
+        assert (process.rank(), process.processes(), distributed.from_first("mine")) == (0, 1, "mine")
         assert distributed.summed(torch.ones(2)).tolist() == [1, 1]
         raise KeyError
     assert not dist.is_initialized()

@@ -1,0 +1,1 @@
+"""How a denoiser learns: the loop, pairs, steps, several processes, stopping."""
