@@ -11,7 +11,7 @@ import torch
 
 from dcase_denoise_plugin.errors import BaselineError
 from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.stage import Stage
+from dcase_denoise_plugin.stage.stage import Stage
 
 # Wav bytes read at once: ten clips of 12 s (16 kHz, 16 bits), one clip of 10 minutes. Their vectors, five times as large, are what is kept ahead.
 BATCH_BYTES = 4 * 1024**2

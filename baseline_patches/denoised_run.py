@@ -17,14 +17,14 @@ from filelock import FileLock
 
 from baseline_patches.clip_reader import OTHER_BASELINE, ClipReader
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.baseline_code import LOADER_CODE, code_digest
 from dcase_denoise_plugin.errors import BaselineError, DataError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import features
 from dcase_denoise_plugin.sound.audio import wav_files
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.stage import Stage
+from dcase_denoise_plugin.stage.code_digests import LOADER_CODE, code_digest
+from dcase_denoise_plugin.stage.stage import Stage
 
 DATASET_NAME_LENGTH = len("DCASE2025T2")  # the baseline cuts its --dataset here
 

@@ -18,7 +18,6 @@ from benchmarks.options import given_keys
 from benchmarks.peers import NoiseReduce
 from dcase_denoise_plugin.denoising.checkpoint import NO_BOUNDS_DB
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
-from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.report.denoised_clips import si_sdr_db
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
@@ -26,6 +25,7 @@ from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.stage.methods import build_method
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 HEADER = "| method | SI-SDR in, dB | out | gain | median gain | lowest gain | mean gain of each seed |\n|---|---|---|---|---|---|---|"

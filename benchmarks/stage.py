@@ -18,7 +18,7 @@ from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.stage import Stage
+from dcase_denoise_plugin.stage.stage import Stage
 
 BATCH = 10  # as many clips of 12 s as the stage takes at once
 

@@ -13,7 +13,7 @@ from dcase_denoise_plugin.errors import AudioError, BaselineError, DenoiseError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.stage import Stage
+from dcase_denoise_plugin.stage.stage import Stage
 
 N_FRAMES = 2
 

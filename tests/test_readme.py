@@ -6,8 +6,8 @@ import pytest
 from baseline_checkouts import PROJECT
 from small_machine import RATE_HZ, hum, small_machine
 
-from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.settings import config
+from dcase_denoise_plugin.stage.methods import build_method
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")

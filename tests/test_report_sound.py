@@ -16,7 +16,6 @@ from dcase_denoise_plugin.denoising.adaptation import adapted
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.log_mel import log_mel
-from dcase_denoise_plugin.own_method import find, source_digest
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.comparison import compare
 from dcase_denoise_plugin.report.denoised_clips import (
@@ -30,6 +29,7 @@ from dcase_denoise_plugin.report.ranks import most_moved
 from dcase_denoise_plugin.report.score_files import ScoreFolder
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.stage.own_method import find, source_digest
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 

@@ -13,7 +13,7 @@ from dcase_denoise_plugin.edge.trained_baseline import NEEDED, TrainedBaseline
 from dcase_denoise_plugin.errors import AudioError, BaselineError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.stage import Stage
+from dcase_denoise_plugin.stage.stage import Stage
 
 NAME = "AE_DCASE2025T2fan_id(0_)_seed13711"
 

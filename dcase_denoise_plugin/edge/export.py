@@ -20,9 +20,9 @@ from dcase_denoise_plugin.edge.onnx_model import FORMAT, INSTALL, PREFIX
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.methods import unet_denoiser
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.audio import check_fit, read_wav
+from dcase_denoise_plugin.stage.methods import unet_denoiser
 
 OPSET = 20
 

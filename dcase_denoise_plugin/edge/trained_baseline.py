@@ -22,7 +22,7 @@ from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.audio import check_file
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.stage import CHECKPOINT_FOLDER, Stage
+from dcase_denoise_plugin.stage.stage import CHECKPOINT_FOLDER, Stage
 
 FEATURES = tuple(field.name for field in dataclasses.fields(FeatureSettings))
 NEEDED = (*FEATURES, "frames", "frame_hop_length", "decision_threshold")

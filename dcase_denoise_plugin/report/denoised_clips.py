@@ -108,9 +108,9 @@ def _function(checkout: Checkout, machine: str, seed: int, receipt: dict) -> Cal
     """The stage of the run that left the receipt."""
     if receipt.get("checkpoint"):
         return _denoiser(checkout, machine, seed, receipt)
-    from dcase_denoise_plugin.methods import build_method
-    from dcase_denoise_plugin.own_method import find
     from dcase_denoise_plugin.sound.machine import Machine
+    from dcase_denoise_plugin.stage.methods import build_method
+    from dcase_denoise_plugin.stage.own_method import find
 
     config = configuration.DenoiseConfig(**sources.from_keys(dict(receipt["config"]), "the receipt"))
     if config.method == "identity":

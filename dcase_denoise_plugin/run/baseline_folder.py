@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 from typing import Any, Mapping
 
-from dcase_denoise_plugin.baseline_code import CODE, LOADER_CODE, code_digest
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
 from dcase_denoise_plugin.files import read_mapping
+from dcase_denoise_plugin.stage.code_digests import CODE, LOADER_CODE, code_digest
 
 BASELINE_VARIABLE = "DCASE_BASELINE_DIR"
 DEFAULT_FOLDER = Path("baseline")

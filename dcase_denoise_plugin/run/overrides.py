@@ -100,7 +100,7 @@ def import_method(method: str, baseline: Baseline) -> None:
     """
     if method in config.BUILT_IN_METHODS:
         return
-    from dcase_denoise_plugin.own_method import find, source_digest
+    from dcase_denoise_plugin.stage.own_method import find, source_digest
 
     source_digest(find(method, (baseline.folder,), (Path.cwd(),)))
     module = sys.modules.get(method.partition(":")[0].partition(".")[0])

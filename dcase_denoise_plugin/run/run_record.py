@@ -14,7 +14,6 @@ from typing import Any, Iterable
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.files import digest_of, file_digest, written_whole
-from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.run.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, PREFIX, keys_that_shape_nothing
 from dcase_denoise_plugin.settings.features import FeatureSettings
@@ -23,6 +22,7 @@ from dcase_denoise_plugin.sound.machine import (
     recordings_from_elsewhere,
     training_clips_beside,
 )
+from dcase_denoise_plugin.stage.code_digests import plugin_source_digest
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
 BUILD = """
@@ -33,7 +33,7 @@ from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.settings.sources import from_keys
 from dcase_denoise_plugin.errors import DenoiseError
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.methods import build_method
+from dcase_denoise_plugin.stage.methods import build_method
 folder, dataset, features, seed, keys = json.load(sys.stdin)
 try:
     machine = Machine.from_folder(Path(folder), dataset, FeatureSettings(**features), seed)
@@ -155,7 +155,7 @@ def _own_method_digest(run: MachineRun) -> str | None:
     plan = run.plan
     if plan.config.method in BUILT_IN_METHODS:
         return None
-    from dcase_denoise_plugin.own_method import find, source_digest, tells_itself
+    from dcase_denoise_plugin.stage.own_method import find, source_digest, tells_itself
 
     target = find(plan.config.method)
     return _digest_once_built(run) if tells_itself(target) else source_digest(target)

@@ -9,9 +9,9 @@ from dcase_denoise_plugin.denoising.adaptation import adapted
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.methods import build_method
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.stage.methods import build_method
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 IN_PAUSES = dataclasses.replace(SMALL, clip_level="0.1")

@@ -24,7 +24,8 @@ import torch
 from small_machine import FEATURES, SMALL, Machine
 import dataclasses
 from dcase_denoise_plugin import training
-from dcase_denoise_plugin.training.distributed import joined, rank
+from dcase_denoise_plugin.process import rank
+from dcase_denoise_plugin.training.distributed import joined
 from dcase_denoise_plugin.errors import DenoiseError
 
 train = training.Training._train

@@ -6,14 +6,14 @@ import soundfile
 import torch
 from baseline_checkouts import RATE_HZ, make_machine
 
-from dcase_denoise_plugin import stage as stage_module
 from dcase_denoise_plugin.denoising import checkpoint as checkpoint_module
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DenoiseError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import read_wav, write_wav
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.stage import Stage
+from dcase_denoise_plugin.stage import stage as stage_module
+from dcase_denoise_plugin.stage.stage import Stage
 
 TINY = {"image_size": 32, "width": 2, "depth": 2, "epochs": 1, "pairs_per_clip": 2}
 

@@ -18,7 +18,7 @@ from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.machine import Machine, manifest, own_noise
 
 ENTRY_POINTS = "dcase_denoise_plugin:methods".replace(":", ".")  # the group under which a user's package names its methods; part of the contract
-METHODS = "dcase_denoise_plugin.methods"  # the module of the built-in ones: each rests on that file alone, not on the whole package
+METHODS = "dcase_denoise_plugin.stage.methods"  # the module of the built-in ones: each rests on that file alone, not on the whole package
 
 
 def find(name: str, first: Iterable[Path] = (), last: Iterable[Path] = ()) -> Any:

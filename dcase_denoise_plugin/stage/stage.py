@@ -19,13 +19,13 @@ from dcase_denoise_plugin.errors import (
     one_line_with_place,
 )
 from dcase_denoise_plugin.files import digest_of
-from dcase_denoise_plugin.methods import build_method
-from dcase_denoise_plugin.plugin_source import plugin_source_digest
 from dcase_denoise_plugin.process import thread_limit, untouched_random_streams
 from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_wav, read_wav
 from dcase_denoise_plugin.sound.machine import Machine, manifest
 from dcase_denoise_plugin.sound.spectrogram import LOWEST_POWER, Spectrogram
+from dcase_denoise_plugin.stage.code_digests import plugin_source_digest
+from dcase_denoise_plugin.stage.methods import build_method
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 CHECKPOINT_FOLDER = Path("models/checkpoint/denoiser")

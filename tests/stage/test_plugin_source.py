@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dcase_denoise_plugin import plugin_source
-from dcase_denoise_plugin.plugin_source import behind_a_denoised_run, plugin_source_digest
+from dcase_denoise_plugin.stage import code_digests as plugin_source
+from dcase_denoise_plugin.stage.code_digests import behind_a_denoised_run, plugin_source_digest
 
 ROOT = Path(plugin_source.__file__).parent.parent
 
@@ -49,7 +49,7 @@ def test_words_about_the_code_and_modules_beside_the_stage_do_not_count(copied, 
 def test_the_same_code_elsewhere_or_later_is_the_same_digest(copied):
     os.utime(copied / "dcase_denoise_plugin/stage.py", (0, 0))
     here = plugin_source_digest()
-    program = "from dcase_denoise_plugin.plugin_source import plugin_source_digest; print(plugin_source_digest())"
+    program = "from dcase_denoise_plugin.stage.code_digests import plugin_source_digest; print(plugin_source_digest())"
     there = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=copied.parent, check=True, capture_output=True)
     assert there.stdout.decode().strip() == here
 

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 PACKAGE, HOOK = "dcase_denoise_plugin", "baseline_patches"
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -57,3 +57,15 @@ def _drop_docstrings(tree: ast.Module) -> None:
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
+
+
+LOADER_CODE = ("datasets/**/*.py",)
+CODE = ("train.py", "common.py", *LOADER_CODE, "networks/**/*.py", "tools/*.py")
+
+
+def code_digest(folder: Path, patterns: Iterable[str]) -> str:
+    """Hex SHA-256 of the files in a checkout of the baseline that match."""
+    digest = hashlib.sha256()
+    for file in sorted(file for pattern in patterns for file in folder.glob(pattern)):
+        digest.update(str(file.relative_to(folder)).encode() + file.read_bytes())
+    return digest.hexdigest()

@@ -16,9 +16,9 @@ from dcase_denoise_plugin.errors import (
     DataError,
     DenoiseError,
 )
-from dcase_denoise_plugin.methods import build_method
-from dcase_denoise_plugin.own_method import ENTRY_POINTS, find, source_digest, tells_itself
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.stage.methods import build_method
+from dcase_denoise_plugin.stage.own_method import ENTRY_POINTS, find, source_digest, tells_itself
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 USER_CODE = """

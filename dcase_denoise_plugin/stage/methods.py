@@ -12,7 +12,7 @@ A method is
 ``array`` is what ``denoise_domain`` says: "mel" (the default): the clip's log-mel spectrogram, float64, (n_mels, frames), dB; "waveform": the clip,
 float32, (samples,), full scale ±1. What comes back has the same shape and dtype, and the same absolute level. A method works at full strength and must not
 draw from a global random stream; ``denoise_strength`` is applied to its result by the stage. ``denoise_method`` names it: one of the four above, an entry
-point of the group ``dcase_denoise_plugin.methods``, or ``package.module:function``.
+point of the group ``dcase_denoise_plugin.stage.methods``, or ``package.module:function``.
 
 ``array`` is a copy: a method may work in place. What it raises stops the run with one line that names the clip, and its traceback is in the run's log. It
 runs in the baseline's folder: that is where relative paths lead.
@@ -29,24 +29,23 @@ from pathlib import Path
 from typing import Callable
 
 import numpy as np
-import scipy.ndimage
 import torch
 
 from dcase_denoise_plugin.denoising.adaptation import adapted
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.files import digest_of
-from dcase_denoise_plugin.own_method import all_it_is_given, built, find, own_digest, source_digest
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import Machine, manifest
-from dcase_denoise_plugin.sound.noise import noise_recordings, read_noise
-from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-
-LOWEST_GAIN_DB = -20.0
-FLOOR_QUANTILE = 0.1
-GATE_DEVIATIONS = 1.5
-SMOOTHING_S = 0.1
+from dcase_denoise_plugin.sound.noise import noise_recordings
+from dcase_denoise_plugin.stage.filters import SpectralGate, Wiener
+from dcase_denoise_plugin.stage.own_method import (
+    all_it_is_given,
+    built,
+    find,
+    own_digest,
+    source_digest,
+)
 
 
 class Method:
@@ -112,67 +111,6 @@ def unet_denoiser(machine: Machine, config: DenoiseConfig, checkpoint_path: Path
 def identity(array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """Hands the clip over as it is; the run must then equal the plain baseline's."""
     return array
-
-
-class Filter:
-    """A gain for every row and frame, from levels and noise statistics.
-
-    The noise is measured on the recordings that ``denoise_noise_source`` names, else on each clip's quiet moments.
-
-    Raises
-    ------
-    AudioError
-        If a noise clip cannot be read or has another rate than the machine's clips.
-    DataError
-        If there should be noise clips and are none.
-    """
-
-    def __init__(self, machine: Machine, config: DenoiseConfig):
-        _, sample_rate_hz = read_wav(machine.train_files[0])
-        self.spectrogram = Spectrogram(machine.features, sample_rate_hz, config.domain)
-        noise_db = [self.spectrogram.level_db(read_noise(file, self.spectrogram)).numpy() for file in noise_recordings(machine, config)]
-        self.noise_db = np.concatenate(noise_db, axis=-1) if noise_db else None
-
-    def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-        if self.spectrogram.domain == "mel":
-            return array + self.gain_db(array, self._noise_of(array)).astype(array.dtype)
-        wav = torch.from_numpy(array)
-        spec = self.spectrogram.spec(wav)
-        level_db = self.spectrogram.level_db(spec).numpy()
-        mask = torch.from_numpy(10 ** (self.gain_db(level_db, self._noise_of(level_db)).astype(np.float32) / 20))
-        return self.spectrogram.wav(spec * mask, len(wav)).numpy()
-
-    def gain_db(self, level_db: np.ndarray, noise_db: np.ndarray) -> np.ndarray:
-        """Gain for levels (rows, frames) given those of noise alone (rows, noise frames), all in dB -> (rows, frames) dB, at most 0."""
-        raise NotImplementedError
-
-    def smoothed(self, gain: np.ndarray) -> np.ndarray:
-        """Mean over neighbouring frames, against musical noise; not over rows, which would wash out a machine's tonal lines."""
-        frames = max(round(SMOOTHING_S * self.spectrogram.sample_rate_hz / self.spectrogram.features.hop_length), 1)
-        return scipy.ndimage.uniform_filter1d(gain, frames, mode="nearest")
-
-    def _noise_of(self, level_db: np.ndarray) -> np.ndarray:
-        if self.noise_db is not None:
-            return self.noise_db
-        quiet = np.argsort(level_db.mean(axis=0))[: max(round(FLOOR_QUANTILE * level_db.shape[1]), 1)]
-        return level_db[:, quiet]
-
-
-class SpectralGate(Filter):
-    """Lets through what rises 1.5 standard deviations above the noise in its row, and turns down the rest. Source: Sainburg 2020 (noisereduce, stationary)."""
-
-    def gain_db(self, level_db, noise_db):
-        threshold_db = noise_db.mean(axis=-1, keepdims=True) + GATE_DEVIATIONS * noise_db.std(axis=-1, keepdims=True)
-        return LOWEST_GAIN_DB * (1 - self.smoothed((level_db > threshold_db).astype(np.float32)))
-
-
-class Wiener(Filter):
-    """Wiener gain 1 - noise power / power, with the power smoothed over frames. Source: Lim and Oppenheim 1979, eq. 20."""
-
-    def gain_db(self, level_db, noise_db):
-        noise_power = (10 ** (noise_db / 10)).mean(axis=-1, keepdims=True)
-        gain = 1 - noise_power / self.smoothed(10 ** (level_db / 10))
-        return 20 * np.log10(np.maximum(gain, 10 ** (LOWEST_GAIN_DB / 20)))
 
 
 BUILT_IN = {"identity": identity, "spectral_gate": SpectralGate, "wiener": Wiener}
