@@ -4,7 +4,7 @@ import pty
 import re
 import subprocess
 import sys
-from pathlib import Path
+from baseline_checkouts import PROJECT
 
 import fake_baseline
 import pytest
@@ -121,7 +121,7 @@ def outcome_of(*words):
 
 def documented(heading):
     """Keys in the table of docs/json.md after a line that holds `heading`."""
-    text = (Path(__file__).parent.parent / "docs/json.md").read_text()
+    text = (PROJECT / "docs/json.md").read_text()
     table = text[text.index(heading):].split("\n\n")[1:]
     rows = next(block for block in table if block.startswith("|")).splitlines()[2:]
     return {key for row in rows for key in re.findall("`(\\w+)`", row.split("|")[1])}

@@ -3,13 +3,12 @@ import os
 import statistics
 import subprocess
 import sys
-from pathlib import Path
+from baseline_checkouts import PROJECT
 
 import pytest
 
 from baseline_patches import baselines, seams
 
-PROJECT = Path(__file__).resolve().parent.parent
 PATCHES = PROJECT / "baseline_patches"
 STANDARD_LIBRARY_ONLY = "import sys; heavy = {'numpy', 'torch', 'yaml', 'dcase_denoise_plugin'} & set(sys.modules); assert not heavy, heavy"
 

@@ -2,7 +2,7 @@ import csv
 import json
 import statistics
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
+from baseline_checkouts import PROJECT
 
 import fake_baseline
 import made_results
@@ -251,5 +251,5 @@ def test_a_cell_that_is_not_there_is_refused_in_one_line(file, baseline):
 
 
 def test_the_study_of_the_documentation_can_be_read(baseline):
-    study = Study.read(Path(__file__).parent.parent / "docs" / "study.yaml", baseline, "DCASE2025T2")
+    study = Study.read(PROJECT / "docs" / "study.yaml", baseline, "DCASE2025T2")
     assert study.cells["recommended"].config.preset == "recommended" and study.cells["wiener"].config.method == "wiener"

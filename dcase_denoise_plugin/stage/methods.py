@@ -12,7 +12,7 @@ A method is
 ``array`` is what ``denoise_domain`` says: "mel" (the default): the clip's log-mel spectrogram, float64, (n_mels, frames), dB; "waveform": the clip,
 float32, (samples,), full scale ±1. What comes back has the same shape and dtype, and the same absolute level. A method works at full strength and must not
 draw from a global random stream; ``denoise_strength`` is applied to its result by the stage. ``denoise_method`` names it: one of the four above, an entry
-point of the group ``dcase_denoise_plugin.stage.methods``, or ``package.module:function``.
+point of the group ``dcase_denoise_plugin.methods``, or ``package.module:function``.
 
 ``array`` is a copy: a method may work in place. What it raises stops the run with one line that names the clip, and its traceback is in the run's log. It
 runs in the baseline's folder: that is where relative paths lead.

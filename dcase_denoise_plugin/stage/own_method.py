@@ -17,8 +17,8 @@ from dcase_denoise_plugin.files import digest_of, file_digest
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.machine import Machine, manifest, own_noise
 
-ENTRY_POINTS = "dcase_denoise_plugin:methods".replace(":", ".")  # the group under which a user's package names its methods; part of the contract
-METHODS = "dcase_denoise_plugin.stage.methods"  # the module of the built-in ones: each rests on that file alone, not on the whole package
+ENTRY_POINTS = "dcase_denoise_plugin.methods"  # the group under which a user's package names its methods; part of the contract
+BUILT_IN_MODULES = ("dcase_denoise_plugin.stage.methods", "dcase_denoise_plugin.stage.filters")  # each rests on its file alone, not on the whole package
 
 
 def find(name: str, first: Iterable[Path] = (), last: Iterable[Path] = ()) -> Any:
@@ -86,7 +86,7 @@ def tells_itself(target: Any) -> bool:
 def _source_files(module: ModuleType | None) -> list[tuple[Path, Path]]:
     """(folder, file) of the code in `module` and what it may import of its author's: its top-level package or, of a module on its own, those beside it."""
     own = [file for file in [Path(getattr(module, "__file__", None) or "")] if file.is_file()]
-    if module is None or module.__name__ == METHODS:
+    if module is None or module.__name__ in BUILT_IN_MODULES:
         return [(file.parent, file) for file in own]
     folders, pattern = [Path(folder) for folder in getattr(sys.modules.get(module.__name__.partition(".")[0]), "__path__", ())], "**/*.py"
     if not folders:

@@ -15,7 +15,7 @@ from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.errors import ConfigError, TrainingError
 from dcase_denoise_plugin.training import distributed
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import os, signal, sys
 sys.path[:0] = [{project!r}, {tests!r}]
@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from small_machine import FEATURES, SMALL, Machine
 import dataclasses
-from dcase_denoise_plugin import training
+from dcase_denoise_plugin.training import loop as training
 from dcase_denoise_plugin.process import rank
 from dcase_denoise_plugin.training.distributed import joined
 from dcase_denoise_plugin.errors import DenoiseError
