@@ -112,10 +112,10 @@ def _run(outcome, stream, quiet, verbose, jobs, demo, demo_dir, **asked):
 
 def _planned(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, fallback_preset=RECOMMENDED, title=""):
     """The call that these options ask for."""
-    from dcase_denoise_plugin.run import baseline_folder as baselines
+    from dcase_denoise_plugin.checkout import baseline as baselines
+    from dcase_denoise_plugin.checkout.overrides import read_overrides, refuse_spaces, resolve_stage
+    from dcase_denoise_plugin.checkout.plan import Plan
     from dcase_denoise_plugin.run.call import Call
-    from dcase_denoise_plugin.run.overrides import read_overrides, refuse_spaces, resolve_stage
-    from dcase_denoise_plugin.run.plan import Plan
 
     if not mode:
         raise click.UsageError("Say -d for the development data or -e for the evaluation data.")
@@ -211,7 +211,7 @@ def picture(clip, target, checkpoint, reference, preset, device):
 def doctor(baseline_folder):
     """Say what the plugin finds here: Python, versions, CUDA, the baseline."""
     from dcase_denoise_plugin import environment
-    from dcase_denoise_plugin.run import baseline_folder as baselines
+    from dcase_denoise_plugin.checkout import baseline as baselines
     from dcase_denoise_plugin.startup_file import startup_file
 
     for line in environment.described():

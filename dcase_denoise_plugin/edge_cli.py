@@ -131,11 +131,11 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
 
 
 def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, export_dir):
+    from dcase_denoise_plugin.checkout import baseline as baselines
+    from dcase_denoise_plugin.checkout.machine_run import MachineRun
+    from dcase_denoise_plugin.checkout.overrides import Overrides
+    from dcase_denoise_plugin.checkout.plan import Plan
     from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
-    from dcase_denoise_plugin.run import baseline_folder as baselines
-    from dcase_denoise_plugin.run.machine_run import MachineRun
-    from dcase_denoise_plugin.run.overrides import Overrides
-    from dcase_denoise_plugin.run.plan import Plan
     from dcase_denoise_plugin.settings.config import DenoiseConfig
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))

@@ -23,8 +23,8 @@ _places_options = stacked(
 @_places_options
 def report(mode, baseline_folder, out, data, reference):
     """Write the page about the plain and denoised results in a checkout."""
+    from dcase_denoise_plugin.checkout import baseline as baselines
     from dcase_denoise_plugin.report.results_folders import arms_of_checkout
-    from dcase_denoise_plugin.run import baseline_folder as baselines
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     results = baseline.folder / str(baseline.settings.get("result_directory", "results")) / f"{mode}_data"

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from dcase_denoise_plugin.run.baseline_folder import Baseline
-from dcase_denoise_plugin.run.machine_run import MachineRun
-from dcase_denoise_plugin.run.overrides import read_overrides, resolve_stage
-from dcase_denoise_plugin.run.plan import Plan
+from dcase_denoise_plugin.checkout.baseline import Baseline
+from dcase_denoise_plugin.checkout.machine_run import MachineRun
+from dcase_denoise_plugin.checkout.overrides import read_overrides, resolve_stage
+from dcase_denoise_plugin.checkout.plan import Plan
 
 TRAIN_PY = '''
 import argparse, json, os, pathlib, sys, time

@@ -4,10 +4,10 @@ import pty
 import re
 import subprocess
 import sys
-from baseline_checkouts import PROJECT
 
 import fake_baseline
 import pytest
+from baseline_checkouts import PROJECT
 from click.testing import CliRunner
 
 from dcase_denoise_plugin import startup_file

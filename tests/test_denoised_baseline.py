@@ -12,8 +12,8 @@ import pytest
 import soundfile
 from baseline_checkouts import RATE_HZ, TAG, TINY_UNET, make_machine
 
-from dcase_denoise_plugin.run.baseline_folder import Baseline
-from dcase_denoise_plugin.run.overrides import Overrides, resolve_stage
+from dcase_denoise_plugin.checkout.baseline import Baseline
+from dcase_denoise_plugin.checkout.overrides import Overrides, resolve_stage
 
 MODEL_RECEIPT = f"models/saved_model/baseline_denoise/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json"
 TRAIN_PY = (sys.executable, "train.py", "--dataset=DCASE2025T2fan", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2")

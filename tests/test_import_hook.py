@@ -3,9 +3,9 @@ import os
 import statistics
 import subprocess
 import sys
-from baseline_checkouts import PROJECT
 
 import pytest
+from baseline_checkouts import PROJECT
 
 from baseline_patches import baselines, seams
 

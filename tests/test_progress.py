@@ -1,7 +1,7 @@
 import fake_baseline
 import pytest
 
-from dcase_denoise_plugin.run.machine_run import STEPS
+from dcase_denoise_plugin.checkout.machine_run import STEPS
 from dcase_denoise_plugin.run.progress import Progress, duration
 
 

@@ -3,8 +3,8 @@ import csv
 import fake_baseline
 import pytest
 
+from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.run.machine_run import ARMS
 from dcase_denoise_plugin.run.results import OVERALL, Comparison, read_roc, write_rows
 
 ROC = "section,AUC (source),AUC (target),pAUC\n00,{0},{1},{2}\narithmetic mean,{0},{1},{2}\nharmonic mean,{0},{1},{2}\n\n"

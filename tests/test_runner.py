@@ -13,11 +13,11 @@ import pytest
 import soundfile
 import torch
 
+from dcase_denoise_plugin.checkout.machine_run import ARMS, STEPS
+from dcase_denoise_plugin.checkout.run_record import is_finished
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.run import runner
 from dcase_denoise_plugin.run.gpus import gpu_of_each
-from dcase_denoise_plugin.run.machine_run import ARMS, STEPS
-from dcase_denoise_plugin.run.run_record import is_finished
 from dcase_denoise_plugin.run.runner import child_environment, run_all
 
 

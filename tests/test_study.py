@@ -2,16 +2,18 @@ import csv
 import json
 import statistics
 from concurrent.futures import ThreadPoolExecutor, wait
-from baseline_checkouts import PROJECT
 
 import fake_baseline
 import made_results
 import matplotlib.image
 import pytest
 import scipy.stats
+from baseline_checkouts import PROJECT
 from click.testing import CliRunner
 from filelock import FileLock, Timeout
 
+from dcase_denoise_plugin.checkout.machine_run import STEPS
+from dcase_denoise_plugin.checkout.run_record import wanted, write_record
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.report.study_picture import (
@@ -24,9 +26,7 @@ from dcase_denoise_plugin.report.study_picture import (
     study_figure,
 )
 from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
-from dcase_denoise_plugin.run.machine_run import STEPS
 from dcase_denoise_plugin.run.results import read_roc
-from dcase_denoise_plugin.run.run_record import wanted, write_record
 from dcase_denoise_plugin.run.runner import run_all
 from dcase_denoise_plugin.run.study import PLAIN, Study, drop_features
 

@@ -6,8 +6,8 @@ import fake_baseline
 import pytest
 from filelock import FileLock, Timeout
 
+from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.run.machine_run import ARMS
 from dcase_denoise_plugin.run.results import OVERALL
 from dcase_denoise_plugin.run.runner import run_all
 from dcase_denoise_plugin.run.summary import comparable, summarise

@@ -11,12 +11,12 @@ from typing import Any, Iterator, Mapping
 
 import torch
 
+from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
+from dcase_denoise_plugin.checkout.overrides import import_method
+from dcase_denoise_plugin.checkout.run_record import read_receipt
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.edge.decision import decision_threshold
 from dcase_denoise_plugin.errors import BaselineError, RunError
-from dcase_denoise_plugin.run.machine_run import SCORES, MachineRun
-from dcase_denoise_plugin.run.overrides import import_method
-from dcase_denoise_plugin.run.run_record import read_receipt
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings

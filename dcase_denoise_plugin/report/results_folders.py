@@ -5,9 +5,9 @@ import dataclasses
 from pathlib import Path
 from typing import Collection, Mapping, Sequence
 
+from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.report.score_files import ROC_FILE, SCORE_FILE
-from dcase_denoise_plugin.run.machine_run import ARMS, SCORES
 from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX
 
 

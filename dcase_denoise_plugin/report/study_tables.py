@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Iterable, Mapping
 
+from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.report.comparison import (
     ALL_MACHINES,
@@ -27,7 +28,6 @@ from dcase_denoise_plugin.report.tables import (
     number,
     written,
 )
-from dcase_denoise_plugin.run.machine_run import MachineRun
 
 
 def study_tables(plain: Iterable[MachineRun], cells: Mapping[str, Iterable[MachineRun]], score: str, first_cell: str) -> list[Table]:

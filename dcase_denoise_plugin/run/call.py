@@ -4,8 +4,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Sequence
 
-from dcase_denoise_plugin.run.machine_run import ARMS, MachineRun
-from dcase_denoise_plugin.run.plan import Plan
+from dcase_denoise_plugin.checkout.machine_run import ARMS, MachineRun
+from dcase_denoise_plugin.checkout.plan import Plan
 
 DATA = {"dev": "development", "eval": "evaluation"}
 

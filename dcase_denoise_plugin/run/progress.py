@@ -8,8 +8,8 @@ import threading
 import time
 from typing import Callable, Sequence
 
-from dcase_denoise_plugin.run.machine_run import SCORES, STEPS, MachineRun
-from dcase_denoise_plugin.run.run_record import seconds_of
+from dcase_denoise_plugin.checkout.machine_run import SCORES, STEPS, MachineRun
+from dcase_denoise_plugin.checkout.run_record import seconds_of
 from dcase_denoise_plugin.run.step_log import AUTOENCODER, DENOISER, Stage, StepLog
 
 

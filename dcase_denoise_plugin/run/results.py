@@ -7,9 +7,9 @@ import statistics
 from pathlib import Path
 from typing import Iterable
 
+from dcase_denoise_plugin.checkout.machine_run import ARMS, MachineRun
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.run.machine_run import ARMS, MachineRun
 
 # Columns of the baseline's _roc.csv → as in the table. Data sets before 2022 have no domains.
 METRICS = {"AUC": "AUC", "AUC (source)": "AUC src", "AUC (target)": "AUC tgt", "pAUC": "pAUC"}

@@ -17,13 +17,13 @@ from typing import Iterable, Mapping
 
 from filelock import FileLock
 
+from dcase_denoise_plugin.checkout.baseline import Baseline
+from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
+from dcase_denoise_plugin.checkout.overrides import read_overrides, resolve_stage
+from dcase_denoise_plugin.checkout.plan import Plan
+from dcase_denoise_plugin.checkout.run_record import read_receipt
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
-from dcase_denoise_plugin.run.baseline_folder import Baseline
-from dcase_denoise_plugin.run.machine_run import STEPS, MachineRun
-from dcase_denoise_plugin.run.overrides import read_overrides, resolve_stage
-from dcase_denoise_plugin.run.plan import Plan
-from dcase_denoise_plugin.run.run_record import read_receipt
 from dcase_denoise_plugin.settings.config import PREFIX, RECOMMENDED
 
 PLAIN = "plain"

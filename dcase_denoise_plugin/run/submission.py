@@ -11,8 +11,8 @@ import shutil
 from pathlib import Path
 from typing import Sequence
 
+from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.run.machine_run import SCORES, MachineRun
 
 TEAM = "dcase-denoise-plugin"
 KINDS = ("anomaly_score", "decision_result")

@@ -11,12 +11,12 @@ from typing import Callable, Iterator, NamedTuple, Sequence
 
 from filelock import FileLock
 
+from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
+from dcase_denoise_plugin.checkout.plan import Plan
+from dcase_denoise_plugin.checkout.run_record import finished_runs, read_receipt
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.report.at_the_end import write_report_of
-from dcase_denoise_plugin.run.machine_run import SCORES, MachineRun
-from dcase_denoise_plugin.run.plan import Plan
 from dcase_denoise_plugin.run.results import Comparison, write_rows
-from dcase_denoise_plugin.run.run_record import finished_runs, read_receipt
 from dcase_denoise_plugin.run.runner import child_environment
 from dcase_denoise_plugin.run.submission import gather
 

@@ -5,9 +5,13 @@ import shutil
 import pytest
 from filelock import FileLock, Timeout
 
+from dcase_denoise_plugin.checkout.plain_features import (
+    check_fresh,
+    drop_half_written,
+    fresh_features,
+)
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.run.plain_features import check_fresh, drop_half_written, fresh_features
 
 
 @pytest.fixture
@@ -144,7 +148,7 @@ def test_runs_that_share_features_note_them_one_after_the_other(fan, monkeypatch
         with pytest.raises(Timeout):
             FileLock(f"{note}.lock", timeout=0).acquire()
         return written_whole(note)
-    monkeypatch.setattr("dcase_denoise_plugin.run.plain_features.written_whole", look)
+    monkeypatch.setattr("dcase_denoise_plugin.checkout.plain_features.written_whole", look)
     pickle = make_features(fan)
     assert pickle.with_name("section_00.pickle.json").exists()
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Iterable
 
+from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.errors import DataError, RunError
-from dcase_denoise_plugin.run.plan import Plan
 from dcase_denoise_plugin.sound.audio import wav_files
 
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}

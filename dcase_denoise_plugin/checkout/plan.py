@@ -6,9 +6,9 @@ import difflib
 from pathlib import Path
 from typing import Any, Iterable, Mapping
 
+from dcase_denoise_plugin.checkout.baseline import Baseline
+from dcase_denoise_plugin.checkout.overrides import Overrides
 from dcase_denoise_plugin.errors import DataError
-from dcase_denoise_plugin.run.baseline_folder import Baseline
-from dcase_denoise_plugin.run.overrides import Overrides
 from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX, DenoiseConfig
 from dcase_denoise_plugin.sound.audio import wav_files
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any, Iterable, Mapping
 
+from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
-from dcase_denoise_plugin.run.baseline_folder import Baseline
 from dcase_denoise_plugin.settings import config, sources
 from dcase_denoise_plugin.settings.sources import split
 from dcase_denoise_plugin.sound.machine import own_noise

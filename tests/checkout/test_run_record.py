@@ -7,9 +7,9 @@ import time
 import fake_baseline
 import pytest
 
+from dcase_denoise_plugin.checkout import run_record
+from dcase_denoise_plugin.checkout.run_record import is_finished, seconds_of, wanted, write_record
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.run import run_record
-from dcase_denoise_plugin.run.run_record import is_finished, seconds_of, wanted, write_record
 from dcase_denoise_plugin.settings.sources import preset_path
 
 

@@ -4,9 +4,9 @@ import fake_baseline
 import pytest
 
 from baseline_patches import baselines
+from dcase_denoise_plugin.checkout import baseline as baseline_folder
+from dcase_denoise_plugin.checkout.baseline import Baseline, clone_baseline, find_baseline
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
-from dcase_denoise_plugin.run import baseline_folder
-from dcase_denoise_plugin.run.baseline_folder import Baseline, clone_baseline, find_baseline
 
 
 def test_the_folder_given_wins_over_the_environment_and_that_over_the_default(tmp_path, monkeypatch):

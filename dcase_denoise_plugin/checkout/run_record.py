@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from dcase_denoise_plugin import __version__
+from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.files import digest_of, file_digest, written_whole
-from dcase_denoise_plugin.run.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, PREFIX, keys_that_shape_nothing
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.machine import (

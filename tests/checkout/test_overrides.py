@@ -7,8 +7,8 @@ from pathlib import Path
 import fake_baseline
 import pytest
 
+from dcase_denoise_plugin.checkout.overrides import Overrides, read_overrides, resolve_stage
 from dcase_denoise_plugin.errors import ConfigError, DataError
-from dcase_denoise_plugin.run.overrides import Overrides, read_overrides, resolve_stage
 from dcase_denoise_plugin.run.runner import child_environment
 
 
