@@ -158,7 +158,7 @@ def check(results, reference, tolerance, write_reference):
 
     RESULTS may be made with or without this plugin: a score's folder, or one further up, such as results/dev_data.
     """
-    from dcase_denoise_plugin import auc_check
+    from dcase_denoise_plugin.figures import reference as auc_check
 
     found = auc_check.read_results(results)
     if write_reference:

@@ -24,7 +24,7 @@ _places_options = stacked(
 def report(mode, baseline_folder, out, data, reference):
     """Write the page about the plain and denoised results in a checkout."""
     from dcase_denoise_plugin.checkout import baseline as baselines
-    from dcase_denoise_plugin.report.results_folders import arms_of_checkout
+    from dcase_denoise_plugin.figures.results_folders import arms_of_checkout
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     results = baseline.folder / str(baseline.settings.get("result_directory", "results")) / f"{mode}_data"
@@ -43,7 +43,7 @@ def compare(results_a, results_b, names, out, data, reference):
 
     Each is a folder such as results/dev_data/baseline_MSE, or, for both scores at once, results/dev_data/baseline or a folder that holds just those two.
     """
-    from dcase_denoise_plugin.report.results_folders import arms_of_folders
+    from dcase_denoise_plugin.figures.results_folders import arms_of_folders
 
     if len(names) not in (0, 2):
         raise click.UsageError("Give --name twice, or not at all.")

@@ -39,8 +39,8 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
     from dcase_denoise_plugin.checkout import baseline as baselines
     from dcase_denoise_plugin.checkout.machine_run import SCORES
     from dcase_denoise_plugin.checkout.run_record import finished_runs
+    from dcase_denoise_plugin.figures.study_tables import study_tables, write_tables
     from dcase_denoise_plugin.report.study_picture import draw_study
-    from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
     from dcase_denoise_plugin.run.study import PLAIN, Study, drop_features
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)

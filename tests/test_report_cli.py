@@ -11,9 +11,9 @@ from dcase_denoise_plugin import report_cli
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.figures.results_folders import arms_of_checkout, arms_of_folders
 from dcase_denoise_plugin.report import page
 from dcase_denoise_plugin.report.at_the_end import write_report_of
-from dcase_denoise_plugin.report.results_folders import arms_of_checkout, arms_of_folders
 from dcase_denoise_plugin.run.runner import run_all
 
 
@@ -75,7 +75,7 @@ def test_the_same_folder_twice_gets_two_names(results):
 
 
 def test_two_folders_are_named_without_what_draws_and_counts():
-    program = "import sys, dcase_denoise_plugin.report.results_folders; print(*{'jinja2', 'sklearn', 'matplotlib', 'librosa', 'torch'} & set(sys.modules))"
+    program = "import sys, dcase_denoise_plugin.figures.results_folders; print(*{'jinja2', 'sklearn', 'matplotlib', 'librosa', 'torch'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
 

@@ -7,8 +7,8 @@ import sys
 import made_results
 import pytest
 
+from dcase_denoise_plugin.figures.results_folders import arms_of_checkout
 from dcase_denoise_plugin.report.page import write_report
-from dcase_denoise_plugin.report.results_folders import arms_of_checkout
 
 
 @pytest.fixture(scope="module")

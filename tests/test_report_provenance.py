@@ -5,10 +5,10 @@ import fake_baseline
 import made_results
 import pytest
 
+from dcase_denoise_plugin.figures.score_files import ScoreFolder
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.losses import autoencoder_losses, denoiser_losses
 from dcase_denoise_plugin.report.provenance import gather
-from dcase_denoise_plugin.report.score_files import ScoreFolder
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ from dcase_denoise_plugin.checkout.machine_run import STEPS
 from dcase_denoise_plugin.checkout.run_record import wanted, write_record
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.figures.score_files import read_roc
+from dcase_denoise_plugin.figures.study_tables import study_tables, write_tables
 from dcase_denoise_plugin.report.study_picture import (
     CELL_INCHES,
     COLOURS,
@@ -25,8 +27,6 @@ from dcase_denoise_plugin.report.study_picture import (
     PANEL_INCHES,
     study_figure,
 )
-from dcase_denoise_plugin.report.study_tables import study_tables, write_tables
-from dcase_denoise_plugin.run.results import read_roc
 from dcase_denoise_plugin.run.runner import run_all
 from dcase_denoise_plugin.run.study import PLAIN, Study, drop_features
 

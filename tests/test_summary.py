@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.run.results import OVERALL
+from dcase_denoise_plugin.figures.screen_table import OVERALL
 from dcase_denoise_plugin.run.runner import run_all
 from dcase_denoise_plugin.run.summary import comparable, summarise
 

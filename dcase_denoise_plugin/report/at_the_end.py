@@ -6,7 +6,7 @@ from typing import Callable, Sequence
 
 from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES, MachineRun
 from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
-from dcase_denoise_plugin.report.results_folders import Arm
+from dcase_denoise_plugin.figures.results_folders import Arm
 
 
 def write_report_of(runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print) -> list[tuple[str, Path]]:

@@ -13,17 +13,18 @@ import numpy as np
 import sklearn.metrics
 
 from dcase_denoise_plugin.errors import DenoiseError, RunError
+from dcase_denoise_plugin.figures import intervals, ranks, tables
+from dcase_denoise_plugin.figures.comparison import ScoreComparison, compare
+from dcase_denoise_plugin.figures.results_folders import Arm
+from dcase_denoise_plugin.figures.score_files import Remark, ScoreFolder, SectionScores
+from dcase_denoise_plugin.figures.tables import Cell, Column, Table, label, number, written
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.report import charts, intervals, ranks, tables
+from dcase_denoise_plugin.report import charts
 from dcase_denoise_plugin.report.checkout import Checkout
-from dcase_denoise_plugin.report.comparison import ScoreComparison, compare
 from dcase_denoise_plugin.report.denoised_clips import MOST_CLIPS, MachineSound, typical_clips
 from dcase_denoise_plugin.report.listening import Sight, colour_ramp
 from dcase_denoise_plugin.report.losses import autoencoder_losses, denoiser_losses
 from dcase_denoise_plugin.report.provenance import Provenance, gather
-from dcase_denoise_plugin.report.results_folders import Arm
-from dcase_denoise_plugin.report.score_files import Remark, ScoreFolder, SectionScores
-from dcase_denoise_plugin.report.tables import Cell, Column, Table, label, number, written
 
 # What a page may weigh; sounds and pictures that would exceed it stay out, and the page says so.
 MOST_BYTES = 10_000_000

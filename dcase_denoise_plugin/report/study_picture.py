@@ -7,8 +7,8 @@ from typing import Any, Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from dcase_denoise_plugin.figures.tables import Table
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.report.tables import Table
 
 COLOURS = ("#1f77b4", "#d62728")
 PANEL_INCHES, CELL_INCHES = 4.2, 0.3

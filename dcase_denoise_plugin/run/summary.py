@@ -15,8 +15,8 @@ from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.run_record import finished_runs, read_receipt
 from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.figures.screen_table import Comparison, write_rows
 from dcase_denoise_plugin.report.at_the_end import write_report_of
-from dcase_denoise_plugin.run.results import Comparison, write_rows
 from dcase_denoise_plugin.run.runner import child_environment
 from dcase_denoise_plugin.run.submission import gather
 

@@ -27,9 +27,9 @@ if __name__ == "__main__":
 import numpy as np
 from baseline_checkouts import PROJECT, TAG, Checkout
 
-from dcase_denoise_plugin.auc_check import Figure, Known
 from dcase_denoise_plugin.demo import machines, stand_in
-from dcase_denoise_plugin.run.results import read_roc
+from dcase_denoise_plugin.figures.reference import Figure, Known
+from dcase_denoise_plugin.figures.score_files import read_roc
 
 REFERENCE = Path(__file__).with_name("reference.json")
 RECORDINGS_VARIABLE = "DCASE_RECORDINGS_DIR"

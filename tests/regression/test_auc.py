@@ -8,7 +8,7 @@ import json
 import figures
 import pytest
 
-from dcase_denoise_plugin.auc_check import compare, read_results
+from dcase_denoise_plugin.figures.reference import compare, read_results
 
 pytestmark = pytest.mark.slow
 KNOWN = json.loads(figures.REFERENCE.read_text())["cases"]

@@ -5,7 +5,8 @@ import pytest
 
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.run.results import OVERALL, Comparison, read_roc, write_rows
+from dcase_denoise_plugin.figures.score_files import read_roc
+from dcase_denoise_plugin.figures.screen_table import OVERALL, Comparison, write_rows
 
 ROC = "section,AUC (source),AUC (target),pAUC\n00,{0},{1},{2}\narithmetic mean,{0},{1},{2}\nharmonic mean,{0},{1},{2}\n\n"
 

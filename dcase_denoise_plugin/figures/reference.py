@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping, NamedTuple
 
 from dcase_denoise_plugin.errors import ConfigError, RunError
+from dcase_denoise_plugin.figures.score_files import read_roc
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.run.results import read_roc
 
 DEFAULT_TOLERANCE = 0.01
 # Copies that the summary over plain and denoised results works on.

@@ -4,22 +4,22 @@ import pytest
 import scipy.stats
 import sklearn.metrics
 
-from dcase_denoise_plugin.report import intervals
-from dcase_denoise_plugin.report.figures_of_merit import (
+from dcase_denoise_plugin.figures import intervals
+from dcase_denoise_plugin.figures.figures_of_merit import (
     auc,
     f1,
     harmonic_mean,
     partial_auc,
     section_figures,
 )
-from dcase_denoise_plugin.report.intervals import (
+from dcase_denoise_plugin.figures.intervals import (
     REPLICATES,
     Interval,
     clip_weights,
     over_clips,
     over_seeds,
 )
-from dcase_denoise_plugin.report.score_files import SectionScores
+from dcase_denoise_plugin.figures.score_files import SectionScores
 
 
 def section(count=20, decimals=1, domains=("source", "target"), seed=0):

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Iterable, Mapping
 
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
-from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.report.comparison import (
+from dcase_denoise_plugin.figures.comparison import (
     ALL_MACHINES,
     MEAN_OF_AUCS,
     OFFICIAL_SCORE,
@@ -16,9 +15,9 @@ from dcase_denoise_plugin.report.comparison import (
     ScoreComparison,
     compare,
 )
-from dcase_denoise_plugin.report.figures_of_merit import AUC_FIGURES
-from dcase_denoise_plugin.report.score_files import ScoreFolder
-from dcase_denoise_plugin.report.tables import (
+from dcase_denoise_plugin.figures.figures_of_merit import AUC_FIGURES
+from dcase_denoise_plugin.figures.score_files import ScoreFolder
+from dcase_denoise_plugin.figures.tables import (
     Cell,
     Column,
     Table,
@@ -28,6 +27,7 @@ from dcase_denoise_plugin.report.tables import (
     number,
     written,
 )
+from dcase_denoise_plugin.files import written_whole
 
 
 def study_tables(plain: Iterable[MachineRun], cells: Mapping[str, Iterable[MachineRun]], score: str, first_cell: str) -> list[Table]:

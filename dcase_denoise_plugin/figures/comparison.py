@@ -7,15 +7,15 @@ from typing import Iterable
 
 import numpy as np
 
-from dcase_denoise_plugin.report import intervals
-from dcase_denoise_plugin.report.figures_of_merit import (
+from dcase_denoise_plugin.figures import intervals
+from dcase_denoise_plugin.figures.figures_of_merit import (
     AUC_FIGURES,
     F1_FIGURES,
     harmonic_mean,
     section_figures,
 )
-from dcase_denoise_plugin.report.intervals import Interval
-from dcase_denoise_plugin.report.score_files import Remark, ScoreFolder
+from dcase_denoise_plugin.figures.intervals import Interval
+from dcase_denoise_plugin.figures.score_files import Remark, ScoreFolder
 
 ALL_MACHINES = "all machines"
 MEAN_OF_AUCS, MEAN_OF_F1 = "harmonic mean", "F1 harmonic mean"

@@ -10,7 +10,6 @@ from typing import Collection
 import numpy as np
 
 from dcase_denoise_plugin.errors import RunError, first_line
-from dcase_denoise_plugin.run.results import read_roc
 
 SCORE_FILE = re.compile(r"anomaly_score_(?P<data>.+?)_(?P<section>(?:section|id)_\d+)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)\.csv")
 ROC_FILE = re.compile(r"result_(?P<data>.+?)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)_roc\.csv")
@@ -149,3 +148,26 @@ def read_pairs(file: Path) -> tuple[list[tuple[str, float]], str]:
     if len({name for name, _ in rows}) < len(rows):
         return [], "a clip that stands there twice"
     return rows, "" if rows else "an empty table"
+
+
+# Columns of the baseline's _roc.csv → as in the table. Data sets before 2022 have no domains.
+METRICS = {"AUC": "AUC", "AUC (source)": "AUC src", "AUC (target)": "AUC tgt", "pAUC": "pAUC"}
+
+
+def read_roc(path: Path) -> dict[str, float]:
+    """AUC and pAUC in percent from one of the baseline's ``_roc.csv``: the harmonic mean over the machine's sections.
+
+    Raises
+    ------
+    RunError
+        If it is missing or has no such row, or no number in it.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            row = next(row for row in csv.DictReader(file) if row["section"] == "harmonic mean")
+            percent = {metric: 100 * float(row[metric]) for metric in METRICS if metric in row}
+        if not percent:
+            raise ValueError("no column of an AUC")
+        return percent
+    except (OSError, StopIteration, KeyError, ValueError, TypeError, csv.Error) as error:
+        raise RunError(f"result: expected AUC and pAUC from the baseline's test, got {error!r} in {path}. Remove the file and run again.") from None

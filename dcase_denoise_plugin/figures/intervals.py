@@ -7,7 +7,7 @@ from typing import Sequence
 import numpy as np
 import scipy.stats
 
-from dcase_denoise_plugin.report.score_files import SectionScores
+from dcase_denoise_plugin.figures.score_files import SectionScores
 
 CONFIDENCE = 0.95
 REPLICATES = 2000

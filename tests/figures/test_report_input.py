@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.report.comparison import compare
+from dcase_denoise_plugin.figures.comparison import compare
+from dcase_denoise_plugin.figures.results_folders import Arm
+from dcase_denoise_plugin.figures.score_files import ScoreFolder
 from dcase_denoise_plugin.report.page import write_report
-from dcase_denoise_plugin.report.results_folders import Arm
-from dcase_denoise_plugin.report.score_files import ScoreFolder
 
 PLAIN, DENOISED = "baseline_MSE", "baseline_denoise_MSE"
 

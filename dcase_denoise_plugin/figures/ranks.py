@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import scipy.stats
 
-from dcase_denoise_plugin.report.comparison import ScoreComparison
+from dcase_denoise_plugin.figures.comparison import ScoreComparison
 
 SHOWN = 3
 

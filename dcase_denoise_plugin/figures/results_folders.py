@@ -7,7 +7,7 @@ from typing import Collection, Mapping, Sequence
 
 from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.report.score_files import ROC_FILE, SCORE_FILE
+from dcase_denoise_plugin.figures.score_files import ROC_FILE, SCORE_FILE
 from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX
 
 

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from dcase_denoise_plugin.auc_check import (
+from dcase_denoise_plugin.errors import ConfigError, RunError
+from dcase_denoise_plugin.figures.reference import (
     DEFAULT_TOLERANCE,
     Figure,
     Known,
@@ -12,7 +13,6 @@ from dcase_denoise_plugin.auc_check import (
     read_results,
     write_reference,
 )
-from dcase_denoise_plugin.errors import ConfigError, RunError
 
 ROC = "section,AUC (source),AUC (target),pAUC,F1 score (source)\n00,{0},{1},{2},0.1\narithmetic mean,{0},{1},{2},0.1\nharmonic mean,{0},{1},{2},0.1\n\n"
 FAN, VALVE = "result_DCASE2025T2fan_test_seed1_id(0_)_roc.csv", "result_DCASE2025T2valve_test_seed1_id(0_)_roc.csv"

@@ -7,9 +7,9 @@ import statistics
 from pathlib import Path
 from typing import Iterable, Sequence
 
+from dcase_denoise_plugin.figures.comparison import ALL_MACHINES, Row, ScoreComparison
+from dcase_denoise_plugin.figures.intervals import Interval
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.report.comparison import ALL_MACHINES, Row, ScoreComparison
-from dcase_denoise_plugin.report.intervals import Interval
 
 NOTHING = "–"
 

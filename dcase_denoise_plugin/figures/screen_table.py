@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Iterable
 
 from dcase_denoise_plugin.checkout.machine_run import ARMS, MachineRun
-from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.figures.score_files import METRICS, read_roc
 from dcase_denoise_plugin.files import written_whole
 
-# Columns of the baseline's _roc.csv → as in the table. Data sets before 2022 have no domains.
-METRICS = {"AUC": "AUC", "AUC (source)": "AUC src", "AUC (target)": "AUC tgt", "pAUC": "pAUC"}
 OVERALL = "harmonic mean"
 DIFFERENCE = "difference"
 WIDTH = 100
@@ -104,25 +102,6 @@ class Comparison:
     def _seeds(self) -> str:
         count = len(self.values[OVERALL, self.arms[0], ""])
         return f"mean of {count} seeds ± standard deviation" if count > 1 else "one seed, which proves nothing by itself"
-
-
-def read_roc(path: Path) -> dict[str, float]:
-    """AUC and pAUC in percent from one of the baseline's ``_roc.csv``: the harmonic mean over the machine's sections.
-
-    Raises
-    ------
-    RunError
-        If it is missing or has no such row, or no number in it.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            row = next(row for row in csv.DictReader(file) if row["section"] == "harmonic mean")
-            percent = {metric: 100 * float(row[metric]) for metric in METRICS if metric in row}
-        if not percent:
-            raise ValueError("no column of an AUC")
-        return percent
-    except (OSError, StopIteration, KeyError, ValueError, TypeError, csv.Error) as error:
-        raise RunError(f"result: expected AUC and pAUC from the baseline's test, got {error!r} in {path}. Remove the file and run again.") from None
 
 
 def write_rows(path: Path, comparisons: Iterable[Comparison]) -> None:

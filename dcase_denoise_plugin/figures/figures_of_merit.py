@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from dcase_denoise_plugin.report.score_files import SectionScores
+from dcase_denoise_plugin.figures.score_files import SectionScores
 
 # "AUC" and "F1" are those of a data set without domains.
 AUC_FIGURES = ("AUC", "AUC (source)", "AUC (target)", "pAUC")

@@ -9,8 +9,8 @@ import pytest
 import scipy.stats
 from sklearn.metrics import f1_score, roc_auc_score
 
+from dcase_denoise_plugin.figures.results_folders import Arm
 from dcase_denoise_plugin.report.page import write_report
-from dcase_denoise_plugin.report.results_folders import Arm
 
 MACHINES, SEEDS = ("fan", "gearbox"), (1, 2, 3)
 

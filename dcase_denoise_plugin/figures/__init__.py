@@ -1,0 +1,1 @@
+"""Score files -> AUCs -> intervals -> one comparison, and the reference that CI holds it against."""
