@@ -72,7 +72,7 @@ def run(quiet, verbose, as_json, **call):
 
     Every finished step is kept: the same command goes on where it was interrupted, and runs nothing twice.
     """
-    from dcase_denoise_plugin.run.outcome import written_as_json
+    from dcase_denoise_plugin.runner.outcome import written_as_json
 
     with written_as_json(click.echo if as_json else None) as outcome:
         if quiet and verbose:
@@ -81,10 +81,10 @@ def run(quiet, verbose, as_json, **call):
 
 
 def _run(outcome, stream, quiet, verbose, jobs, demo, demo_dir, **asked):
-    from dcase_denoise_plugin.run import outcome as outcomes
-    from dcase_denoise_plugin.run.runner import run_all
-    from dcase_denoise_plugin.run.screen import screen_on
-    from dcase_denoise_plugin.run.summary import summarise, with_earlier_runs
+    from dcase_denoise_plugin.runner import outcome as outcomes
+    from dcase_denoise_plugin.runner.runner import run_all
+    from dcase_denoise_plugin.runner.screen import screen_on
+    from dcase_denoise_plugin.runner.summary import summarise, with_earlier_runs
 
     def say(text):
         click.echo(text, file=stream)
@@ -115,7 +115,7 @@ def _planned(what, mode, baseline_folder, clone_baseline, machines, dataset, see
     from dcase_denoise_plugin.checkout import baseline as baselines
     from dcase_denoise_plugin.checkout.overrides import read_overrides, refuse_spaces, resolve_stage
     from dcase_denoise_plugin.checkout.plan import Plan
-    from dcase_denoise_plugin.run.call import Call
+    from dcase_denoise_plugin.runner.call import Call
 
     if not mode:
         raise click.UsageError("Say -d for the development data or -e for the evaluation data.")

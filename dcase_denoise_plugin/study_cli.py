@@ -41,7 +41,7 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
     from dcase_denoise_plugin.checkout.run_record import finished_runs
     from dcase_denoise_plugin.figures.study_tables import study_tables, write_tables
     from dcase_denoise_plugin.report.study_picture import draw_study
-    from dcase_denoise_plugin.run.study import PLAIN, Study, drop_features
+    from dcase_denoise_plugin.runner.study import PLAIN, Study, drop_features
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
@@ -72,14 +72,14 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
 
 
 def _here(runs, jobs, quiet, after):
-    from dcase_denoise_plugin.run.runner import run_all
-    from dcase_denoise_plugin.run.screen import screen_on
+    from dcase_denoise_plugin.runner.runner import run_all
+    from dcase_denoise_plugin.runner.screen import screen_on
 
     with screen_on(sys.stdout, quiet) as screen:
         return run_all(runs, jobs, screen.say, screen.watch, after)
 
 
 def _on_cluster(runs, cluster, parameters, plan, after):
-    from dcase_denoise_plugin.run.cluster import run_on_cluster
+    from dcase_denoise_plugin.runner.cluster import run_on_cluster
 
     return run_on_cluster(runs, cluster, parameters, plan.folder / "jobs", click.echo, after)

@@ -100,7 +100,7 @@ def test_clone_baseline_uses_the_folder_that_is_there(root):
 def test_ctrl_c_is_exit_code_130(root, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
-    monkeypatch.setattr("dcase_denoise_plugin.run.runner.run_all", interrupted)
+    monkeypatch.setattr("dcase_denoise_plugin.runner.runner.run_all", interrupted)
     result = call("run", "-d", "--baseline", root)
     assert result.exit_code == 130 and "goes on from the last finished step" in result.output
 
@@ -108,7 +108,7 @@ def test_ctrl_c_is_exit_code_130(root, monkeypatch):
 def test_a_full_disk_is_one_line(root, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
-    monkeypatch.setattr("dcase_denoise_plugin.run.summary.summarise", full)
+    monkeypatch.setattr("dcase_denoise_plugin.runner.summary.summarise", full)
     result = call("run", "-d", "baseline", "--baseline", root, "--machine", "fan")
     assert result.exit_code == 2 and result.output.splitlines()[-1].startswith("dcase-denoise: files: expected") and "No space left" in result.output
 
@@ -165,14 +165,14 @@ def test_json_of_an_error_holds_its_line_and_every_key(root, words, error):
 def test_json_of_an_interrupted_call_says_so(root, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
-    monkeypatch.setattr("dcase_denoise_plugin.run.runner.run_all", interrupted)
+    monkeypatch.setattr("dcase_denoise_plugin.runner.runner.run_all", interrupted)
     result, outcome = outcome_of("-d", "--baseline", root)
     assert (outcome["status"], outcome["exit_code"], result.exit_code) == ("interrupted", 130, 130)
     assert outcome["machines"] == ["fan", "ToyCar"] and outcome["runs"] == []
 
 
 def test_a_bug_is_no_success(root, monkeypatch):
-    monkeypatch.setattr("dcase_denoise_plugin.run.runner.run_all", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("dcase_denoise_plugin.runner.runner.run_all", lambda *arguments: 1 / 0)
     result = CliRunner().invoke(main, ["run", "--json", "-d", "--baseline", str(root)])
     assert isinstance(result.exception, ZeroDivisionError) and json.loads(result.stdout)["exit_code"] == 1
 

@@ -14,7 +14,7 @@ from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.results_folders import arms_of_checkout, arms_of_folders
 from dcase_denoise_plugin.report import page
 from dcase_denoise_plugin.report.at_the_end import write_report_of
-from dcase_denoise_plugin.run.runner import run_all
+from dcase_denoise_plugin.runner.runner import run_all
 
 
 def call(*words):

@@ -7,8 +7,8 @@ import pytest
 
 from dcase_denoise_plugin.figures.score_files import ScoreFolder
 from dcase_denoise_plugin.report.checkout import Checkout
-from dcase_denoise_plugin.report.losses import autoencoder_losses, denoiser_losses
 from dcase_denoise_plugin.report.provenance import gather
+from dcase_denoise_plugin.runner.step_log import autoencoder_losses, denoiser_losses
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,8 @@ from dcase_denoise_plugin.report import charts
 from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.denoised_clips import MOST_CLIPS, MachineSound, typical_clips
 from dcase_denoise_plugin.report.listening import Sight, colour_ramp
-from dcase_denoise_plugin.report.losses import autoencoder_losses, denoiser_losses
 from dcase_denoise_plugin.report.provenance import Provenance, gather
+from dcase_denoise_plugin.runner.step_log import autoencoder_losses, denoiser_losses
 
 # What a page may weigh; sounds and pictures that would exceed it stay out, and the page says so.
 MOST_BYTES = 10_000_000

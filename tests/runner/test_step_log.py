@@ -1,6 +1,6 @@
 import pytest
 
-from dcase_denoise_plugin.run.step_log import Stage, StepLog
+from dcase_denoise_plugin.runner.step_log import Stage, StepLog
 
 
 @pytest.fixture

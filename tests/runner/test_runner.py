@@ -16,9 +16,9 @@ import torch
 from dcase_denoise_plugin.checkout.machine_run import ARMS, STEPS
 from dcase_denoise_plugin.checkout.run_record import is_finished
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.run import runner
-from dcase_denoise_plugin.run.gpus import gpu_of_each
-from dcase_denoise_plugin.run.runner import child_environment, run_all
+from dcase_denoise_plugin.runner import runner
+from dcase_denoise_plugin.runner.runner import child_environment, run_all
+from dcase_denoise_plugin.runner.workplace import gpu_of_each
 
 
 def runs_of(baseline, machines=("fan",), seeds=(13711,), what="compare"):

@@ -2,7 +2,7 @@ import fake_baseline
 import pytest
 
 from dcase_denoise_plugin.checkout.machine_run import STEPS
-from dcase_denoise_plugin.run.progress import Progress, duration
+from dcase_denoise_plugin.runner.progress import Progress, duration
 
 
 class Call:

@@ -6,8 +6,8 @@ import pytest
 from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.checkout.run_record import is_finished
 from dcase_denoise_plugin.errors import ConfigError, RunError
-from dcase_denoise_plugin.run import cluster
-from dcase_denoise_plugin.run.cluster import run_on_cluster
+from dcase_denoise_plugin.runner import cluster
+from dcase_denoise_plugin.runner.cluster import run_on_cluster
 
 # submitit leaves the pipe of its own job process to the garbage collector.
 pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]

@@ -10,7 +10,7 @@ from typing import Callable, Sequence
 
 from dcase_denoise_plugin.checkout.machine_run import SCORES, STEPS, MachineRun
 from dcase_denoise_plugin.checkout.run_record import seconds_of
-from dcase_denoise_plugin.run.step_log import AUTOENCODER, DENOISER, Stage, StepLog
+from dcase_denoise_plugin.runner.step_log import AUTOENCODER, DENOISER, Stage, StepLog
 
 
 @dataclasses.dataclass(frozen=True)

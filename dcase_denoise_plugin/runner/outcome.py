@@ -14,7 +14,7 @@ from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.checkout.run_record import seconds_of
 from dcase_denoise_plugin.errors import DenoiseError
 from dcase_denoise_plugin.figures.screen_table import OVERALL, Comparison
-from dcase_denoise_plugin.run.summary import Summary
+from dcase_denoise_plugin.runner.summary import Summary
 
 FORMAT = 1
 

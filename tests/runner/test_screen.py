@@ -4,9 +4,9 @@ import fake_baseline
 import pytest
 from rich.console import Console
 
-from dcase_denoise_plugin.run.progress import Running, Snapshot
-from dcase_denoise_plugin.run.screen import Lines, Live, Verbose, screen_on
-from dcase_denoise_plugin.run.step_log import Stage
+from dcase_denoise_plugin.runner.progress import Running, Snapshot
+from dcase_denoise_plugin.runner.screen import Lines, Live, Verbose, screen_on
+from dcase_denoise_plugin.runner.step_log import Stage
 
 
 class Terminal(io.StringIO):

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
-from dcase_denoise_plugin.run.progress import Snapshot, duration
+from dcase_denoise_plugin.runner.progress import Snapshot, duration
 
 PAUSE_S = 60.0
 

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from dcase_denoise_plugin.run import workplace as workplaces
-from dcase_denoise_plugin.run.workplace import usable_cores, workplace
+from dcase_denoise_plugin.runner import workplace as workplaces
+from dcase_denoise_plugin.runner.workplace import usable_cores, workplace
 
 
 @pytest.fixture(autouse=True)

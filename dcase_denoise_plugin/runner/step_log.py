@@ -1,9 +1,11 @@
 """What a step of the baseline is at, read from the log that its process writes."""
 from __future__ import annotations
 
+import csv
 import dataclasses
 import re
 from pathlib import Path
+from typing import Iterable
 
 # The plugin's own line after an epoch of the denoiser; it wins over the next one, which it also fits.
 DENOISER_EPOCH = re.compile(r"denoiser .+: epoch (\d+)/(\d+)")
@@ -65,3 +67,27 @@ class StepLog:
             self.stage = Stage(DENOISER, epoch, epochs) if epoch < epochs else Stage(FEATURES)
         elif found := AUTOENCODER_EPOCH.search(line):
             self.stage = Stage(AUTOENCODER, min(int(found[1]), self._epochs), self._epochs)
+
+
+# The losses that both the training and the validation clips have, and how their lines are drawn.
+CURVES = (("loss", "training", "-"), ("val_loss", "validation", ":"))
+EPOCH = re.compile(r"denoiser (?P<machine>\S+): epoch (?P<epoch>\d+)/\d+ +loss (?P<loss>[\d.]+) ")
+
+
+def autoencoder_losses(log: Path | None) -> list[tuple[str, str, list[float]]]:
+    """(kind, line style, loss by epoch); nothing for a log that is missing or holds no number."""
+    try:
+        with open(log, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [(kind, line, [float(row[column]) for row in rows]) for column, kind, line in CURVES if rows and rows[0].get(column) not in (None, "")]
+    except (OSError, TypeError, ValueError, csv.Error):
+        return []
+
+
+def denoiser_losses(logs: Iterable[Path], machine: str) -> list[float]:
+    """Loss by epoch; nothing if the denoiser was there before or somebody else's tool kept no such log."""
+    found = {}
+    for log in logs:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        found.update({int(match["epoch"]): float(match["loss"]) for match in EPOCH.finditer(text) if match["machine"] == machine})
+    return [loss for _, loss in sorted(found.items())]

@@ -8,7 +8,7 @@ from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.checkout.overrides import import_method
 from dcase_denoise_plugin.checkout.run_record import finished_runs
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError, RunError, one_line
-from dcase_denoise_plugin.run.runner import run_all
+from dcase_denoise_plugin.runner.runner import run_all
 from dcase_denoise_plugin.settings.sources import split
 
 try:

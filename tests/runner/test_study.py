@@ -27,8 +27,8 @@ from dcase_denoise_plugin.report.study_picture import (
     PANEL_INCHES,
     study_figure,
 )
-from dcase_denoise_plugin.run.runner import run_all
-from dcase_denoise_plugin.run.study import PLAIN, Study, drop_features
+from dcase_denoise_plugin.runner.runner import run_all
+from dcase_denoise_plugin.runner.study import PLAIN, Study, drop_features
 
 STUDY = """
 settings: {epochs: 3}

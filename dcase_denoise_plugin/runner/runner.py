@@ -20,9 +20,15 @@ from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.checkout.plain_features import drop_half_written, fresh_features
 from dcase_denoise_plugin.checkout.run_record import is_finished, wanted, write_record
 from dcase_denoise_plugin.errors import DataError, DenoiseError, RunError
-from dcase_denoise_plugin.run.gpus import VISIBLE_GPUS_VARIABLE, gpu_of_each
-from dcase_denoise_plugin.run.progress import Progress, Snapshot
-from dcase_denoise_plugin.run.workplace import THREADS_VARIABLE, gpu_named, usable_cores, workplace
+from dcase_denoise_plugin.runner.progress import Progress, Snapshot
+from dcase_denoise_plugin.runner.workplace import (
+    THREADS_VARIABLE,
+    VISIBLE_GPUS_VARIABLE,
+    gpu_named,
+    gpu_of_each,
+    usable_cores,
+    workplace,
+)
 from dcase_denoise_plugin.settings.sources import PRESET_VARIABLE
 from dcase_denoise_plugin.sound.audio import check_alike
 

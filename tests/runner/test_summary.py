@@ -9,8 +9,8 @@ from filelock import FileLock, Timeout
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.screen_table import OVERALL
-from dcase_denoise_plugin.run.runner import run_all
-from dcase_denoise_plugin.run.summary import comparable, summarise
+from dcase_denoise_plugin.runner.runner import run_all
+from dcase_denoise_plugin.runner.summary import comparable, summarise
 
 
 @pytest.fixture

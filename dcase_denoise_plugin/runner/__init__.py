@@ -1,0 +1,1 @@
+"""Runs side by side: progress, the screen, studies, clusters, and the summary at the end."""
