@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
-from dcase_denoise_plugin.log_mel import log_mel
+from dcase_denoise_plugin.report.listening import log_mel
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.audio import read_wav
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError
 from dcase_denoise_plugin.figures.score_files import SectionScores
-from dcase_denoise_plugin.log_mel import log_mel
 from dcase_denoise_plugin.report import listening
-from dcase_denoise_plugin.report.checkout import Checkout
+from dcase_denoise_plugin.report.listening import log_mel
+from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.sound.audio import read_wav

@@ -5,6 +5,7 @@ import base64
 import dataclasses
 import functools
 import io
+import sys
 from typing import Any
 
 import librosa
@@ -13,7 +14,6 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from dcase_denoise_plugin.log_mel import log_mel
 from dcase_denoise_plugin.settings.features import FeatureSettings
 
 COLOURS = "magma"
@@ -100,3 +100,9 @@ def _data_uri(kind: str, write: Any) -> str:
     target = io.BytesIO()
     write(target)
     return f"data:{kind};base64,{base64.b64encode(target.getvalue()).decode()}"
+
+
+def log_mel(wav: np.ndarray, sample_rate_hz: int, features: FeatureSettings) -> np.ndarray:
+    """(n_mels, frames) float32, dB, of a waveform, float32 (samples,)."""
+    power = librosa.feature.melspectrogram(y=wav, sr=sample_rate_hz, **dataclasses.asdict(features))
+    return 20 / features.power * np.log10(np.maximum(power, sys.float_info.epsilon))

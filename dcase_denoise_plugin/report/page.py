@@ -20,10 +20,10 @@ from dcase_denoise_plugin.figures.score_files import Remark, ScoreFolder, Sectio
 from dcase_denoise_plugin.figures.tables import Cell, Column, Table, label, number, written
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.report import charts
-from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.denoised_clips import MOST_CLIPS, MachineSound, typical_clips
 from dcase_denoise_plugin.report.listening import Sight, colour_ramp
 from dcase_denoise_plugin.report.provenance import Provenance, gather
+from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.runner.step_log import autoencoder_losses, denoiser_losses
 
 # What a page may weigh; sounds and pictures that would exceed it stay out, and the page says so.

@@ -10,7 +10,7 @@ from typing import Any, Iterable
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.figures.tables import Cell, Column, Table, label
-from dcase_denoise_plugin.report.checkout import Checkout
+from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.settings.config import keys_that_shape_nothing
 
 NOT_NOTED = "not noted"

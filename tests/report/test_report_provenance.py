@@ -6,8 +6,8 @@ import made_results
 import pytest
 
 from dcase_denoise_plugin.figures.score_files import ScoreFolder
-from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.provenance import gather
+from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.runner.step_log import autoencoder_losses, denoiser_losses
 
 

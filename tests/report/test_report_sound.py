@@ -18,15 +18,14 @@ from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.figures.comparison import compare
 from dcase_denoise_plugin.figures.ranks import most_moved
 from dcase_denoise_plugin.figures.score_files import ScoreFolder
-from dcase_denoise_plugin.log_mel import log_mel
-from dcase_denoise_plugin.report.checkout import Checkout
 from dcase_denoise_plugin.report.denoised_clips import (
     MachineSound,
     si_sdr_db,
     snr_db,
     typical_clips,
 )
-from dcase_denoise_plugin.report.listening import band_centres_hz, show
+from dcase_denoise_plugin.report.listening import band_centres_hz, log_mel, show
+from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage.own_method import find, source_digest
