@@ -89,7 +89,7 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
 
         scorer = OnnxScorer(onnx)
     else:
-        from dcase_denoise_plugin.edge.scorer import BaselineScorer
+        from dcase_denoise_plugin.edge.trained_baseline import BaselineScorer
 
         scorer = BaselineScorer(_trained_baseline(machine, **trained))
     if str(source) == "-":

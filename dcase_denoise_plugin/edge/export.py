@@ -15,7 +15,6 @@ from torch import nn
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, ScoreGraph, WavGraph
-from dcase_denoise_plugin.edge.int8 import CALIBRATION_CLIPS, quantise
 from dcase_denoise_plugin.edge.onnx_model import FORMAT, INSTALL, PREFIX
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
@@ -126,3 +125,40 @@ def _exported(graph: nn.Module, example: torch.Tensor) -> torch.onnx.ONNXProgram
     with warnings.catch_warnings(), torch.no_grad():
         warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning)
         return torch.onnx.export(graph, (example,), input_names=["input"], output_names=["output"], opset_version=OPSET, dynamo=True, verbose=False)
+
+
+CALIBRATION_CLIPS = 32
+LAYERS = ("Conv", "ConvTranspose")
+
+
+def quantise(path: Path, inputs: Iterable[np.ndarray]) -> None:
+    """Replaces the file by its quantised version; weights for each channel, activations for each layer by their range over `inputs`.
+
+    Raises
+    ------
+    ConfigError
+        If the graph has no U-Net.
+    """
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, quantize_static
+
+    class Clips(CalibrationDataReader):
+        def __init__(self):
+            self.inputs = iter(inputs)
+
+        def get_next(self):
+            array = next(self.inputs, None)
+            return None if array is None else {"input": array}
+
+    graph = onnx.load(path).graph
+    rank = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    # The STFT's convolutions run along time alone: their weights have three dimensions.
+    layers = [node.name for node in graph.node if node.op_type in LAYERS and rank.get(node.input[1]) == 4]
+    if not layers:
+        raise ConfigError("--int8: expected a denoiser with a U-Net to quantise, got one that leaves it out, or none. Leave the option out.")
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # advice to simplify the graph first, which PyTorch's exporter has done
+    try:
+        quantize_static(path, path, Clips(), nodes_to_quantize=layers, per_channel=True)
+    finally:
+        logging.disable(before)

@@ -10,9 +10,9 @@ from small_machine import FEATURES, RATE_HZ, hiss, hum
 from test_denoiser import denoiser_that, log_mel_of
 
 from dcase_denoise_plugin import __version__
+from dcase_denoise_plugin.edge.clip_graph import RealSTFT
 from dcase_denoise_plugin.edge.export import export_denoiser
 from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
-from dcase_denoise_plugin.edge.real_stft import RealSTFT
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from benchmarks.edge import MEMORY
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
-from dcase_denoise_plugin.edge.decision import decision_threshold
 from dcase_denoise_plugin.edge.export import export_scorer
+from dcase_denoise_plugin.edge.trained_baseline import decision_threshold
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 
