@@ -7,7 +7,7 @@ extra=""
 [[ ${1:-} != --test ]] || extra=test
 
 stop() { echo "run_all.sh: $*" >&2; exit 2; }
-meets_pins() { "$1" "$here/dcase_denoise_plugin/environment.py" "$here/setup.cfg" $extra > /dev/null 2>&1; }
+meets_pins() { "$1" "$here/dcase_denoise_plugin/commands/environment.py" "$here/setup.cfg" $extra > /dev/null 2>&1; }
 find_python() {
     for name in python3 python3.13 python3.12 python3.11 python3.10; do
         if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; then echo "$name"; return; fi
@@ -39,4 +39,4 @@ if [[ $extra == test ]]; then
     # A worker a core, each with one thread: most tests wait for a baseline's process, and more threads than cores make torch crawl.
     OMP_NUM_THREADS=1 exec "$python" -m pytest "$here/tests" --numprocesses auto --dist loadfile "${@:2}"
 fi
-exec "$python" -m dcase_denoise_plugin.cli run "$@"
+exec "$python" -m dcase_denoise_plugin run "$@"

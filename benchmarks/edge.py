@@ -101,7 +101,7 @@ def main(checkout: str, machine: str) -> None:
     print("PyTorch alone, imported:", alone.stderr.strip())
     with tempfile.TemporaryDirectory() as folder:
         for name, int8 in (("float32", ()), ("int8", ("--int8",))):
-            command = [sys.executable, "-m", "dcase_denoise_plugin.cli", "export", "--out", f"{folder}/{name}.onnx", *int8, *trained]
+            command = [sys.executable, "-m", "dcase_denoise_plugin", "export", "--out", f"{folder}/{name}.onnx", *int8, *trained]
             subprocess.run(command, check=True, capture_output=True)
         ways = {"checkout, PyTorch": trained, **{f"onnxruntime, {name}": ["--onnx", f"{folder}/{name}.onnx"] for name in ("float32", "int8")}}
         for name, options in ways.items():

@@ -20,7 +20,7 @@ def run(jobs: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         root = stand_in.lay_out(Path(folder, "baseline"))
         make_machines(root, source_train=40, target_train=4, test=5, noise=10)
-        command = [sys.executable, "-m", "dcase_denoise_plugin.cli", "run", "denoise", "-d", "-q", "--baseline", root, "--jobs", str(jobs),
+        command = [sys.executable, "-m", "dcase_denoise_plugin", "run", "denoise", "-d", "-q", "--baseline", root, "--jobs", str(jobs),
                    "--set", "epochs=10", "--set", "denoise_preset=demo"]
         start = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

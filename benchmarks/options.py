@@ -5,8 +5,8 @@ from typing import Any, Iterable
 
 import click
 
+from dcase_denoise_plugin.commands.options import stacked
 from dcase_denoise_plugin.errors import ConfigError
-from dcase_denoise_plugin.options import stacked
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import from_keys, resolve, split
 

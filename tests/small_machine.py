@@ -1,12 +1,20 @@
 """A made-up machine small enough to train in a second: a hum with a little hiss, 1 s at 4 kHz."""
+import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
 import soundfile
+import torch
 
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.sound.images import Scaling
 from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 RATE_HZ = 4000
 FEATURES = FeatureSettings(n_fft=256, hop_length=128, n_mels=16)
@@ -37,3 +45,20 @@ def small_machine(folder: Path, clips=4, noise_clips=2, seed=7) -> Machine:
     for index in range(noise_clips):
         write(folder / "fan" / "supplemental" / f"section_00_noise_{index}.wav", hiss(index))
     return Machine.from_folder(folder / "fan", "MADEUP", FEATURES, seed)
+
+
+def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, quantile=None, noise_known=True,
+                  usual_db=(-math.inf, math.inf), **keys):
+    """A denoiser with an untrained U-Net, or one that takes away a constant (in units of std_db)."""
+    config = dataclasses.replace(SMALL, domain=domain, image_size=image_size, strength=strength, **keys)
+    network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
+    if takes_away is not None:
+        torch.nn.init.constant_(network.last.bias, takes_away)
+    scaling = Scaling(torch.full((Spectrogram(FEATURES, RATE_HZ, domain).rows, 1), -40.0), std_db)
+    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, quantile, noise_known,
+                               torch.tensor(usual_db, dtype=torch.float32).view(2, 1, 1), network.state_dict()), "cpu")
+
+
+def log_mel_of(wav):
+    spectrogram = Spectrogram(FEATURES, RATE_HZ, "mel")
+    return spectrogram.level_of_wav_db(wav)

@@ -4,7 +4,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,8 +16,11 @@ from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.run_record import finished_runs, read_receipt
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.screen_table import Comparison, write_rows
-from dcase_denoise_plugin.report.at_the_end import write_report_of
 from dcase_denoise_plugin.runner.runner import child_environment
+from dcase_denoise_plugin.runner.submission import gather
+
+# Gets runs, title and who says lines; hands back what lies where.
+PageWriter = Callable[[Sequence[MachineRun], str, Callable[[str], None]], list[tuple[str, Path]]]
 
 
 class Summary(NamedTuple):
@@ -29,10 +31,10 @@ class Summary(NamedTuple):
     places: list[tuple[str, Path]]
 
 
-def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print) -> Summary:
+def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print, write_page: PageWriter | None = None) -> Summary:
     """Reports `runs`, all of them finished: AUCs of the machine types whose truth is known, and of evaluation data what the challenge takes.
 
-    A call that reports on the same data set in the same folder at the same time is waited for; the later one's files stay.
+    `write_page` gets the runs that are compared and says where it wrote a page about them. A call that reports on the same data set in the same folder at the same time is waited for; the later one's files stay.
 
     Raises
     ------
@@ -42,10 +44,10 @@ def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None]
     plan = runs[0].plan
     plan.compare_folder.mkdir(parents=True, exist_ok=True)
     with FileLock(plan.compare_folder / f"{plan.dataset}.lock"):
-        return _summarise(runs, title, say)
+        return _summarise(runs, title, say, write_page)
 
 
-def _summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None]) -> Summary:
+def _summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None], write_page: PageWriter | None) -> Summary:
     without_truth = [machine for machine in dict.fromkeys(run.machine for run in runs) if not all(run.has_truth() for run in runs if run.machine == machine)]
     judged = [run for run in runs if run.machine not in without_truth]
     compared = comparable(judged)
@@ -53,7 +55,8 @@ def _summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None
     for remark in _remarks(runs, judged, compared, without_truth):
         say(f"\n{title}: {remark}")
     found = places(runs) + _for_the_evaluator(runs, say)
-    found += write_report_of([run for run in runs if run in compared or run.machine in without_truth], title, say)
+    if write_page:
+        found += write_page([run for run in runs if run in compared or run.machine in without_truth], title, say)
     say("\n" + "\n".join(f"{what:<22}{where}" for what, where in found))
     return Summary(comparisons, without_truth, found)
 
@@ -179,43 +182,3 @@ def places(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:
     if plan.summary_folder.is_dir():
         found += [("summary and table", plan.summary_folder)]
     return list(dict.fromkeys(found + [("logs", plan.log_folder)]))
-
-
-TEAM = "dcase-denoise-plugin"
-KINDS = ("anomaly_score", "decision_result")
-
-
-def gather(runs: Sequence[MachineRun]) -> tuple[Path, list[str]]:
-    """Copies the CSVs of `runs`, all finished and of one data set, a system for each result folder and, if there are several, seed.
-
-    Returns
-    -------
-    folder : what the evaluator takes as ``--teams_root_dir``; its former content is gone.
-    lacking : machine types of the data set that it still lacks.
-
-    Raises
-    ------
-    RunError
-        If a run has left no scores or no decisions.
-    """
-    plan = runs[0].plan
-    teams, several = plan.submission_folder, len({run.seed for run in runs}) > 1
-    shutil.rmtree(teams, ignore_errors=True)
-    for run in runs:
-        for score in SCORES:
-            system = teams / TEAM / run.system(score, several)
-            system.mkdir(parents=True, exist_ok=True)
-            for kind in KINDS:
-                for source, section in _tables(run, score, kind):
-                    shutil.copyfile(source, system / f"{kind}_{run.machine}_section_{section}_test.csv")
-    there = {run.machine for run in runs}
-    return teams, [machine for machine in plan.baseline.machine_types(plan.dataset, plan.mode) if machine not in there]
-
-
-def _tables(run: MachineRun, score: str, kind: str) -> list[tuple[Path, str]]:
-    found = [(path, re.search(r"_section_(\d+)_test_", path.name)) for path in run.outputs(score) if path.name.startswith(f"{kind}_{run.dataset}_")]
-    tables = [(path, section[1]) for path, section in found if section]
-    if not tables:
-        raise RunError(f"{run} {score}: expected {kind}_{run.dataset}_section_<number>_test_…csv from the baseline, got none in {run.folder(score)}. "
-                       f"Look at {run.log}.")
-    return tables

@@ -6,33 +6,20 @@ import sys
 import numpy as np
 import pytest
 import torch
-from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine
+from small_machine import (
+    RATE_HZ,
+    SMALL,
+    denoiser_that,
+    hiss,
+    hum,
+    log_mel_of,
+    small_machine,
+)
 
-from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
-from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.sound.images import Scaling
-from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.training.loop import train_denoiser
-
-
-def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, quantile=None, noise_known=True,
-                  usual_db=(-math.inf, math.inf), **keys):
-    """A denoiser with an untrained U-Net, or one that takes away a constant (in units of std_db)."""
-    config = dataclasses.replace(SMALL, domain=domain, image_size=image_size, strength=strength, **keys)
-    network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
-    if takes_away is not None:
-        torch.nn.init.constant_(network.last.bias, takes_away)
-    scaling = Scaling(torch.full((Spectrogram(FEATURES, RATE_HZ, domain).rows, 1), -40.0), std_db)
-    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, quantile, noise_known,
-                               torch.tensor(usual_db, dtype=torch.float32).view(2, 1, 1), network.state_dict()), "cpu")
-
-
-def log_mel_of(wav):
-    spectrogram = Spectrogram(FEATURES, RATE_HZ, "mel")
-    return spectrogram.level_of_wav_db(wav)
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])

@@ -6,8 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from small_machine import FEATURES, RATE_HZ, hiss, hum
-from test_denoiser import denoiser_that, log_mel_of
+from small_machine import FEATURES, RATE_HZ, denoiser_that, hiss, hum, log_mel_of
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.edge.clip_graph import RealSTFT

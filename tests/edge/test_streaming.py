@@ -4,8 +4,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from small_machine import FEATURES, RATE_HZ, hiss, hum
-from test_denoiser import denoiser_that
+from small_machine import FEATURES, RATE_HZ, denoiser_that, hiss, hum
 
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.edge.streaming import ClipStream, FrameStream, streaming

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from baseline_checkouts import PROJECT
 
-from dcase_denoise_plugin import startup_file
+from dcase_denoise_plugin.commands import startup_file
 from dcase_denoise_plugin.errors import DenoiseError
 
 

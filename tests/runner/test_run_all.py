@@ -36,7 +36,7 @@ class Copy:
         self.project, self.notes, self.bin = folder / "project", folder / "notes", folder / "system" / "bin"
         for path in (self.project / "dcase_denoise_plugin", self.notes, self.bin):
             path.mkdir(parents=True)
-        for name in ("run_all.sh", "setup.cfg", "dcase_denoise_plugin/environment.py"):
+        for name in ("run_all.sh", "setup.cfg", "dcase_denoise_plugin/commands/environment.py"):
             shutil.copy(PROJECT / name, self.project / name)
         for name in ("bash", "basename", "cat", "cp", "dirname", "env", "mkdir", "rm", "touch"):
             (self.bin / name).symlink_to(shutil.which(name))
@@ -61,7 +61,7 @@ def copy(tmp_path):
 def test_an_active_environment_that_meets_the_pins_is_used_as_it_is(copy):
     (copy.notes / "packagessystem").touch()
     result = copy.run("-d", "denoise", VIRTUAL_ENV="mine", PYTHONPATH="theirs")
-    assert copy.calls == ["system -m dcase_denoise_plugin.cli run -d denoise"]
+    assert copy.calls == ["system -m dcase_denoise_plugin run -d denoise"]
     assert result.stdout == f"PYTHONPATH={copy.project}:theirs\n" and not (copy.project / ".venv").exists()
 
 
@@ -70,14 +70,14 @@ def test_otherwise_an_environment_is_made_once_and_used_from_then_on(copy, varia
     copy.run("-d", **variables)
     copy.run("-d", **variables)
     assert copy.calls == [f"system -m venv {copy.project}/.venv", f".venv -m pip install --quiet --disable-pip-version-check --editable {copy.project}",
-                          *[".venv -m dcase_denoise_plugin.cli run -d"] * 2]
+                          *[".venv -m dcase_denoise_plugin run -d"] * 2]
 
 
 def test_a_pin_that_changes_installs_again_into_the_environment_that_is_there(copy):
     copy.run("-d")
     (copy.notes / "packages.venv").unlink()
     copy.run("-d")
-    assert [call.split()[2] for call in copy.calls] == ["venv", "pip", "dcase_denoise_plugin.cli", "pip", "dcase_denoise_plugin.cli"]
+    assert [call.split()[2] for call in copy.calls] == ["venv", "pip", "dcase_denoise_plugin", "pip", "dcase_denoise_plugin"]
 
 
 def test_the_set_up_leaves_stdout_to_the_program(copy):
@@ -112,7 +112,7 @@ def test_an_environment_that_was_interrupted_before_it_had_pip_is_finished_by_th
     assert (copy.project / ".venv/bin/python3").exists()
     (copy.notes / "venv").unlink()
     assert copy.run("-d").returncode == 0
-    assert [call.split()[2] for call in copy.calls] == ["venv", "venv", "pip", "dcase_denoise_plugin.cli"]
+    assert [call.split()[2] for call in copy.calls] == ["venv", "venv", "pip", "dcase_denoise_plugin"]
 
 
 def test_help_is_the_command_lines_own(tmp_path):

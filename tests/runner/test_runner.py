@@ -250,7 +250,7 @@ def caller(tmp_path):
     """The command line in a process of its own, whose baseline takes its time."""
     baseline = fake_baseline.lay_out(tmp_path)
     order(baseline, fan={"sleep_s": 60})
-    command = [sys.executable, "-m", "dcase_denoise_plugin.cli", "run", "-d", "baseline", "--baseline", tmp_path]
+    command = [sys.executable, "-m", "dcase_denoise_plugin", "run", "-d", "baseline", "--baseline", tmp_path]
     # A test run started in the background ignores SIGINT and would hand that down.
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     while process.poll() is None and not (tmp_path / "pid.txt").exists():

@@ -3,7 +3,8 @@ import pytest
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.runner.runner import run_all
-from dcase_denoise_plugin.runner.summary import gather, of_other_machines, summarise
+from dcase_denoise_plugin.runner.submission import gather
+from dcase_denoise_plugin.runner.summary import of_other_machines, summarise
 
 
 @pytest.fixture

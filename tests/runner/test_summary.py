@@ -6,6 +6,7 @@ import fake_baseline
 import pytest
 from filelock import FileLock, Timeout
 
+from dcase_denoise_plugin.commands.report import write_report_of
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.screen_table import OVERALL
@@ -128,7 +129,7 @@ def test_the_table_and_the_page_rest_on_the_same_machine_types_and_seeds(tmp_pat
     plan, said = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))), []
     runs = [fake_baseline.run_of(plan, machine, seed, arm) for machine in ("fan", "ToyCar") for seed in (1, 2, 3) for arm in ARMS["compare"]]
     assert run_all(runs, 2, lambda line: None) == {}
-    summary = summarise(runs[:-1], "TITLE", said.append)  # the denoised ToyCar with seed 3 has failed
+    summary = summarise(runs[:-1], "TITLE", said.append, write_report_of)  # the denoised ToyCar with seed 3 has failed
     with open(plan.compare_folder / "DCASE2025T2_report_mse.csv", newline="") as file:
         (official,) = (row for row in csv.DictReader(file) if row["figure"] == "official score")
     comparison = summary.comparisons[0]

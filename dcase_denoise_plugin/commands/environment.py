@@ -30,7 +30,7 @@ def pinned_in(setup_cfg: Path, extras: Iterable[str] = ()) -> list[str]:
 
 def pinned() -> list[str]:
     """The requirements of the plugin as it is installed, extras left out, or those of the checkout it runs from."""
-    checkout = Path(__file__).resolve().parent.parent / "setup.cfg"
+    checkout = Path(__file__).resolve().parents[2] / "setup.cfg"
     return pinned_in(checkout) if checkout.is_file() else [text for text in metadata.requires(PACKAGE) or () if "extra ==" not in text]
 
 

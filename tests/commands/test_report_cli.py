@@ -7,13 +7,13 @@ import made_results
 import pytest
 from click.testing import CliRunner
 
-from dcase_denoise_plugin import report_cli
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.cli import main
+from dcase_denoise_plugin.commands import report as report_cli
+from dcase_denoise_plugin.commands.report import write_report_of
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.results_folders import arms_of_checkout, arms_of_folders
 from dcase_denoise_plugin.report import page
-from dcase_denoise_plugin.report.at_the_end import write_report_of
 from dcase_denoise_plugin.runner.runner import run_all
 
 

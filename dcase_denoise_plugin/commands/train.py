@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin.options import dataset_option, device_option, seed_option
+from dcase_denoise_plugin.commands.options import dataset_option, device_option, seed_option
 
 
 @click.command()
@@ -21,7 +21,7 @@ def train(folder, out, preset, assignments, dataset, seed, device):
 
     Killed at any point, the same command goes on from the last finished epoch; of a finished denoiser it changes the output settings alone.
     On several GPUs or nodes:
-    torchrun --nproc-per-node 4 -m dcase_denoise_plugin.cli train …
+    torchrun --nproc-per-node 4 -m dcase_denoise_plugin train …
     """
     from dcase_denoise_plugin.denoising.device import ready_device
     from dcase_denoise_plugin.errors import ConfigError

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin.edge.pcm import FORMATS
-from dcase_denoise_plugin.options import (
+from dcase_denoise_plugin.commands.options import (
     baseline_option,
     dataset_option,
     preset_option,
@@ -17,6 +16,7 @@ from dcase_denoise_plugin.options import (
     stacked,
     strength_option,
 )
+from dcase_denoise_plugin.edge.pcm import FORMATS
 from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 
 LONGEST_CLIP_S = 3600

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin.options import (
+from dcase_denoise_plugin.commands.options import (
     baseline_option,
     dataset_option,
     machines_option,

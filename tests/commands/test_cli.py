@@ -10,8 +10,8 @@ import pytest
 from baseline_checkouts import PROJECT
 from click.testing import CliRunner
 
-from dcase_denoise_plugin import startup_file
 from dcase_denoise_plugin.cli import main
+from dcase_denoise_plugin.commands import startup_file
 
 
 def call(*words):
@@ -206,7 +206,7 @@ def test_on_a_terminal_there_are_bars_and_the_same_lines_and_tables(root):
     (root / "orders.json").write_text(json.dumps({"DCASE2025T2fan": {"epochs_s": 3}}))
     screen, terminal = pty.openpty()
     words = ["run", "-d", "compare", "--baseline", root, "--machine", "fan", "--jobs", "2", "--set", "epochs=3"]
-    command = [sys.executable, "-m", "dcase_denoise_plugin.cli", *words]
+    command = [sys.executable, "-m", "dcase_denoise_plugin", *words]
     process = subprocess.Popen(command, stdout=terminal, stderr=terminal, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"})
     os.close(terminal)
     shown = b""
@@ -269,7 +269,7 @@ def test_doctor_says_what_it_finds(root):
 
 
 def test_doctor_fails_when_a_pin_is_not_met(root, monkeypatch):
-    monkeypatch.setattr("dcase_denoise_plugin.environment.pinned", lambda: ["torch >=9999"])
+    monkeypatch.setattr("dcase_denoise_plugin.commands.environment.pinned", lambda: ["torch >=9999"])
     result = call("doctor", "--baseline", root)
     assert result.exit_code == 1 and "torch>=9999 (here: 2.11" in result.output
 
