@@ -1,33 +1,68 @@
-"""What the plugin knows of each baseline family, as data: where it takes hold, what must fit, and the fingerprints it was tested on.
+"""What the plugin knows of each baseline family, as data: where it takes hold, what must fit, and
+the fingerprints it was tested on.
 
-Only names and digests stand here; nothing of a baseline's source is kept. `python3 -m baseline_patches.baselines CHECKOUT` prints the
-fingerprints of a checkout, for a new row.
+Only names and digests stand here; nothing of a baseline's source is kept. `python3 -m
+baseline_patches.baselines CHECKOUT` prints the fingerprints of a checkout, for a new row.
 """
+
 from __future__ import annotations
 
 import os
 
-# A folder with all of these is a checkout of the baseline (or stands in for one); modules named `common` or `datasets` elsewhere are nobody's business.
-LAYOUT = ("train.py", "baseline.yaml", "common.py", "datasets/datasets.py",
-          "datasets/loader_common.py", "datasets/dcase_dcase202x_t2_loader.py", "networks/base_model.py")
+# A folder with all of these is a checkout of the baseline (or stands in for one); modules named
+# `common` or `datasets` elsewhere are nobody's business.
+LAYOUT = (
+    "train.py",
+    "baseline.yaml",
+    "common.py",
+    "datasets/datasets.py",
+    "datasets/loader_common.py",
+    "datasets/dcase_dcase202x_t2_loader.py",
+    "networks/base_model.py",
+)
 
-# Seam → the parameters that the wrappers rely on. A missing seam or parameter stops a run that has the flag on.
+# Seam → the parameters that the wrappers rely on. A missing seam or parameter stops a run that has
+# the flag on.
 SEAMS = {
     "common:yaml_load": (),
     "common:get_argparse": (),
     "datasets.datasets:DCASE202XT2.__init__": ("self", "args"),
-    "datasets.dcase_dcase202x_t2_loader:DCASE202XT2Loader.load_pre_process":
-        ("self", "pickle_name", "target_dir", "pickle_path", "dir_name", "train", "n_mels", "frames", "n_fft",
-         "hop_length", "power", "fmax", "fmin", "win_length"),
+    "datasets.dcase_dcase202x_t2_loader:DCASE202XT2Loader.load_pre_process": (
+        "self",
+        "pickle_name",
+        "target_dir",
+        "pickle_path",
+        "dir_name",
+        "train",
+        "n_mels",
+        "frames",
+        "n_fft",
+        "hop_length",
+        "power",
+        "fmax",
+        "fmin",
+        "win_length",
+    ),
     "datasets.dcase_dcase202x_t2_loader:file_list_to_data": ("file_list",),
     "datasets.loader_common:file_load": ("wav_name", "mono"),
-    "datasets.loader_common:file_to_vectors": ("file_name", "n_mels", "n_frames", "n_fft", "hop_length", "power", "fmax", "fmin", "win_length"),
+    "datasets.loader_common:file_to_vectors": (
+        "file_name",
+        "n_mels",
+        "n_frames",
+        "n_fft",
+        "hop_length",
+        "power",
+        "fmax",
+        "fmin",
+        "win_length",
+    ),
 }
 
 # Not wrapped, but what the wrappers hand over goes through them.
 WATCHED = ("common:param_to_args_list", "networks.base_model:BaseModel.__init__")
 
-# Family → seam or watched function → the first 12 hex digits of the SHA-256 of its source. One row serves all tags that share it.
+# Family → seam or watched function → the first 12 hex digits of the SHA-256 of its source. One row
+# serves all tags that share it.
 FINGERPRINTS = {
     "v4.0.0-v4.3.0": {
         "common:yaml_load": "a46e4f4ec672",
@@ -53,14 +88,14 @@ FINGERPRINTS = {
     },
     "stand-in of the demo": {
         "common:yaml_load": "5a0fb139fd01",
-        "common:get_argparse": "fd8f72ec2823",
-        "datasets.datasets:DCASE202XT2.__init__": "b0f1eeec1654",
-        "datasets.dcase_dcase202x_t2_loader:DCASE202XT2Loader.load_pre_process": "99bf00caa108",
+        "common:get_argparse": "ccc092c33e37",
+        "datasets.datasets:DCASE202XT2.__init__": "fe73a5d468b6",
+        "datasets.dcase_dcase202x_t2_loader:DCASE202XT2Loader.load_pre_process": "22448ddb0a75",
+        "datasets.dcase_dcase202x_t2_loader:file_list_to_data": "f3a7a3f882fe",
         "datasets.loader_common:file_load": "c982695a0710",
-        "datasets.loader_common:file_to_vectors": "16e8e1e01208",
+        "datasets.loader_common:file_to_vectors": "e2312b41cf1b",
         "common:param_to_args_list": "7e5c2f15a336",
-        "datasets.dcase_dcase202x_t2_loader:file_list_to_data": "fcacb88823fa",
-        "networks.base_model:BaseModel.__init__": "1e1a56075eba",
+        "networks.base_model:BaseModel.__init__": "aa4724d14312",
     },
 }
 
@@ -91,7 +126,9 @@ def family_of(fingerprints: dict[str, str]) -> str | None:
 
 
 def resolve(seam: str, modules) -> tuple[object, str]:
-    """The owner (module or class) and attribute name of ``module:function`` or ``module:Class.method``; raises AttributeError or KeyError if missing."""
+    """The owner (module or class) and attribute name of ``module:function`` or
+    ``module:Class.method``; raises AttributeError or KeyError if missing.
+    """
     module_name, _, path = seam.partition(":")
     owner = modules[module_name]
     *parents, name = path.split(".")

@@ -1,10 +1,14 @@
-"""The clips of one list on their way from wav file to feature vectors: those to come are read and denoised in batches while the loader is at those before."""
+"""The clips of one list on their way from wav file to feature vectors: those to come are read and
+denoised in batches while the loader is at those before.
+"""
+
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +17,8 @@ from dcase_denoise_plugin.errors import BaselineError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.stage.stage import Stage
 
-# Wav bytes read at once: ten clips of 12 s (16 kHz, 16 bits), one clip of 10 minutes. Their vectors, five times as large, are what is kept ahead.
+# Wav bytes read at once: ten clips of 12 s (16 kHz, 16 bits), one clip of 10 minutes. Their
+# vectors, five times as large, are what is kept ahead.
 BATCH_BYTES = 4 * 1024**2
 OTHER_BASELINE = "It reads its clips in another way than the plugin knows; use a supported version."
 # Python's share of the work is serial; more threads only hold more memory.
@@ -21,14 +26,18 @@ MOST_THREADS = 8
 
 
 class ClipReader:
-    """Feature vectors of `files`, one clip after the other as the baseline's loader asks for them. A context manager: its threads end with it.
+    """Feature vectors of `files`, one clip after the other as the baseline's loader asks for them.
+    A context manager: its threads end with it.
 
-    The first clip is read when it is asked for, and shows how this baseline reads its clips. From then on threads take the next ones through the baseline's
-    own functions and the stage, as many threads as PyTorch may use. A method that takes one clip at a time gets one at a time, in order, in the main thread.
+    The first clip is read when it is asked for, and shows how this baseline reads its clips. From
+    then on threads take the next ones through the baseline's own functions and the stage, as many
+    threads as PyTorch may use. A method that takes one clip at a time gets one at a time, in order,
+    in the main thread.
 
     Parameters
     ----------
-    threads : most of them; what PyTorch may use now by default, which is one inside of another reader.
+    threads : most of them; what PyTorch may use now by default, which is one inside of another
+        reader.
     """
 
     def __init__(self, stage: Stage, files: Sequence[str] = (), threads: int | None = None):
@@ -39,7 +48,8 @@ class ClipReader:
         self._denoised_wavs: dict[str, tuple[np.ndarray, int]] = {}
         self.threads = min(threads or torch.get_num_threads(), MOST_THREADS)
         self._pool = ThreadPoolExecutor(self.threads)
-        # Threads that start in here get one thread of PyTorch's each: two that wait for each other on two busy cores take 20 times as long as one.
+        # Threads that start in here get one thread of PyTorch's each: two that wait for each other
+        # on two busy cores take 20 times as long as one.
         self._one_thread = thread_limit(1 if stage.takes_batches else 0)
 
     def __enter__(self) -> ClipReader:
@@ -51,17 +61,24 @@ class ClipReader:
         self._one_thread.__exit__(*exception)
 
     def load(self, path: str, load: Callable[[str], Any]) -> tuple[np.ndarray, int]:
-        """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms; `load` is the baseline's `file_load`."""
+        """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms;
+        `load` is the baseline's `file_load`.
+        """
         self._load = load
         if path in self._denoised_wavs:
             return self._denoised_wavs.pop(path)
         wav, self._sample_rate_hz = self._stage.check_clip(load(path), path)
         if self._stage.config.domain == "waveform":
-            wav, = self._stage.denoise([wav], self._sample_rate_hz, [path])
+            (wav,) = self._stage.denoise([wav], self._sample_rate_hz, [path])
         return wav, self._sample_rate_hz
 
-    def vectors(self, path: str, to_vectors: Callable[[str], np.ndarray], n_mels: int, n_frames: int) -> np.ndarray:
-        """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip; `to_vectors` is the baseline's `file_to_vectors`, which calls `load`."""
+    def vectors(
+        self, path: str, to_vectors: Callable[[str], np.ndarray], n_mels: int, n_frames: int
+    ) -> np.ndarray:
+        """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip; `to_vectors` is the
+        baseline's `file_to_vectors`, which calls `load`.
+        """
+
         def read(batch: Sequence[str]) -> list[np.ndarray]:
             if self._stage.config.domain == "waveform":
                 self._denoise_wavs(batch)
@@ -70,19 +87,26 @@ class ClipReader:
 
         if self._ahead is None:
             first, *others = self._files or [None]
-            self._ahead = self._read_ahead(read, others if first == path and self._stage.takes_batches else [])
+            self._ahead = self._read_ahead(
+                read, others if first == path and self._stage.takes_batches else []
+            )
         else:
             expected, vectors = next(self._ahead, (None, None))
             if expected == path:
                 return vectors
             self._ahead.close()
-        vectors, = read([path])
+        (vectors,) = read([path])
         if self._load is None:
-            raise BaselineError(f"baseline: expected its file_to_vectors to read {path} through file_load, got vectors without it. {OTHER_BASELINE}")
+            raise BaselineError(
+                f"baseline: expected its file_to_vectors to read {path} through file_load, got"
+                f" vectors without it. {OTHER_BASELINE}"
+            )
         return vectors
 
     def _read_ahead(self, read, files) -> Iterator[tuple[str, np.ndarray]]:
-        """Each file with its vectors, in order; a batch a thread is at work while those of another one are handed over."""
+        """Each file with its vectors, in order; a batch a thread is at work while those of another
+        one are handed over.
+        """
         at_work = deque()
         for batch in _batches(files):
             at_work.append((batch, self._pool.submit(read, batch)))
@@ -96,21 +120,35 @@ class ClipReader:
         if self._load is not None:
             loaded = [self._stage.check_clip(self._load(file), file) for file in batch]
             denoised = self._stage.denoise([wav for wav, _ in loaded], self._sample_rate_hz, batch)
-            self._denoised_wavs.update((file, (wav, self._sample_rate_hz)) for file, wav in zip(batch, denoised))
+            self._denoised_wavs.update(
+                (file, (wav, self._sample_rate_hz)) for file, wav in zip(batch, denoised)
+            )
 
     def _denoised(self, vectors, batch, n_mels, n_frames) -> list[np.ndarray]:
         """Vectors of clips, denoised as the (n_mels, frames) spectrograms they were cut from."""
-        log_mels = [np.concatenate([clip[:, :n_mels], clip[-1, n_mels:].reshape(n_frames - 1, n_mels)]).T for clip in vectors]
+        log_mels = [
+            np.concatenate([clip[:, :n_mels], clip[-1, n_mels:].reshape(n_frames - 1, n_mels)]).T
+            for clip in vectors
+        ]
         if not np.array_equal(_cut(log_mels[0], n_frames), vectors[0]):
-            raise BaselineError(f"baseline: expected vectors of {n_frames} frames of {n_mels} mel bands, each a frame after the one before, "
-                                f"got others for {batch[0]}. {OTHER_BASELINE}")
-        return [_cut(log_mel, n_frames) for log_mel in self._stage.denoise(log_mels, self._sample_rate_hz, batch)]
+            raise BaselineError(
+                f"baseline: expected vectors of {n_frames} frames of {n_mels} mel bands, each a"
+                f" frame after the one before, got others for {batch[0]}. {OTHER_BASELINE}"
+            )
+        return [
+            _cut(log_mel, n_frames)
+            for log_mel in self._stage.denoise(log_mels, self._sample_rate_hz, batch)
+        ]
 
 
 def _cut(log_mel: np.ndarray, n_frames: int) -> np.ndarray:
-    """The baseline's vectors of a spectrogram: (n_mels, frames) -> (frames - n_frames + 1, n_frames * n_mels)."""
+    """The baseline's vectors of a spectrogram: (n_mels, frames) -> (frames - n_frames + 1, n_frames
+    * n_mels).
+    """
     count = log_mel.shape[1] - n_frames + 1
-    return np.concatenate([log_mel[:, start:start + count].T for start in range(n_frames)], axis=1)
+    return np.concatenate(
+        [log_mel[:, start : start + count].T for start in range(n_frames)], axis=1
+    )
 
 
 def _batches(files: Sequence[str]) -> Iterator[list[str]]:

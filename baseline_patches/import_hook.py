@@ -1,8 +1,10 @@
-"""Calls `seams.patch` right after the baseline's modules are imported, and leaves every other module alone.
+"""Calls `seams.patch` right after the baseline's modules are imported, and leaves every other
+module alone.
 
-The finder never pops itself, so a reload is patched again, a forked child inherits it, and a spawned child gets it from its own start-up.
-Standard library only: it runs at every Python start.
+The finder never pops itself, so a reload is patched again, a forked child inherits it, and a
+spawned child gets it from its own start-up. Standard library only: it runs at every Python start.
 """
+
 import functools
 import sys
 
@@ -12,18 +14,25 @@ HOOKED_MODULES = frozenset(seam.partition(":")[0] for seam in baselines.SEAMS)
 
 
 class _PostImportFinder:
-    """A meta path finder that lets the others find the module and adds one step after its execution."""
+    """A meta path finder that lets the others find the module and adds one step after its
+    execution.
+    """
 
     def find_spec(self, name, path=None, target=None):
         if name not in HOOKED_MODULES:
             return None
         for finder in sys.meta_path:
-            spec = None if finder is self or not hasattr(finder, "find_spec") else finder.find_spec(name, path, target)
+            spec = (
+                None
+                if finder is self or not hasattr(finder, "find_spec")
+                else finder.find_spec(name, path, target)
+            )
             if spec is not None:
                 break
         else:
             return None
-        # A source loader belongs to this one spec, so wrapping the method on the instance leaves module.__loader__ what it was.
+        # A source loader belongs to this one spec, so wrapping the method on the instance leaves
+        # module.__loader__ what it was.
         if spec.origin and spec.origin.endswith(".py") and hasattr(spec.loader, "exec_module"):
             spec.loader.exec_module = functools.partial(_exec_and_patch, spec.loader.exec_module)
         return spec
@@ -55,15 +64,18 @@ def install():
     Raises
     ------
     RuntimeError
-        If a module of the baseline is imported already: what it handed out before could no longer be patched.
+        If a module of the baseline is imported already: what it handed out before could no longer
+        be patched.
     """
     for finder in sys.meta_path:
         if isinstance(finder, _PostImportFinder):
             return Handle(finder)
     for name in HOOKED_MODULES & sys.modules.keys():
         if baselines.root_of(sys.modules[name]):
-            raise RuntimeError(f"dcase-denoise hook: expected to be installed before the baseline is imported, got {name} imported already. "
-                               "Install it at start-up.")
+            raise RuntimeError(
+                "dcase-denoise hook: expected to be installed before the baseline is imported, got"
+                f" {name} imported already. Install it at start-up."
+            )
     finder = _PostImportFinder()
     sys.meta_path.insert(0, finder)
     return Handle(finder)
@@ -79,7 +91,8 @@ def _exec_and_patch(exec_module, module):
 
 
 def _make_plugin_importable():
-    # In a bare clone with nothing installed the package lies beside this folder; last on the path, so that an installed one wins.
+    # In a bare clone with nothing installed the package lies beside this folder; last on the path,
+    # so that an installed one wins.
     import importlib.util
     import os
 

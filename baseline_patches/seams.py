@@ -1,9 +1,11 @@
-"""The wrappers around the baseline's seams: YAML and argparse, data-loader context, feature cache, `file_list_to_data`, `file_load`,
-`file_to_vectors`.
+"""The wrappers around the baseline's seams: YAML and argparse, data-loader context, feature cache,
+`file_list_to_data`, `file_load`, `file_to_vectors`.
 
-With the flag off every wrapper passes straight through. With the flag on, anything that would make the comparison a lie stops the run with
-one line and exit code 2; it leaves as SystemExit because the baseline catches Exception around its data loading.
+With the flag off every wrapper passes straight through. With the flag on, anything that would make
+the comparison a lie stops the run with one line and exit code 2; it leaves as SystemExit because
+the baseline catches Exception around its data loading.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -26,7 +28,9 @@ _run = None  # the denoised run that is loading its data, if any
 
 
 def patch(module) -> None:
-    """Wraps the seams that live in `module`; one that is missing is reported by `check_seams`, when a run needs it."""
+    """Wraps the seams that live in `module`; one that is missing is reported by `check_seams`, when
+    a run needs it.
+    """
     for seam in baselines.SEAMS:
         if seam.partition(":")[0] == module.__name__:
             with contextlib.suppress(AttributeError):
@@ -58,19 +62,29 @@ def check_seams() -> dict:
         try:
             function = _originals.get(seam) or getattr(*baselines.resolve(seam, sys.modules))
         except (KeyError, AttributeError):
-            raise BaselineError(f"baseline: expected {seam.replace(':', '.')}, got a baseline without it in {os.getcwd()}. {REMEDY}") from None
+            raise BaselineError(
+                f"baseline: expected {seam.replace(':', '.')}, got a baseline without it in"
+                f" {os.getcwd()}. {REMEDY}"
+            ) from None
         lacking = set(baselines.SEAMS.get(seam, ())) - set(inspect.signature(function).parameters)
         if lacking:
-            raise BaselineError(f"baseline: expected {seam.replace(':', '.')} to take {', '.join(sorted(lacking))}, "
-                                f"got a changed one in {os.getcwd()}. {REMEDY}")
+            raise BaselineError(
+                f"baseline: expected {seam.replace(':', '.')} to take {', '.join(sorted(lacking))},"
+                f" got a changed one in {os.getcwd()}. {REMEDY}"
+            )
         found[seam] = baselines.fingerprint(function)
     family = baselines.family_of(found)
-    warning = None if family else "unknown baseline source whose signatures fit: the plugin was not tested on it"
+    warning = (
+        None
+        if family
+        else "unknown baseline source whose signatures fit: the plugin was not tested on it"
+    )
     return {"family": family, "warning": warning, "fingerprints": found}
 
 
 def _stops_the_run(function):
     """Turns the plugin's errors into one line on stderr and exit code 2."""
+
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
         try:
@@ -80,6 +94,7 @@ def _stops_the_run(function):
                 traceback.print_exception(error.__cause__)
             print(f"dcase-denoise: {error}", file=sys.stderr, flush=True)
             raise SystemExit(2) from error
+
     return wrapper
 
 
@@ -87,13 +102,21 @@ def _wrap_yaml_load(original):
     @functools.wraps(original)
     @_stops_the_run
     def yaml_load():
-        """The baseline's settings, with every denoise key checked and spelled as a command-line option."""
+        """The baseline's settings, with every denoise key checked and spelled as a command-line
+        option.
+        """
         settings, denoise_keys = {}, {}
         for key, value in original().items():
-            (denoise_keys if str(key).lstrip("-").startswith(configuration.PREFIX) else settings)[key] = value
+            (denoise_keys if str(key).lstrip("-").startswith(configuration.PREFIX) else settings)[
+                key
+            ] = value
         options = {field.name: f"--{key}" for key, field in configuration.field_names().items()}
         # An empty value stays: it takes back what the preset says.
-        return settings | {options[name]: value for name, value in sources.from_keys(denoise_keys, "baseline.yaml").items()}
+        return settings | {
+            options[name]: value
+            for name, value in sources.from_keys(denoise_keys, "baseline.yaml").items()
+        }
+
     return yaml_load
 
 
@@ -105,14 +128,18 @@ def _wrap_get_argparse(original):
         sources.add_arguments(parser)
         parser.parse_args = _SettlingParser(parser.parse_args)
         return parser
+
     return get_argparse
 
 
 class _SettlingParser:
-    """A parser's `parse_args` that settles the configuration too: defaults < preset < YAML < command line.
+    """A parser's `parse_args` that settles the configuration too: defaults < preset < YAML <
+    command line.
 
-    The baseline calls it twice, with its YAML's list and then with the command line over the same namespace. What each call gave is kept, the later one's in
-    front, and everything else is derived anew. An ``export_dir`` of the command line stays as it is; the YAML's gets the suffix of denoised runs.
+    The baseline calls it twice, with its YAML's list and then with the command line over the same
+    namespace. What each call gave is kept, the later one's in front, and everything else is derived
+    anew. An ``export_dir`` of the command line stays as it is; the YAML's gets the suffix of
+    denoised runs.
     """
 
     def __init__(self, parse_args):
@@ -131,7 +158,9 @@ class _SettlingParser:
                 self._given[field.name] = getattr(namespace, key)
         settled = sources.resolve(self._given)
         if namespace.export_dir is _NOT_GIVEN:
-            namespace.export_dir = self._yaml_export_dir + (configuration.DENOISED_SUFFIX if settled.denoise else "")
+            namespace.export_dir = self._yaml_export_dir + (
+                configuration.DENOISED_SUFFIX if settled.denoise else ""
+            )
         for key, value in settled.as_keys().items():
             setattr(namespace, key, value)
         if settled.denoise and args is None:
@@ -139,7 +168,9 @@ class _SettlingParser:
         return namespace
 
     def _take_back_yaml(self, namespace):
-        """Leaves in `namespace` nothing of ours, so that what is there after the command line was parsed came from it."""
+        """Leaves in `namespace` nothing of ours, so that what is there after the command line was
+        parsed came from it.
+        """
         if self._yaml_export_dir is None:
             self._yaml_export_dir = getattr(namespace, "export_dir", "")
         namespace.export_dir = _NOT_GIVEN
@@ -148,10 +179,13 @@ class _SettlingParser:
 
 
 def _refuse_unknown_options(words) -> None:
-    # argparse takes unambiguous beginnings of an option; what begins no option at all gets an error with the nearest key instead of argparse's bare refusal.
+    # argparse takes unambiguous beginnings of an option; what begins no option at all gets an error
+    # with the nearest key instead of argparse's bare refusal.
     options = [f"--{key}" for key in configuration.field_names()]
     for word in (str(word).partition("=")[0] for word in words):
-        if word.startswith(f"--{configuration.PREFIX}") and not any(option.startswith(word) for option in options):
+        if word.startswith(f"--{configuration.PREFIX}") and not any(
+            option.startswith(word) for option in options
+        ):
             sources.from_keys({word: ""}, "the command line")
 
 
@@ -173,10 +207,14 @@ def _wrap_data_set(original):
         except FileNotFoundError:
             raise  # a machine type without data, which the baseline's scripts pass over
         except OSError as error:
-            raise DataError(f"denoised run: expected to read and write its files, got {' '.join(str(error).split())} in {os.getcwd()}. "
-                            "Free space or correct path and rights, then run the same command again.") from None
+            raise DataError(
+                "denoised run: expected to read and write its files, got"
+                f" {' '.join(str(error).split())} in {os.getcwd()}. Free space or correct path and"
+                " rights, then run the same command again."
+            ) from None
         finally:
             _run = None
+
     return __init__
 
 
@@ -185,12 +223,15 @@ def _wrap_load_pre_process(original):
 
     @functools.wraps(original)
     def load_pre_process(self, *args, **kwargs):
-        """One split's features: from the cache folder of this very stage, or built clip by clip through it."""
+        """One split's features: from the cache folder of this very stage, or built clip by clip
+        through it.
+        """
         if _run is None:
             return original(self, *args, **kwargs)
         settings = signature.bind(self, *args, **kwargs).arguments
         settings.pop("self")
         return _run.load_split(functools.partial(original, self), self, settings)
+
     return load_pre_process
 
 
@@ -199,11 +240,14 @@ def _wrap_file_list_to_data(original):
 
     @functools.wraps(original)
     def file_list_to_data(*args, **kwargs):
-        """The vectors of a list of clips; the stage sees which will be asked for, and reads ahead."""
+        """The vectors of a list of clips; the stage sees which will be asked for, and reads
+        ahead.
+        """
         if _run is None:
             return original(*args, **kwargs)
         with _run.reading(signature.bind(*args, **kwargs).arguments["file_list"]):
             return original(*args, **kwargs)
+
     return file_list_to_data
 
 
@@ -214,6 +258,7 @@ def _wrap_file_load(original):
         if _run is None:
             return original(wav_name, *args, **kwargs)
         return _run.load_clip(wav_name, lambda path: original(path, *args, **kwargs))
+
     return file_load
 
 
@@ -227,7 +272,12 @@ def _wrap_file_to_vectors(original):
             return original(*args, **kwargs)
         settings = signature.bind(*args, **kwargs)
         settings.apply_defaults()
-        return _run.vectors(str(settings.arguments["file_name"]), lambda path: original(**{**settings.arguments, "file_name": path}), settings.arguments)
+        return _run.vectors(
+            str(settings.arguments["file_name"]),
+            lambda path: original(**{**settings.arguments, "file_name": path}),
+            settings.arguments,
+        )
+
     return file_to_vectors
 
 

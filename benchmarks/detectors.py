@@ -1,14 +1,18 @@
-"""Detectors of the baseline's shape for benchmarks: they show differences between front ends in minutes, not the baseline's figures.
+"""Detectors of the baseline's shape for benchmarks: they show differences between front ends in
+minutes, not the baseline's figures.
 
-The linear one (principal components of the baseline's five-frame vectors, as many as its bottleneck has units) needs seconds and no seed. The autoencoder has
-the baseline's layers in a loop of our own; few steps mislead: the target domain of ToyCar is learnt last, after 1200 steps it scored 15 points lower than on
-the baseline, and what gained there after 5000 lost after the baseline's 11000 (docs/quality.md). Source: Harada 2023, table 1 (layers), MSE score.
+The linear one (principal components of the baseline's five-frame vectors, as many as its bottleneck
+has units) needs seconds and no seed. The autoencoder has the baseline's layers in a loop of our
+own; few steps mislead: the target domain of ToyCar is learnt last, after 1200 steps it scored 15
+points lower than on the baseline, and what gained there after 5000 lost after the baseline's 11000
+(docs/quality.md). Source: Harada 2023, table 1 (layers), MSE score.
 """
+
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 import sklearn.metrics
@@ -27,10 +31,14 @@ WIDTH, LAYERS, BATCH, LEARNING_RATE = 128, 4, 256, 1e-3
 
 
 def log_mels(folder: Path, pattern: str = "*.wav") -> tuple[torch.Tensor, list[str]]:
-    """Log-mel spectrograms of a folder's clips by the baseline's own settings, (clips, n_mels, frames) float32 dB, and their names; maybe none."""
+    """Log-mel spectrograms of a folder's clips by the baseline's own settings, (clips, n_mels,
+    frames) float32 dB, and their names; maybe none.
+    """
     files, features = sorted(folder.glob(pattern)), FeatureSettings()
     levels = [torch.from_numpy(log_mel(*read_wav(file), features)) for file in files]
-    return torch.stack(levels) if levels else torch.empty(0, features.n_mels, 0), [file.name for file in files]
+    return torch.stack(levels) if levels else torch.empty(0, features.n_mels, 0), [
+        file.name for file in files
+    ]
 
 
 def denoised(denoiser: Denoiser, clips_db: torch.Tensor) -> torch.Tensor:
@@ -39,7 +47,9 @@ def denoised(denoiser: Denoiser, clips_db: torch.Tensor) -> torch.Tensor:
 
 
 def linear_scores(train_db: torch.Tensor, test_db: torch.Tensor) -> np.ndarray:
-    """Mean squared distance of each test clip's vectors to the training vectors' principal components: (clips, n_mels, frames) dB twice -> (test clips,)."""
+    """Mean squared distance of each test clip's vectors to the training vectors' principal
+    components: (clips, n_mels, frames) dB twice -> (test clips,).
+    """
     mean = vectors(train_db).mean((0, 1))
     centred = (vectors(train_db) - mean).flatten(0, 1)
     components = torch.linalg.eigh(centred.mT @ centred / len(centred))[1][:, -BOTTLENECK:]
@@ -47,8 +57,12 @@ def linear_scores(train_db: torch.Tensor, test_db: torch.Tensor) -> np.ndarray:
     return (test - test @ components @ components.mT).square().mean((1, 2)).numpy()
 
 
-def autoencoder_scores(train_db: torch.Tensor, test_db: torch.Tensor, seed: int, steps: int) -> np.ndarray:
-    """The autoencoder's mean squared error on each test clip's vectors: (clips, n_mels, frames) dB twice -> (test clips,)."""
+def autoencoder_scores(
+    train_db: torch.Tensor, test_db: torch.Tensor, seed: int, steps: int
+) -> np.ndarray:
+    """The autoencoder's mean squared error on each test clip's vectors: (clips, n_mels, frames) dB
+    twice -> (test clips,).
+    """
     generator = torch.Generator().manual_seed(seed)
     train = vectors(train_db).flatten(0, 1).float()
     network = _autoencoder(train.shape[1], generator)
@@ -61,33 +75,56 @@ def autoencoder_scores(train_db: torch.Tensor, test_db: torch.Tensor, seed: int,
         optimiser.step()
     network.eval()
     with torch.inference_mode():
-        return np.array([F.mse_loss(network(clip), clip).item() for clip in vectors(test_db).float()])
+        return np.array(
+            [F.mse_loss(network(clip), clip).item() for clip in vectors(test_db).float()]
+        )
 
 
 def harmonic_mean(scores: np.ndarray, names: Sequence[str]) -> float:
-    """Of AUC source, AUC target and pAUC, in percent: (clips,) anomaly scores of clips with the data set's names."""
-    anomaly, target = (np.array([mark in name for name in names]) for mark in ("_anomaly_", "_target_"))
-    values = [sklearn.metrics.roc_auc_score(anomaly[own], scores[own]) for own in (anomaly | ~target, anomaly | target)]
+    """Of AUC source, AUC target and pAUC, in percent: (clips,) anomaly scores of clips with the
+    data set's names.
+    """
+    anomaly, target = (
+        np.array([mark in name for name in names]) for mark in ("_anomaly_", "_target_")
+    )
+    values = [
+        sklearn.metrics.roc_auc_score(anomaly[own], scores[own])
+        for own in (anomaly | ~target, anomaly | target)
+    ]
     values.append(sklearn.metrics.roc_auc_score(anomaly, scores, max_fpr=0.1))
     return 100 * statistics.harmonic_mean(values)
 
 
 def vectors(clips_db: torch.Tensor) -> torch.Tensor:
-    """The baseline's feature vectors: (clips, n_mels, frames) -> (clips, frames - 4, 5 * n_mels)."""
+    """The baseline's feature vectors: (clips, n_mels, frames) -> (clips, frames - 4, 5 *
+    n_mels).
+    """
     count = clips_db.shape[-1] - VECTOR_FRAMES + 1
-    return torch.cat([clips_db[..., start:start + count] for start in range(VECTOR_FRAMES)], dim=-2).mT
+    return torch.cat(
+        [clips_db[..., start : start + count] for start in range(VECTOR_FRAMES)], dim=-2
+    ).mT
 
 
 def _autoencoder(inputs: int, generator: torch.Generator) -> nn.Sequential:
     widths = [inputs, *[WIDTH] * LAYERS, BOTTLENECK, *[WIDTH] * LAYERS]
-    # On the meta device layers draw no initial weights, so the global random stream stays where it is.
+    # On the meta device layers draw no initial weights, so the global random stream stays where it
+    # is.
     with torch.device("meta"):
-        hidden = [layer for before, after in zip(widths, widths[1:]) for layer in (nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU())]
+        hidden = [
+            layer
+            for before, after in zip(widths, widths[1:])
+            for layer in (nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU())
+        ]
         network = nn.Sequential(*hidden, nn.Linear(WIDTH, inputs))
     network.to_empty(device="cpu")
     for layer in network:
         if isinstance(layer, nn.Linear):
-            nn.init.uniform_(layer.weight, -layer.in_features**-0.5, layer.in_features**-0.5, generator=generator)
+            nn.init.uniform_(
+                layer.weight,
+                -(layer.in_features**-0.5),
+                layer.in_features**-0.5,
+                generator=generator,
+            )
             nn.init.zeros_(layer.bias)
         elif isinstance(layer, nn.BatchNorm1d):
             layer.reset_parameters()

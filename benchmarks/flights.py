@@ -1,10 +1,15 @@
-"""A drone's flights under recorded noise that played no part in any choice, laid out as machine types of the baseline.
+"""A drone's flights under recorded noise that played no part in any choice, laid out as machine
+types of the baseline.
 
-``python -m benchmarks.flights UAV NOISES FAN CHECKOUT`` reads clones of github.com/tiiuae/UAV-Propeller-Anomaly-Audio-Dataset and github.com/speechdnn/Noises
-(Hu's 100 nonspeech sounds) and the noise recordings of the machine type in FAN, and writes each set into a machine's folder of CHECKOUT. Normal are flights
-with four whole propellers, anomalies are flights with two broken ones; square flights are the source domain, figures of eight the target. Training and test
-clips share neither a flight nor a noise recording. docs/quality.md says what became of them.
+``python -m benchmarks.flights UAV NOISES FAN CHECKOUT`` reads clones of
+github.com/tiiuae/UAV-Propeller-Anomaly-Audio-Dataset and github.com/speechdnn/Noises (Hu's 100
+nonspeech sounds) and the noise recordings of the machine type in FAN, and writes each set into a
+machine's folder of CHECKOUT. Normal are flights with four whole propellers, anomalies are flights
+with two broken ones; square flights are the source domain, figures of eight the target. Training
+and test clips share neither a flight nor a noise recording. docs/quality.md says what became of
+them.
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -37,7 +42,10 @@ LOUD_DB, SOFT_DB = (-22.0, -12.0), (-5.0, 5.0)  # SNR, the machine above the noi
 def sets(noises: Path, fan: Path) -> dict[str, Mixture]:
     """Every set, by the machine type it is laid out as."""
     mixed, without_pauses = machines_and_wind(noises), steady(noises)
-    by_depth = sorted((read_wav(file)[0].astype(np.float64) for file in sorted(fan.glob(f"*{NOISE_MARK}*.wav"))), key=depth_of_pauses_db)
+    by_depth = sorted(
+        (read_wav(file)[0].astype(np.float64) for file in sorted(fan.glob(f"*{NOISE_MARK}*.wav"))),
+        key=depth_of_pauses_db,
+    )
     pauses, hardly_any = [halves(by_depth[:24])], [halves(by_depth[-30:])]
     return {
         "fan": Mixture("machines and wind", *mixed, LOUD_DB),
@@ -52,26 +60,44 @@ def sets(noises: Path, fan: Path) -> dict[str, Mixture]:
 def flights(uav: Path, rng: np.random.Generator) -> Alone:
     """Clips of the drone alone."""
     names = git(uav, "ls-tree", "-r", "HEAD", "--name-only").decode().splitlines()
-    found = {(kind, shape): sorted(name for name in names if name.endswith(".wav") and f"Dataset/{kind}" in name and f"_{shape}" in name)
-             for kind, shape in (("normal", "square"), ("normal", "f8"), ("2_broken", "square"), ("2_broken", "f8"))}
+    found = {
+        (kind, shape): sorted(
+            name
+            for name in names
+            if name.endswith(".wav") and f"Dataset/{kind}" in name and f"_{shape}" in name
+        )
+        for kind, shape in (
+            ("normal", "square"),
+            ("normal", "f8"),
+            ("2_broken", "square"),
+            ("2_broken", "f8"),
+        )
+    }
     for files in found.values():
         rng.shuffle(files)
     square, eight = found["normal", "square"], found["normal", "f8"]
     wanted = {
-        ("train", "source", "normal"): (square[:TRAIN_FLIGHTS["square"]], SOURCE_CLIPS),
-        ("train", "target", "normal"): (eight[:TRAIN_FLIGHTS["f8"]], TARGET_CLIPS),
-        ("test", "source", "normal"): (square[TRAIN_FLIGHTS["square"]:], TEST_CLIPS),
-        ("test", "target", "normal"): (eight[TRAIN_FLIGHTS["f8"]:], TEST_CLIPS),
+        ("train", "source", "normal"): (square[: TRAIN_FLIGHTS["square"]], SOURCE_CLIPS),
+        ("train", "target", "normal"): (eight[: TRAIN_FLIGHTS["f8"]], TARGET_CLIPS),
+        ("test", "source", "normal"): (square[TRAIN_FLIGHTS["square"] :], TEST_CLIPS),
+        ("test", "target", "normal"): (eight[TRAIN_FLIGHTS["f8"] :], TEST_CLIPS),
         ("test", "source", "anomaly"): (found["2_broken", "square"], TEST_CLIPS),
         ("test", "target", "anomaly"): (found["2_broken", "f8"], TEST_CLIPS),
     }
-    return {key: _pieces([recording(uav, file) for file in files], rng)[:count] for key, (files, count) in wanted.items()}
+    return {
+        key: _pieces([recording(uav, file) for file in files], rng)[:count]
+        for key, (files, count) in wanted.items()
+    }
 
 
 def _pieces(recordings, rng):
     """The recordings without their edges, cut into clips, in any order."""
     edge, length = EDGE_S * RATE_HZ, CLIP_S * RATE_HZ
-    pieces = [wav[start:start + length] for wav in recordings for start in range(edge, len(wav) - edge - length + 1, length)]
+    pieces = [
+        wav[start : start + length]
+        for wav in recordings
+        for start in range(edge, len(wav) - edge - length + 1, length)
+    ]
     rng.shuffle(pieces)
     return pieces
 

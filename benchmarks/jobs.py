@@ -1,4 +1,7 @@
-"""The whole run, two machines of the demo with the stand-in baseline: side by side (--jobs 2) and one after the other (--jobs 1), turn about."""
+"""The whole run, two machines of the demo with the stand-in baseline: side by side (--jobs 2) and
+one after the other (--jobs 1), turn about.
+"""
+
 from __future__ import annotations
 
 import statistics
@@ -20,8 +23,23 @@ def run(jobs: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         root = stand_in.lay_out(Path(folder, "baseline"))
         make_machines(root, source_train=40, target_train=4, test=5, noise=10)
-        command = [sys.executable, "-m", "dcase_denoise_plugin", "run", "denoise", "-d", "-q", "--baseline", root, "--jobs", str(jobs),
-                   "--set", "epochs=10", "--set", "denoise_preset=demo"]
+        command = [
+            sys.executable,
+            "-m",
+            "dcase_denoise_plugin",
+            "run",
+            "denoise",
+            "-d",
+            "-q",
+            "--baseline",
+            root,
+            "--jobs",
+            str(jobs),
+            "--set",
+            "epochs=10",
+            "--set",
+            "denoise_preset=demo",
+        ]
         start = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - start
@@ -39,7 +57,10 @@ def main(rounds: int):
     for jobs, seconds in taken.items():
         click.echo(f"--jobs {jobs}: median {statistics.median(seconds):.1f} s")
     ratios = [one / two for one, two in zip(taken[1], taken[2])]
-    click.echo(f"side by side is {statistics.median(ratios):.2f} times as fast (rounds {min(ratios):.2f} … {max(ratios):.2f})")
+    click.echo(
+        f"side by side is {statistics.median(ratios):.2f} times as fast (rounds {min(ratios):.2f} …"
+        f" {max(ratios):.2f})"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """What the stage is compared with in docs/study.yaml: other denoisers as methods of the plugin."""
+
 from __future__ import annotations
 
 import noisereduce
@@ -10,17 +11,23 @@ from dcase_denoise_plugin.sound.machine import Machine
 
 
 class NoiseReduce:
-    """noisereduce's stationary spectral gate; its noise statistics come from the supplemental noise clips, else from the clip itself. Source: Sainburg 2020."""
+    """noisereduce's stationary spectral gate; its noise statistics come from the supplemental noise
+    clips, else from the clip itself. Source: Sainburg 2020.
+    """
 
     def __init__(self, machine: Machine, config: DenoiseConfig):
         recordings = [read_wav(file)[0] for file in machine.noise_files]
         self.noise = np.concatenate(recordings) if recordings else None
 
     def __call__(self, wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-        return noisereduce.reduce_noise(wav, sample_rate_hz, y_noise=self.noise, stationary=True).astype(wav.dtype)
+        return noisereduce.reduce_noise(
+            wav, sample_rate_hz, y_noise=self.noise, stationary=True
+        ).astype(wav.dtype)
 
 
 def low_quantile(log_mel: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """The spectrum at the lower tenth over time and half of the fluctuation, without a network: (n_mels, frames) dB in and out."""
+    """The spectrum at the lower tenth over time and half of the fluctuation, without a network:
+    (n_mels, frames) dB in and out.
+    """
     spectrum = np.quantile(log_mel, 0.1, axis=-1, keepdims=True)
     return (spectrum + 0.5 * (log_mel - log_mel.mean(-1, keepdims=True))).astype(log_mel.dtype)

@@ -1,14 +1,17 @@
-"""A denoiser in a place it never heard: other noise, other levels, or ten clips of a machine; against the one trained there and against none.
+"""A denoiser in a place it never heard: other noise, other levels, or ten clips of a machine;
+against the one trained there and against none.
 
-``python -m benchmarks.places`` moves the made-up machines from place to place: each clip keeps its machine and gets the place's noise at its own level. In
-every place the detector trains on that place's clips, and the denoiser from home is told of them what ``denoise_checkpoint`` tells it.
+``python -m benchmarks.places`` moves the made-up machines from place to place: each clip keeps its
+machine and gets the place's noise at its own level. In every place the detector trains on that
+place's clips, and the denoiser from home is told of them what ``denoise_checkpoint`` tells it.
 """
+
 from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Iterator
 
 import click
 import numpy as np
@@ -47,16 +50,31 @@ class Place:
 
     def clips(self, machine_type: str) -> Iterator[tuple[str, str, np.ndarray]]:
         """(split, file name, wav) of every clip there."""
-        train, test = train_clips(machine_type, self.source, self.target, CLIP_S, SEED), test_clips(machine_type, self.test, CLIP_S, SEED)
+        train, test = (
+            train_clips(machine_type, self.source, self.target, CLIP_S, SEED),
+            test_clips(machine_type, self.test, CLIP_S, SEED),
+        )
         for split, clips in (("train", train), ("test", test)):
-            yield from ((split, clip.name, clip.machine + self._noise(clip.name, clip.noise)) for clip in clips)
-        yield from (("supplemental", name, self._noise(name, wav)) for name, wav in noise_clips(machine_type, 30, CLIP_S, SEED))
+            yield from (
+                (split, clip.name, clip.machine + self._noise(clip.name, clip.noise))
+                for clip in clips
+            )
+        yield from (
+            ("supplemental", name, self._noise(name, wav))
+            for name, wav in noise_clips(machine_type, 30, CLIP_S, SEED)
+        )
 
     def _noise(self, name, at_home):
         gain = 10 ** (self.louder_db / 20)
         if self.noise is None:
             return gain * at_home
-        return gain * sounds.rms(at_home) * sounds.factory(np.random.default_rng([SEED, *name.encode()]), self.noise, len(at_home))
+        return (
+            gain
+            * sounds.rms(at_home)
+            * sounds.factory(
+                np.random.default_rng([SEED, *name.encode()]), self.noise, len(at_home)
+            )
+        )
 
 
 HOME = "home"
@@ -76,7 +94,9 @@ PLACES = {
 
 
 def judged(folder: Path, denoiser: Denoiser | None) -> float:
-    """Harmonic mean of the AUCs on the clips in `folder` by the linear detector, behind the denoiser or without one, percent."""
+    """Harmonic mean of the AUCs on the clips in `folder` by the linear detector, behind the
+    denoiser or without one, percent.
+    """
     (train, _), (test, names) = (log_mels(folder / split) for split in ("train", "test"))
     if denoiser:
         train, test = denoised(denoiser, train), denoised(denoiser, test)
@@ -86,12 +106,24 @@ def judged(folder: Path, denoiser: Denoiser | None) -> float:
 @click.command()
 @click.argument("machine_types", nargs=-1, type=click.Choice(tuple(MACHINES)))
 @stage_options
-@click.option("--seed", "seeds", multiple=True, type=int, default=(13711, 13712, 13713), show_default=True, help="Of the denoisers.")
+@click.option(
+    "--seed",
+    "seeds",
+    multiple=True,
+    type=int,
+    default=(13711, 13712, 13713),
+    show_default=True,
+    help="Of the denoisers.",
+)
 def main(machine_types, preset, settings, seeds):
-    """Print the harmonic mean of the AUCs in every place: plain, behind the denoiser from home, and behind one trained there."""
+    """Print the harmonic mean of the AUCs in every place: plain, behind the denoiser from home, and
+    behind one trained there.
+    """
     config = stage_config(preset, settings)
     for machine_type in machine_types or tuple(MACHINES):
-        click.echo(f"{machine_type}: place                 plain   from home           trained there")
+        click.echo(
+            f"{machine_type}: place                 plain   from home           trained there"
+        )
         from_home: list[Denoiser] = []
         for name, place in PLACES.items():
             with tempfile.TemporaryDirectory() as root:
@@ -100,12 +132,29 @@ def main(machine_types, preset, settings, seeds):
                     write_wav(folder / split / file, wav, sounds.SAMPLE_RATE_HZ)
                 own = [trained(folder, config, seed) for seed in seeds]
                 from_home = from_home or own
-                moved = [Denoiser(adapted(denoiser.checkpoint, Machine.from_folder(folder, "DCASE2025T2", seed=seed), denoiser.config), "cpu")
-                         for denoiser, seed in zip(from_home, seeds)]
-                shown = [f"{np.mean(values):5.1f} ± {np.std(values, ddof=1) if len(values) > 1 else 0:3.1f}"
-                         for values in ([judged(folder, denoiser) for denoiser in denoisers] for denoisers in (moved, own))]
-                click.echo(f"  {name:26} {judged(folder, None):6.1f}   {'         '.join(shown)}   "
-                           f"{'noise known' if own[0].checkpoint.noise_known else 'noise not in the clips'}")
+                moved = [
+                    Denoiser(
+                        adapted(
+                            denoiser.checkpoint,
+                            Machine.from_folder(folder, "DCASE2025T2", seed=seed),
+                            denoiser.config,
+                        ),
+                        "cpu",
+                    )
+                    for denoiser, seed in zip(from_home, seeds)
+                ]
+                shown = [
+                    f"{np.mean(values):5.1f} ±"
+                    f" {np.std(values, ddof=1) if len(values) > 1 else 0:3.1f}"
+                    for values in (
+                        [judged(folder, denoiser) for denoiser in denoisers]
+                        for denoisers in (moved, own)
+                    )
+                ]
+                click.echo(
+                    f"  {name:26} {judged(folder, None):6.1f}   {'         '.join(shown)}   "
+                    f"{'noise known' if own[0].checkpoint.noise_known else 'noise not in the clips'}"
+                )
 
 
 if __name__ == "__main__":

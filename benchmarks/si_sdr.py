@@ -1,14 +1,18 @@
-"""How much cleaner a waveform gets: SI-SDR of noisy and denoised test clips against their clean references, several denoisers in one table.
+"""How much cleaner a waveform gets: SI-SDR of noisy and denoised test clips against their clean
+references, several denoisers in one table.
 
-``python -m benchmarks.si_sdr RAW/fan REFERENCE/fan/test --seed 0 --seed 1 --seed 2`` takes the folder of a machine type (``train``, ``test``, ``supplemental``)
-and one of clean references with the names of test clips. Denoisers learn from ``train`` and ``supplemental`` alone; the references are read for the figures.
+``python -m benchmarks.si_sdr RAW/fan REFERENCE/fan/test --seed 0 --seed 1 --seed 2`` takes the
+folder of a machine type (``train``, ``test``, ``supplemental``) and one of clean references with
+the names of test clips. Denoisers learn from ``train`` and ``supplemental`` alone; the references
+are read for the figures.
 """
+
 from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import click
 import numpy as np
@@ -28,25 +32,56 @@ from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage.methods import build_method
 from dcase_denoise_plugin.training.loop import train_denoiser
 
-HEADER = "| method | SI-SDR in, dB | out | gain | median gain | lowest gain | mean gain of each seed |\n|---|---|---|---|---|---|---|"
+HEADER = (
+    "| method | SI-SDR in, dB | out | gain | median gain | lowest gain | mean gain of each seed"
+    " |\n|---|---|---|---|---|---|---|"
+)
 Function = Callable[[np.ndarray, int], np.ndarray]
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("references", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--seed", "seeds", multiple=True, type=int, default=(13711, 13712, 13713), show_default=True, help="Of the U-Nets.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Changes a denoise key of the waveform preset.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Folder that trained denoisers stay in, and are taken from [default: none].")
+@click.option(
+    "--seed",
+    "seeds",
+    multiple=True,
+    type=int,
+    default=(13711, 13712, 13713),
+    show_default=True,
+    help="Of the U-Nets.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Changes a denoise key of the waveform preset.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    help="Folder that trained denoisers stay in, and are taken from [default: none].",
+)
 def main(folder, references, seeds, settings, keep):
-    """Print a table of SI-SDR (mean ± standard deviation over clips) before and after each denoiser."""
+    """Print a table of SI-SDR (mean ± standard deviation over clips) before and after each
+    denoiser.
+    """
     given = given_keys(settings)
-    clips = [(read_wav(folder / "test" / file.name)[0], *read_wav(file)) for file in sorted(references.glob("*.wav"))]
+    clips = [
+        (read_wav(folder / "test" / file.name)[0], *read_wav(file))
+        for file in sorted(references.glob("*.wav"))
+    ]
     before = np.array([si_sdr_db(noisy, clean) for noisy, clean, _ in clips])
     click.echo(HEADER)
     with tempfile.TemporaryDirectory() as scratch:
         for name, functions in denoisers(folder, seeds, given, keep or Path(scratch)):
-            after = np.array([[si_sdr_db(function(noisy, rate_hz), clean) for noisy, clean, rate_hz in clips] for function in functions])
+            after = np.array(
+                [
+                    [si_sdr_db(function(noisy, rate_hz), clean) for noisy, clean, rate_hz in clips]
+                    for function in functions
+                ]
+            )
             click.echo(row(name, before, after))
     after = np.array([[si_sdr_db(ideal(*clip), clip[1]) for clip in clips]])
     click.echo(row("ideal ratio mask (upper bound)", before, after))
@@ -55,10 +90,15 @@ def main(folder, references, seeds, settings, keep):
 def denoisers(folder: Path, seeds: tuple[int, ...], given: dict, keep: Path):
     """(name, one function for each seed or a single one) of every contender."""
     machine = Machine.from_folder(folder, "BENCHMARK")
-    unet = [trained(folder, resolve({"preset": "waveform", **given}, {}), seed, keep) for seed in seeds]
+    unet = [
+        trained(folder, resolve({"preset": "waveform", **given}, {}), seed, keep) for seed in seeds
+    ]
     yield f"unet, preset waveform (quantile {unet[0].checkpoint.quantile})", unet
     yield "the same without the U-Net", [without_network(unet[0])]
-    yield "unet, preset recommended, mel gains", [trained(folder, resolve({"preset": "recommended"}, {}), seed, keep) for seed in seeds]
+    yield (
+        "unet, preset recommended, mel gains",
+        [trained(folder, resolve({"preset": "recommended"}, {}), seed, keep) for seed in seeds],
+    )
     for method in ("wiener", "spectral_gate"):
         yield method, [build_method(machine, DenoiseConfig(method=method, domain="waveform"))]
     yield "noisereduce", [NoiseReduce(machine, DenoiseConfig(domain="waveform"))]
@@ -67,8 +107,13 @@ def denoisers(folder: Path, seeds: tuple[int, ...], given: dict, keep: Path):
 def trained(folder: Path, config: DenoiseConfig, seed: int, keep: Path) -> Denoiser:
     """The denoiser of the machine in `folder`, trained unless `keep` has it."""
     machine = Machine.from_folder(folder, "BENCHMARK", seed=seed)
-    path = keep / f"{machine.machine_type}_{config.weights_digest()[:12]}_{machine.training_digest(config)[:12]}.pt"
-    train_denoiser(machine, config, path, torch.device("cpu"), say=lambda line: click.echo(line, err=True))
+    path = (
+        keep
+        / f"{machine.machine_type}_{config.weights_digest()[:12]}_{machine.training_digest(config)[:12]}.pt"
+    )
+    train_denoiser(
+        machine, config, path, torch.device("cpu"), say=lambda line: click.echo(line, err=True)
+    )
     return Denoiser.load(path, "cpu")
 
 
@@ -81,19 +126,32 @@ def without_network(denoiser: Denoiser) -> Denoiser:
 
 
 def ideal(noisy: np.ndarray, clean: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """The clip under the gain that only who knows the clean signal can put on each STFT bin: its share of the power. Source: Wang 2014, ideal ratio mask."""
+    """The clip under the gain that only who knows the clean signal can put on each STFT bin: its
+    share of the power. Source: Wang 2014, ideal ratio mask.
+    """
     spectrogram = Spectrogram(FeatureSettings(), sample_rate_hz, "waveform")
-    mixed, machine, noise = (spectrogram.spec(torch.from_numpy(wav)) for wav in (noisy, clean, noisy - clean))
+    mixed, machine, noise = (
+        spectrogram.spec(torch.from_numpy(wav)) for wav in (noisy, clean, noisy - clean)
+    )
     power, noise_power = machine.abs().square(), noise.abs().square()
-    return spectrogram.wav(mixed * power / (power + noise_power).clamp_min(1e-20), len(noisy)).numpy()
+    return spectrogram.wav(
+        mixed * power / (power + noise_power).clamp_min(1e-20), len(noisy)
+    ).numpy()
 
 
 def row(name: str, before: np.ndarray, after: np.ndarray) -> str:
-    """A line of the table: SI-SDR before (clips,) and after (seeds, clips), dB; figures over clips are those of the seeds' mean."""
+    """A line of the table: SI-SDR before (clips,) and after (seeds, clips), dB; figures over clips
+    are those of the seeds' mean.
+    """
     gain = after.mean(0) - before
-    seeds = ", ".join(f"{value:+.1f}" for value in (after - before).mean(1)) if len(after) > 1 else "–"
-    return (f"| {name} | {before.mean():.1f} ± {before.std():.1f} | {after.mean():.1f} ± {after.mean(0).std():.1f} | {gain.mean():+.1f} ± {gain.std():.1f} | "
-            f"{np.median(gain):+.1f} | {gain.min():+.1f} | {seeds} |")
+    seeds = (
+        ", ".join(f"{value:+.1f}" for value in (after - before).mean(1)) if len(after) > 1 else "–"
+    )
+    return (
+        f"| {name} | {before.mean():.1f} ± {before.std():.1f} | {after.mean():.1f} ±"
+        f" {after.mean(0).std():.1f} | {gain.mean():+.1f} ± {gain.std():.1f} |"
+        f" {np.median(gain):+.1f} | {gain.min():+.1f} | {seeds} |"
+    )
 
 
 if __name__ == "__main__":

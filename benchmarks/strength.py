@@ -1,8 +1,11 @@
-"""How much is right? Detection against the strength of the stage, and against the share of the fluctuation that stays.
+"""How much is right? Detection against the strength of the stage, and against the share of the
+fluctuation that stays.
 
-``python -m benchmarks.strength RAW/fan RAW/ToyCar --picture docs/strength.png`` takes folders of machine types (``train``, ``test``, ``supplemental``), trains
-each one's denoiser once a seed, and judges what it hands over at other settings by the linear detector.
+``python -m benchmarks.strength RAW/fan RAW/ToyCar --picture docs/strength.png`` takes folders of
+machine types (``train``, ``test``, ``supplemental``), trains each one's denoiser once a seed, and
+judges what it hands over at other settings by the linear detector.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -29,19 +32,41 @@ def sweep(folder: Path, config: DenoiseConfig, seed: int) -> dict[str, list[floa
     def judged(**changed):
         own = dataclasses.replace(config, **changed)
         denoiser = Denoiser(checkpoint, "cpu", own.strength, own)
-        return harmonic_mean(linear_scores(denoised(denoiser, train), denoised(denoiser, test)), names)
+        return harmonic_mean(
+            linear_scores(denoised(denoiser, train), denoised(denoiser, test)), names
+        )
 
     return {key: [judged(**{field: share}) for share in SHARES] for key, field in SWEEPS.items()}
 
 
 @click.command()
-@click.argument("machines", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument(
+    "machines",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+)
 @stage_options
-@click.option("--seed", "seeds", multiple=True, type=int, default=(13711, 13712, 13713), show_default=True, help="Of the denoisers.")
+@click.option(
+    "--seed",
+    "seeds",
+    multiple=True,
+    type=int,
+    default=(13711, 13712, 13713),
+    show_default=True,
+    help="Of the denoisers.",
+)
 @click.option("--picture", type=click.Path(path_type=Path), help="Where to draw the curves, PNG.")
-@click.option("--name", "names", multiple=True, help="What to call each machine, in their order [default: the folder's name].")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    help="What to call each machine, in their order [default: the folder's name].",
+)
 def main(machines, preset, settings, seeds, picture, names):
-    """Print, and draw, the harmonic mean of the AUCs at each strength and each share of the fluctuation, mean over the seeds."""
+    """Print, and draw, the harmonic mean of the AUCs at each strength and each share of the
+    fluctuation, mean over the seeds.
+    """
     config = stage_config(preset, settings)
     curves = {}
     for folder, name in zip(machines, names or [folder.name for folder in machines]):
@@ -49,19 +74,33 @@ def main(machines, preset, settings, seeds, picture, names):
         curves[name] = {key: np.array([found[key] for found in of_seeds]) for key in SWEEPS}
         for key, values in curves[name].items():
             spread = values.std(0, ddof=1) if len(seeds) > 1 else np.zeros(len(SHARES))
-            click.echo(f"{name} {key}: " + "  ".join(f"{share:g} {mean:.1f} ± {off:.1f}" for share, mean, off in zip(SHARES, values.mean(0), spread)))
+            click.echo(
+                f"{name} {key}: "
+                + "  ".join(
+                    f"{share:g} {mean:.1f} ± {off:.1f}"
+                    for share, mean, off in zip(SHARES, values.mean(0), spread)
+                )
+            )
     if picture:
         draw(curves, picture)
 
 
 def draw(curves: dict[str, dict[str, np.ndarray]], picture: Path) -> None:
-    """A panel a key, a line a machine type: gain over untouched clips, which are those at strength 0."""
+    """A panel a key, a line a machine type: gain over untouched clips, which are those at strength
+    0.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure((7.5, 3.4), layout="constrained")
     for axes, key in zip(figure.subplots(1, len(SWEEPS), sharey=True), SWEEPS):
         for name, found in curves.items():
-            axes.errorbar(SHARES, *_gain(found[key], found["denoise_strength"][:, :1]), marker=".", capsize=2, label=name)
+            axes.errorbar(
+                SHARES,
+                *_gain(found[key], found["denoise_strength"][:, :1]),
+                marker=".",
+                capsize=2,
+                label=name,
+            )
         axes.axhline(0, color="grey", linewidth=0.8)
         axes.set(xlabel=key)
     figure.axes[0].set(ylabel="harmonic mean of AUCs,\npoints over untouched clips")

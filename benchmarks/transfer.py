@@ -1,8 +1,12 @@
-"""Each machine type's denoiser in front of every other's clips, as ``denoise_checkpoint`` puts it there, against their own and none.
+"""Each machine type's denoiser in front of every other's clips, as ``denoise_checkpoint`` puts it
+there, against their own and none.
 
-``python -m benchmarks.transfer RAW/fan OTHER/raw/fan …`` takes folders of machine types (``train``, ``test``, ``supplemental``) and judges by the linear
-detector, which trains on the clips that the denoiser has served. Network and quantile are the other machine type's, scaling and the guard's range its own.
+``python -m benchmarks.transfer RAW/fan OTHER/raw/fan …`` takes folders of machine types (``train``,
+``test``, ``supplemental``) and judges by the linear detector, which trains on the clips that the
+denoiser has served. Network and quantile are the other machine type's, scaling and the guard's
+range its own.
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -19,25 +23,64 @@ from dcase_denoise_plugin.sound.machine import Machine
 
 
 def served(folder: Path, denoisers: list[Denoiser], seeds: tuple[int, ...]) -> np.ndarray:
-    """Harmonic mean of the AUCs on the clips in `folder` behind another machine type's denoisers, one a seed, percent: (seeds,)."""
+    """Harmonic mean of the AUCs on the clips in `folder` behind another machine type's denoisers,
+    one a seed, percent: (seeds,).
+    """
     machines = [Machine.from_folder(folder, "DCASE2025T2", seed=seed) for seed in seeds]
-    return np.array([judged(folder, Denoiser(adapted(denoiser.checkpoint, machine, denoiser.config), "cpu")) for denoiser, machine in zip(denoisers, machines)])
+    return np.array(
+        [
+            judged(folder, Denoiser(adapted(denoiser.checkpoint, machine, denoiser.config), "cpu"))
+            for denoiser, machine in zip(denoisers, machines)
+        ]
+    )
 
 
 @click.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument(
+    "folders",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+)
 @stage_options
-@click.option("--name", "names", multiple=True, help="What to call each machine type, in their order [default: the folder's name].")
-@click.option("--seed", "seeds", multiple=True, type=int, default=(13711, 13712, 13713), show_default=True, help="Of the denoisers.")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    help="What to call each machine type, in their order [default: the folder's name].",
+)
+@click.option(
+    "--seed",
+    "seeds",
+    multiple=True,
+    type=int,
+    default=(13711, 13712, 13713),
+    show_default=True,
+    help="Of the denoisers.",
+)
 def main(folders, preset, settings, names, seeds):
-    """Print the harmonic mean of the AUCs on each machine type's clips: plain, and behind every denoiser."""
-    config, names = stage_config(preset, settings), list(names) or [folder.name for folder in folders]
-    denoisers = {name: [trained(folder, config, seed) for seed in seeds] for name, folder in zip(names, folders)}
+    """Print the harmonic mean of the AUCs on each machine type's clips: plain, and behind every
+    denoiser.
+    """
+    config, names = (
+        stage_config(preset, settings),
+        list(names) or [folder.name for folder in folders],
+    )
+    denoisers = {
+        name: [trained(folder, config, seed) for seed in seeds]
+        for name, folder in zip(names, folders)
+    }
     for name, of_seeds in denoisers.items():
-        click.echo(f"{name}: quantile {of_seeds[0].checkpoint.quantile}, noise {'' if of_seeds[0].checkpoint.noise_known else 'not '}known")
+        click.echo(
+            f"{name}: quantile {of_seeds[0].checkpoint.quantile}, noise"
+            f" {'' if of_seeds[0].checkpoint.noise_known else 'not '}known"
+        )
     for name, folder in zip(names, folders):
         found = {other: served(folder, of_seeds, seeds) for other, of_seeds in denoisers.items()}
-        behind = "  ".join(f"{other} {values.mean():.1f} ± {values.std(ddof=1) if len(seeds) > 1 else 0:.1f}" for other, values in found.items())
+        behind = "  ".join(
+            f"{other} {values.mean():.1f} ± {values.std(ddof=1) if len(seeds) > 1 else 0:.1f}"
+            for other, values in found.items()
+        )
         click.echo(f"{name}: plain {judged(folder, None):.1f}, behind the denoiser of  {behind}")
 
 

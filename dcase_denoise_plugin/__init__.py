@@ -1,13 +1,16 @@
 """A denoising stage for the unchanged DCASE Task 2 baseline.
 
-``from dcase_denoise_plugin import Denoiser; Denoiser.load(path)(wav, sample_rate_hz)`` denoises a clip.
+``from dcase_denoise_plugin import Denoiser; Denoiser.load(path)(wav, sample_rate_hz)`` denoises a
+clip.
 """
+
 __version__ = "0.1.0"
 __all__ = ["Denoiser"]
 
 
 def __getattr__(name):
-    # The start-up hook imports this package in every Python process; torch (seconds) comes only with the first use of Denoiser.
+    # The start-up hook imports this package in every Python process; torch (seconds) comes only
+    # with the first use of Denoiser.
     if name == "Denoiser":
         from dcase_denoise_plugin.denoising.denoiser import Denoiser
 

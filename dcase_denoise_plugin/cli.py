@@ -1,4 +1,7 @@
-"""The command line: every command of dcase-denoise, by name; the modules behind them are in `commands`."""
+"""The command line: every command of dcase-denoise, by name; the modules behind them are in
+`commands`.
+"""
+
 from __future__ import annotations
 
 import click
@@ -20,20 +23,44 @@ class _OneLineErrors(click.Group):
         except BrokenPipeError:
             raise  # the reader has had enough; click ends quietly
         except OSError as error:
-            click.echo(f"dcase-denoise: files: expected to read and write them, got {error}. Free space or correct the path.", err=True)
+            click.echo(
+                f"dcase-denoise: files: expected to read and write them, got {error}. Free space or"
+                " correct the path.",
+                err=True,
+            )
             context.exit(2)
         except KeyboardInterrupt:
-            click.echo("dcase-denoise: interrupted; the same command goes on from the last finished step.", err=True)
+            click.echo(
+                "dcase-denoise: interrupted; the same command goes on from the last finished step.",
+                err=True,
+            )
             context.exit(130)
 
 
-@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=_OneLineErrors,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 @click.version_option(__version__)
 def main():
     """A trained denoising stage for the DCASE Task 2 baseline, without touching the baseline."""
 
 
-COMMANDS = (run.run, study.study, train.train, report.report, report.compare, report.check, clips.apply, clips.picture, edge.export, edge.monitor, edge.stream,
-            installation.doctor, installation.enable, installation.disable)
+COMMANDS = (
+    run.run,
+    study.study,
+    train.train,
+    report.report,
+    report.compare,
+    report.check,
+    clips.apply,
+    clips.picture,
+    edge.export,
+    edge.monitor,
+    edge.stream,
+    installation.doctor,
+    installation.enable,
+    installation.disable,
+)
 for command in COMMANDS:
     main.add_command(command)

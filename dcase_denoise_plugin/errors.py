@@ -1,4 +1,7 @@
-"""Errors of the plugin: one base class, one line each, in the shape ``<what>: expected <X>, got <Y> in <where>. <What to do.>``."""
+"""Errors of the plugin: one base class, one line each, in the shape ``<what>: expected <X>, got <Y>
+in <where>. <What to do.>``.
+"""
+
 from __future__ import annotations
 
 import sysconfig
@@ -7,11 +10,15 @@ from pathlib import Path
 
 
 class DenoiseError(Exception):
-    """Base of every error the plugin raises on purpose; the CLI and the hook print it in one line and exit with 2."""
+    """Base of every error the plugin raises on purpose; the CLI and the hook print it in one line
+    and exit with 2.
+    """
 
 
 class ConfigError(DenoiseError):
-    """A setting is unknown, malformed or out of range, or asks for what is not installed: a ``denoise_*`` key, an option, a file of settings."""
+    """A setting is unknown, malformed or out of range, or asks for what is not installed: a
+    ``denoise_*`` key, an option, a file of settings.
+    """
 
 
 class AudioError(DenoiseError):
@@ -39,24 +46,40 @@ class RunError(DenoiseError):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what foreign code says of an error, without its full stop; its class if it says nothing."""
+    """The first line of what foreign code says of an error, without its full stop; its class if it
+    says nothing.
+    """
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def one_line(error: BaseException) -> str:
-    """An exception from foreign code: its class and all it says, without line breaks and full stop."""
+    """An exception from foreign code: its class and all it says, without line breaks and
+    full stop.
+    """
     return f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}".removesuffix(": ")
 
 
 def one_line_with_place(error: BaseException) -> str:
-    """The same, with the place that raised it: file and line, of the user's code rather than a library's."""
+    """The same, with the place that raised it: file and line, of the user's code rather than a
+    library's.
+    """
     text = one_line(error)
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not (is_installed(frame.filename) or frame.filename.startswith("<"))]  # a library's lines say little about its caller
-    return f"{text} ({Path((own or frames)[-1].filename).name}, line {(own or frames)[-1].lineno})" if frames else text
+    own = [
+        frame
+        for frame in frames
+        if not (is_installed(frame.filename) or frame.filename.startswith("<"))
+    ]  # a library's lines say little about its caller
+    return (
+        f"{text} ({Path((own or frames)[-1].filename).name}, line {(own or frames)[-1].lineno})"
+        if frames
+        else text
+    )
 
 
-INSTALLED = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
+INSTALLED = tuple(
+    sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")
+)
 
 
 def is_installed(file: Path | str) -> bool:

@@ -1,11 +1,13 @@
 """Hex digests of settings and files: two that are equal stand for equal content."""
+
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import yaml
 from dcase_denoise_plugin.errors import DenoiseError, first_line
@@ -23,7 +25,8 @@ def file_digest(file: Path) -> str:
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Hands out a path beside `path`, in a folder that is there; what was written to it takes the name when the block ends well, and goes when it does not.
+    """Hands out a path beside `path`, in a folder that is there; what was written to it takes the
+    name when the block ends well, and goes when it does not.
 
     Two writers of one file at a time need a lock besides.
     """
@@ -39,12 +42,20 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def read_mapping(path: Path, error_class: type[DenoiseError], what: str = "") -> dict[str, Any]:
-    """The mapping; raises `error_class` about `what`, by default the file's name, if it cannot be read or holds something else."""
+    """The mapping; raises `error_class` about `what`, by default the file's name, if it cannot be
+    read or holds something else.
+    """
     what = what or path.name
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise error_class(f"{what}: expected a readable YAML file, got {first_line(error)} in {path}. Correct the file.") from None
+        raise error_class(
+            f"{what}: expected a readable YAML file, got {first_line(error)} in {path}. Correct the"
+            " file."
+        ) from None
     if not isinstance(content, dict):
-        raise error_class(f"{what}: expected a mapping of keys to values, got {type(content).__name__} in {path}. Write one 'key: value' a line.")
+        raise error_class(
+            f"{what}: expected a mapping of keys to values, got {type(content).__name__} in {path}."
+            " Write one 'key: value' a line."
+        )
     return content

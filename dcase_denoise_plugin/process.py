@@ -1,9 +1,10 @@
 """How many CPU threads PyTorch may use, for a while."""
+
 from __future__ import annotations
 
 import contextlib
 import random
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -12,8 +13,9 @@ import torch.distributed as dist
 
 @contextlib.contextmanager
 def thread_limit(threads: int) -> Iterator[None]:
-    """Limits PyTorch's CPU threads to `threads` and restores them afterwards; a decorator, too. 0 touches nothing: a count that is set, even to what it was,
-    changes how MKL and OpenMP choose theirs.
+    """Limits PyTorch's CPU threads to `threads` and restores them afterwards; a decorator, too. 0
+    touches nothing: a count that is set, even to what it was, changes how MKL and OpenMP choose
+    theirs.
     """
     if not threads:
         yield
@@ -28,11 +30,17 @@ def thread_limit(threads: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def untouched_random_streams():
-    """Restores the states of `random`, NumPy and PyTorch (CPU and every CUDA device) on the way out, errors included.
+    """Restores the states of `random`, NumPy and PyTorch (CPU and every CUDA device) on the way
+    out, errors included.
 
-    The stage itself draws from explicit generators only; this guards against a library or a user's method that does not.
+    The stage itself draws from explicit generators only; this guards against a library or a user's
+    method that does not.
     """
-    python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    python_state, numpy_state, torch_state = (
+        random.getstate(),
+        np.random.get_state(),
+        torch.get_rng_state(),
+    )
     cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
     try:
         yield

@@ -1,4 +1,7 @@
-"""Checkouts that tests run for real, with a machine of a few short clips: the stand-in always, the real baseline where DCASE_BASELINE_DIR leads to it."""
+"""Checkouts that tests run for real, with a machine of a few short clips: the stand-in always, the
+real baseline where DCASE_BASELINE_DIR leads to it.
+"""
+
 from __future__ import annotations
 
 import hashlib
@@ -14,11 +17,30 @@ PROJECT = Path(__file__).resolve().parent.parent
 PATCHES = PROJECT / "baseline_patches"
 RATE_HZ = 16000
 TAG = "id(0_)"
-TINY_UNET = ("--denoise_preset", "denoise", "--denoise_image_size", "32", "--denoise_width", "2", "--denoise_depth", "2", "--denoise_epochs", "1",
-             "--denoise_pairs_per_clip", "2")
+TINY_UNET = (
+    "--denoise_preset",
+    "denoise",
+    "--denoise_image_size",
+    "32",
+    "--denoise_width",
+    "2",
+    "--denoise_depth",
+    "2",
+    "--denoise_epochs",
+    "1",
+    "--denoise_pairs_per_clip",
+    "2",
+)
 
 
-def make_machine(raw: Path, machine: str = "fan", train: int = 12, test_each: int = 4, noise: int = 3, clip_s: float = 1.5) -> Path:
+def make_machine(
+    raw: Path,
+    machine: str = "fan",
+    train: int = 12,
+    test_each: int = 4,
+    noise: int = 3,
+    clip_s: float = 1.5,
+) -> Path:
     """Writes a machine of short made-up clips in DCASE layout and returns its folder."""
     rng = np.random.default_rng(hash_of(machine))
     time_s = np.arange(int(clip_s * RATE_HZ)) / RATE_HZ
@@ -27,11 +49,20 @@ def make_machine(raw: Path, machine: str = "fan", train: int = 12, test_each: in
         hum = 0.1 * np.sin(2 * np.pi * pitch_hz * time_s) if pitch_hz else 0.0
         path = raw / machine / split / f"{name}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, (hum + noise_level * rng.standard_normal(len(time_s))).astype(np.float32), RATE_HZ, subtype="PCM_16")
+        soundfile.write(
+            path,
+            (hum + noise_level * rng.standard_normal(len(time_s))).astype(np.float32),
+            RATE_HZ,
+            subtype="PCM_16",
+        )
 
     for index in range(train):
         domain = "target" if index >= train - 2 else "source"
-        write("train", f"section_00_{domain}_train_normal_{index:04d}_spd_1", 220 if domain == "source" else 260)
+        write(
+            "train",
+            f"section_00_{domain}_train_normal_{index:04d}_spd_1",
+            220 if domain == "source" else 260,
+        )
     for domain, pitch_hz in (("source", 220), ("target", 260)):
         for index in range(test_each):
             write("test", f"section_00_{domain}_test_normal_{index:04d}_spd_1", pitch_hz)
@@ -55,37 +86,78 @@ class Checkout:
     def raw(self) -> Path:
         return self.root / "data/dcase2025t2/dev_data/raw"
 
-    def python(self, *words: str, hooked: bool = True, **variables: str) -> subprocess.CompletedProcess:
+    def python(
+        self, *words: str, hooked: bool = True, **variables: str
+    ) -> subprocess.CompletedProcess:
         """``python3 <words>`` in the checkout; `hooked` puts baseline_patches on PYTHONPATH."""
         return self._run([sys.executable, *words], hooked, variables)
 
-    def bash(self, *words: str, hooked: bool = True, **variables: str) -> subprocess.CompletedProcess:
+    def bash(
+        self, *words: str, hooked: bool = True, **variables: str
+    ) -> subprocess.CompletedProcess:
         """``bash <words>`` in the checkout, with this Python as its python3."""
         return self._run(["bash", *words], hooked, variables)
 
-    def train_py(self, *options: str, machine: str = "fan", hooked: bool = True, ok: bool = True) -> subprocess.CompletedProcess:
-        """The baseline's train.py on one machine with two epochs of the autoencoder; `ok` asserts that it succeeds."""
+    def train_py(
+        self, *options: str, machine: str = "fan", hooked: bool = True, ok: bool = True
+    ) -> subprocess.CompletedProcess:
+        """The baseline's train.py on one machine with two epochs of the autoencoder; `ok` asserts
+        that it succeeds.
+        """
         extra = ("--mono", "True") if "--mono" in (self.root / "common.py").read_text() else ()
-        run = self.python("train.py", f"--dataset=DCASE2025T2{machine}", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2", *extra, *options,
-                          hooked=hooked)
+        run = self.python(
+            "train.py",
+            f"--dataset=DCASE2025T2{machine}",
+            "-d",
+            f"-tag={TAG}",
+            "--use_ids",
+            "0",
+            "--epochs",
+            "2",
+            *extra,
+            *options,
+            hooked=hooked,
+        )
         assert not ok or run.returncode == 0, run.stderr[-3000:]
         return run
 
-    def train_and_test(self, *options: str, hooked: bool = True, scores: tuple[str, ...] = ("MSE", "MAHALA")) -> None:
-        """One training run and one test run a score, each in its own process as the baseline's scripts do it."""
+    def train_and_test(
+        self, *options: str, hooked: bool = True, scores: tuple[str, ...] = ("MSE", "MAHALA")
+    ) -> None:
+        """One training run and one test run a score, each in its own process as the baseline's
+        scripts do it.
+        """
         self.train_py("--train_only", *options, hooked=hooked)
         for score in scores:
             self.train_py("--test_only", "--score", score, *options, hooked=hooked)
 
     def csvs(self, export_dir: str) -> dict[str, bytes]:
         """Every CSV that the runs of `export_dir` wrote: score folder and name → bytes."""
-        return {f"{score}/{path.name}": path.read_bytes()
-                for score in ("MSE", "MAHALA") for path in sorted((self.root / "results/dev_data" / f"{export_dir}_{score}").glob("*.csv"))}
+        return {
+            f"{score}/{path.name}": path.read_bytes()
+            for score in ("MSE", "MAHALA")
+            for path in sorted(
+                (self.root / "results/dev_data" / f"{export_dir}_{score}").glob("*.csv")
+            )
+        }
 
     def environment(self, hooked: bool = True) -> dict[str, str]:
-        """The variables of a user who has this Python active and, if `hooked`, baseline_patches on PYTHONPATH."""
+        """The variables of a user who has this Python active and, if `hooked`, baseline_patches on
+        PYTHONPATH.
+        """
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PATCHES) if hooked else ""}
+        return {
+            **os.environ,
+            "PATH": path,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(PATCHES) if hooked else "",
+        }
 
     def _run(self, command, hooked, variables):
-        return subprocess.run(command, cwd=self.root, env={**self.environment(hooked), **variables}, capture_output=True, text=True)
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env={**self.environment(hooked), **variables},
+            capture_output=True,
+            text=True,
+        )

@@ -17,18 +17,28 @@ def stand_in(tmp_path):
 
 @pytest.fixture(scope="session")
 def real_checkout_of(tmp_path_factory):
-    """Makes a fresh checkout of the real baseline at a tag, from the clone that DCASE_BASELINE_DIR names."""
+    """Makes a fresh checkout of the real baseline at a tag, from the clone that DCASE_BASELINE_DIR
+    names.
+    """
+
     def make(tag="v4.3.0"):
         source = os.environ.get("DCASE_BASELINE_DIR")
         if not source:
             pytest.skip("DCASE_BASELINE_DIR is not set: the real baseline is not at hand")
         root = tmp_path_factory.mktemp(tag) / "baseline"
-        subprocess.run(["git", "clone", "--quiet", "--branch", tag, str(Path(source).resolve()), str(root)], check=True, capture_output=True)
+        subprocess.run(
+            ["git", "clone", "--quiet", "--branch", tag, str(Path(source).resolve()), str(root)],
+            check=True,
+            capture_output=True,
+        )
         return Checkout(root)
+
     return make
 
 
-@pytest.fixture(scope="module", params=["stand-in", pytest.param("real", marks=pytest.mark.baseline)])
+@pytest.fixture(
+    scope="module", params=["stand-in", pytest.param("real", marks=pytest.mark.baseline)]
+)
 def any_checkout(request, tmp_path_factory, real_checkout_of):
     """The stand-in, and the real baseline where it is at hand."""
     if request.param == "real":

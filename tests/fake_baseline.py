@@ -1,4 +1,7 @@
-"""A baseline in a folder that runs in a moment: the same commands, file names and columns, AUCs that it makes up, receipts that the hook would leave."""
+"""A baseline in a folder that runs in a moment: the same commands, file names and columns, AUCs
+that it makes up, receipts that the hook would leave.
+"""
+
 from __future__ import annotations
 
 import io
@@ -12,7 +15,7 @@ from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.checkout.overrides import read_overrides, resolve_stage
 from dcase_denoise_plugin.checkout.plan import Plan
 
-TRAIN_PY = '''
+TRAIN_PY = """
 import argparse, json, os, pathlib, sys, time
 from dcase_denoise_plugin.settings import sources
 
@@ -71,32 +74,54 @@ else:
         auc = 0.5 + 0.1 * args.denoise + args.seed % 10 / 100
         rows = ["section,AUC (source),AUC (target),pAUC", *(f"{row},{auc},{auc - 0.05},0.5" for row in ("00", "arithmetic mean", "harmonic mean"))]
         (folder / f"result_{args.dataset}_test_seed{args.seed}_{suffix}_roc.csv").write_text("\\n".join(rows) + "\\n\\n")
-'''
-COMMON_PY = '''OPTIONS = ["--epochs", '-lr', "--learning_rate", "--export_dir", "--result_directory", "--batch_size", "--gpu_id"]\n'''
+"""
+COMMON_PY = """OPTIONS = ["--epochs", '-lr', "--learning_rate", "--export_dir", "--result_directory", "--batch_size", "--gpu_id"]\n"""
 # As the real tool, it passes over a folder with two tables of one machine type.
-EXPORT_SH = '''mkdir -p "$2" && echo "$@" && echo "System,metric,h-mean" > "$2/$1_auc_pauc_extract.csv"
+EXPORT_SH = """mkdir -p "$2" && echo "$@" && echo "System,metric,h-mean" > "$2/$1_auc_pauc_extract.csv"
 for folder in "${@:5}"; do
     twice=$(ls "$folder" | sed "s/_test_seed.*//" | uniq -d)
     echo "$(basename "$folder"),TOTAL score,$([ -n "$twice" ] || echo 0.6)" >> "$2/$1_auc_pauc_extract.csv"
 done
-'''
-SETTINGS = "--use_cuda: False\n--export_dir: baseline\n--seed: 13711\n--epochs: 100\n-lr: 0.001\n--dataset_directory: ./data\n--result_directory: ./results\n"
+"""
+SETTINGS = (
+    "--use_cuda: False\n--export_dir: baseline\n--seed: 13711\n--epochs: 100\n-lr:"
+    " 0.001\n--dataset_directory: ./data\n--result_directory: ./results\n"
+)
 _wav = io.BytesIO()
 soundfile.write(_wav, np.ones(8), 4000, format="WAV")
 SOUND = _wav.getvalue()
 
 
-def lay_out(root: Path, machines: tuple[str, ...] = ("fan",), sections: tuple[str, ...] = ("00",), mode: str = "dev") -> Baseline:
-    """Writes the fake and, for each machine, two files in the place of clips for each section and split."""
-    listed = "".join(f"    {machine}:\n      {mode}:\n        - '00'\n" for machine in (*machines, "valve"))
-    files = {"train.py": TRAIN_PY, "common.py": COMMON_PY, "baseline.yaml": SETTINGS, "tools/export_results.sh": EXPORT_SH,
-             "datasets/datasets.py": "", "datasets/loader_common.py": "", "datasets/dcase_dcase202x_t2_loader.py": "", "networks/base_model.py": "",
-             f"datasets/machine_type_2025_{mode}.yaml": f"DCASE2025T2:\n  machine_type:\n{listed}"}
+def lay_out(
+    root: Path,
+    machines: tuple[str, ...] = ("fan",),
+    sections: tuple[str, ...] = ("00",),
+    mode: str = "dev",
+) -> Baseline:
+    """Writes the fake and, for each machine, two files in the place of clips for each section and
+    split.
+    """
+    listed = "".join(
+        f"    {machine}:\n      {mode}:\n        - '00'\n" for machine in (*machines, "valve")
+    )
+    files = {
+        "train.py": TRAIN_PY,
+        "common.py": COMMON_PY,
+        "baseline.yaml": SETTINGS,
+        "tools/export_results.sh": EXPORT_SH,
+        "datasets/datasets.py": "",
+        "datasets/loader_common.py": "",
+        "datasets/dcase_dcase202x_t2_loader.py": "",
+        "networks/base_model.py": "",
+        f"datasets/machine_type_2025_{mode}.yaml": f"DCASE2025T2:\n  machine_type:\n{listed}",
+    }
     for machine in machines:
         for section in sections:
             for split in ("train", "test"):
                 for index in range(2):
-                    files[f"data/dcase2025t2/{mode}_data/raw/{machine}/{split}/section_{section}_source_{split}_normal_{index:04d}.wav"] = None
+                    files[
+                        f"data/dcase2025t2/{mode}_data/raw/{machine}/{split}/section_{section}_source_{split}_normal_{index:04d}.wav"
+                    ] = None
     for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,9 +129,13 @@ def lay_out(root: Path, machines: tuple[str, ...] = ("fan",), sections: tuple[st
     return Baseline.from_folder(root)
 
 
-def plan_of(baseline: Baseline, *assignments: str, mode: str = "dev", dataset: str = "DCASE2025T2") -> Plan:
+def plan_of(
+    baseline: Baseline, *assignments: str, mode: str = "dev", dataset: str = "DCASE2025T2"
+) -> Plan:
     """What a call with these --set asks for."""
-    overrides, config = resolve_stage(baseline, read_overrides(None, assignments, baseline), "recommended", environment={})
+    overrides, config = resolve_stage(
+        baseline, read_overrides(None, assignments, baseline), "recommended", environment={}
+    )
     return Plan(baseline, dataset, mode, overrides, config)
 
 

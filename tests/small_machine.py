@@ -1,4 +1,5 @@
 """A made-up machine small enough to train in a second: a hum with a little hiss, 1 s at 4 kHz."""
+
 import dataclasses
 import math
 from pathlib import Path
@@ -18,9 +19,21 @@ from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 RATE_HZ = 4000
 FEATURES = FeatureSettings(n_fft=256, hop_length=128, n_mels=16)
-PUBLISHED = {"output": "frames", "clip_level": "mean", "guessed_noise_share": 1.0, "pairing": "two_draws", "noisy_pair_share": 0.7, "level_match": False,
-             "level_jitter_db": 0.0, "response_jitter_db": 0.0, "snr_db_min": -5.0, "snr_db_max": 10.0}
-SMALL = DenoiseConfig(**PUBLISHED, image_size=16, width=2, depth=2, pairs_per_clip=2, batch_size=4, epochs=2)
+PUBLISHED = {
+    "output": "frames",
+    "clip_level": "mean",
+    "guessed_noise_share": 1.0,
+    "pairing": "two_draws",
+    "noisy_pair_share": 0.7,
+    "level_match": False,
+    "level_jitter_db": 0.0,
+    "response_jitter_db": 0.0,
+    "snr_db_min": -5.0,
+    "snr_db_max": 10.0,
+}
+SMALL = DenoiseConfig(
+    **PUBLISHED, image_size=16, width=2, depth=2, pairs_per_clip=2, batch_size=4, epochs=2
+)
 
 
 def hum(seed, samples=RATE_HZ, rate_hz=RATE_HZ):
@@ -47,16 +60,45 @@ def small_machine(folder: Path, clips=4, noise_clips=2, seed=7) -> Machine:
     return Machine.from_folder(folder / "fan", "MADEUP", FEATURES, seed)
 
 
-def denoiser_that(takes_away=None, domain="mel", image_size=16, strength=1.0, std_db=10.0, tile_frames=26, quantile=None, noise_known=True,
-                  usual_db=(-math.inf, math.inf), **keys):
-    """A denoiser with an untrained U-Net, or one that takes away a constant (in units of std_db)."""
-    config = dataclasses.replace(SMALL, domain=domain, image_size=image_size, strength=strength, **keys)
+def denoiser_that(
+    takes_away=None,
+    domain="mel",
+    image_size=16,
+    strength=1.0,
+    std_db=10.0,
+    tile_frames=26,
+    quantile=None,
+    noise_known=True,
+    usual_db=(-math.inf, math.inf),
+    **keys,
+):
+    """A denoiser with an untrained U-Net, or one that takes away a constant (in units of
+    std_db).
+    """
+    config = dataclasses.replace(
+        SMALL, domain=domain, image_size=image_size, strength=strength, **keys
+    )
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     if takes_away is not None:
         torch.nn.init.constant_(network.last.bias, takes_away)
     scaling = Scaling(torch.full((Spectrogram(FEATURES, RATE_HZ, domain).rows, 1), -40.0), std_db)
-    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", tile_frames, scaling, quantile, noise_known,
-                               torch.tensor(usual_db, dtype=torch.float32).view(2, 1, 1), network.state_dict()), "cpu")
+    return Denoiser(
+        Checkpoint(
+            config,
+            FEATURES,
+            RATE_HZ,
+            "MADEUP",
+            "fan",
+            "0",
+            tile_frames,
+            scaling,
+            quantile,
+            noise_known,
+            torch.tensor(usual_db, dtype=torch.float32).view(2, 1, 1),
+            network.state_dict(),
+        ),
+        "cpu",
+    )
 
 
 def log_mel_of(wav):

@@ -16,7 +16,17 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize("key", config.field_names())
 def test_the_readme_has_every_key_with_its_default(key):
     default = config.field_names()[key].default
-    shown = "–" if default == "" else str(default).lower() if isinstance(default, bool) else f"{default:g}" if isinstance(default, float) else str(default)
+    shown = (
+        "–"
+        if default == ""
+        else (
+            str(default).lower()
+            if isinstance(default, bool)
+            else f"{default:g}"
+            if isinstance(default, float)
+            else str(default)
+        )
+    )
     assert f"| `{key}` | {shown} |" in README
 
 
@@ -27,7 +37,10 @@ def test_the_readme_names_no_key_that_is_not_there():
 
 def anchors(page):
     """The anchors of a Markdown page's headings, as GitHub makes them."""
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)}
+    return {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -44,8 +57,14 @@ def test_the_denoiser_of_ones_own_in_the_readme_is_one(tmp_path, monkeypatch):
     (code,) = re.findall(r"in `quieter.py`:\n\n```python\n(.*?)```", README, re.S)
     (tmp_path / "quieter.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
-    method = build_method(small_machine(tmp_path), config.DenoiseConfig(method="quieter:Quieter", domain="waveform"))
+    method = build_method(
+        small_machine(tmp_path), config.DenoiseConfig(method="quieter:Quieter", domain="waveform")
+    )
     wav = 3 * hum(0)
     quieter = method(wav, RATE_HZ)
     sys.modules.pop("quieter")
-    assert method.is_fitted and quieter.dtype == wav.dtype and np.std(quieter) == pytest.approx(np.std(hum(0)), rel=0.01)
+    assert (
+        method.is_fitted
+        and quieter.dtype == wav.dtype
+        and np.std(quieter) == pytest.approx(np.std(hum(0)), rel=0.01)
+    )

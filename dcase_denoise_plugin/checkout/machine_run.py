@@ -1,10 +1,13 @@
-"""One machine type with one seed, plain or denoised: its steps through the baseline, their commands and the files they leave."""
+"""One machine type with one seed, plain or denoised: its steps through the baseline, their commands
+and the files they leave.
+"""
+
 from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable
 
 from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.errors import DataError, RunError
@@ -50,16 +53,25 @@ class MachineRun:
         return self._clips_of(SERVED)
 
     def _clips_of(self, splits: Iterable[str]) -> list[Path]:
-        return [file for split in splits for file in wav_files(self.plan.data_folder / "raw" / self.machine / split)]
+        return [
+            file
+            for split in splits
+            for file in wav_files(self.plan.data_folder / "raw" / self.machine / split)
+        ]
 
     @property
     def sections(self) -> list[int]:
-        """The section numbers in the names of the training clips. Raises DataError if a name has none."""
+        """The section numbers in the names of the training clips. Raises DataError if a name has
+        none.
+        """
         found = set()
         for clip in wav_files(self.plan.data_folder / "raw" / self.machine / "train"):
             number = re.search(r"(?:section|id)_(\d+)", clip.name)
             if not number:
-                raise DataError(f"{self.machine}: expected section_<number> in a clip's name, got {clip.name} in {clip.parent}. Restore the data set's names.")
+                raise DataError(
+                    f"{self.machine}: expected section_<number> in a clip's name, got {clip.name}"
+                    f" in {clip.parent}. Restore the data set's names."
+                )
             found.add(int(number[1]))
         return sorted(found)
 
@@ -69,27 +81,57 @@ class MachineRun:
         return f"id({''.join(f'{section}_' for section in self.sections)})"
 
     def command(self, step: str) -> list[str]:
-        """Arguments of Python for "train", "MSE" or "MAHALA"; the baseline's own scripts give the same up to ``--seed``."""
+        """Arguments of Python for "train", "MSE" or "MAHALA"; the baseline's own scripts give the
+        same up to ``--seed``.
+        """
         plan = self.plan
         what = ["--train_only"] if step == "train" else ["--test_only", "--score", step]
-        ours = ["--denoise=true", *plan.overrides.denoise_options()] if self.arm == "denoised" else ["--denoise=false"]
+        ours = (
+            ["--denoise=true", *plan.overrides.denoise_options()]
+            if self.arm == "denoised"
+            else ["--denoise=false"]
+        )
         mono = ["--mono=True"] if plan.baseline.has_stereo_data else []
-        return ["train.py", f"--dataset={self.dataset}", f"-{plan.mode[0]}", f"-tag={self.tag}", "--use_ids", *map(str, self.sections), *what,
-                f"--seed={self.seed}", *mono, *plan.overrides.options(plan.baseline), f"--export_dir={plan.export_dir(self.arm)}", *ours]
+        return [
+            "train.py",
+            f"--dataset={self.dataset}",
+            f"-{plan.mode[0]}",
+            f"-tag={self.tag}",
+            "--use_ids",
+            *map(str, self.sections),
+            *what,
+            f"--seed={self.seed}",
+            *mono,
+            *plan.overrides.options(plan.baseline),
+            f"--export_dir={plan.export_dir(self.arm)}",
+            *ours,
+        ]
 
     def folder(self, step: str) -> Path:
         """Where the baseline puts what the step leaves."""
         if step == "train":
-            return self.plan.baseline.folder / "models" / "saved_model" / self.plan.export_dir(self.arm)
+            return (
+                self.plan.baseline.folder
+                / "models"
+                / "saved_model"
+                / self.plan.export_dir(self.arm)
+            )
         return self.plan.result_folder(f"{self.plan.export_dir(self.arm)}_{step}")
 
     def system(self, score: str, several_seeds: bool) -> str:
-        """What the run's results under a score are called among those of other arms, scores and seeds."""
+        """What the run's results under a score are called among those of other arms, scores and
+        seeds.
+        """
         return self.folder(score).name + (f"_seed{self.seed}" if several_seeds else "")
 
     def has_truth(self) -> bool:
-        """Whether the baseline has written the AUCs of both scores; labels that came and went leave older ones."""
-        labelled = self.plan.mode == "dev" or (self.plan.data_folder / "raw" / self.machine / "test_rename").is_dir()
+        """Whether the baseline has written the AUCs of both scores; labels that came and went leave
+        older ones.
+        """
+        labelled = (
+            self.plan.mode == "dev"
+            or (self.plan.data_folder / "raw" / self.machine / "test_rename").is_dir()
+        )
         return labelled and all(self.roc(score).is_file() for score in SCORES)
 
     @property
@@ -98,12 +140,17 @@ class MachineRun:
 
     @property
     def training_name(self) -> str:
-        """A pattern of the names that the baseline gives to the model and its score distributions, without their ending."""
+        """A pattern of the names that the baseline gives to the model and its score distributions,
+        without their ending.
+        """
         return f"*_{self.dataset}_{self._suffix}_seed{self.seed}"
 
     def receipt(self, step: str) -> Path:
         """Where the hook leaves the proof that the stage took part."""
-        return self.folder(step) / f"denoise_receipt_{self.dataset}_seed{self.seed}_{self._suffix}.json"
+        return (
+            self.folder(step)
+            / f"denoise_receipt_{self.dataset}_seed{self.seed}_{self._suffix}.json"
+        )
 
     def record(self, step: str) -> Path:
         """Where the runner notes that the step is finished."""
@@ -111,10 +158,14 @@ class MachineRun:
 
     def roc(self, score: str) -> Path:
         """Where the baseline writes AUC and pAUC, if it knows the truth."""
-        return self.folder(score) / f"result_{self.dataset}_test_seed{self.seed}_{self._suffix}_roc.csv"
+        return (
+            self.folder(score)
+            / f"result_{self.dataset}_test_seed{self.seed}_{self._suffix}_roc.csv"
+        )
 
     def outputs(self, step: str) -> list[Path]:
-        """What the step has left: model and score distributions, or CSVs; a denoised step's receipt too.
+        """What the step has left: model and score distributions, or CSVs; a denoised step's receipt
+        too.
 
         Raises
         ------
@@ -122,9 +173,16 @@ class MachineRun:
             If there is nothing.
         """
         tables = f"*_{self.dataset}_*_seed{self.seed}_{self._suffix}*.csv"
-        patterns = (f"{self.training_name}.pth", f"{self.training_name}_*.pickle") if step == "train" else (tables,)
+        patterns = (
+            (f"{self.training_name}.pth", f"{self.training_name}_*.pickle")
+            if step == "train"
+            else (tables,)
+        )
         found = sorted(file for pattern in patterns for file in self.folder(step).glob(pattern))
         if not found:
             what = "a model" if step == "train" else "score CSVs"
-            raise RunError(f"{self} {step}: expected {what} from the baseline, got none in {self.folder(step)}. Look at {self.log}.")
+            raise RunError(
+                f"{self} {step}: expected {what} from the baseline, got none in"
+                f" {self.folder(step)}. Look at {self.log}."
+            )
         return found + ([self.receipt(step)] if self.arm == "denoised" else [])

@@ -1,11 +1,15 @@
-"""The plain baseline's own feature cache, which it never checks: what a killed run left half-written, and what was made of other clips, settings or code."""
+"""The plain baseline's own feature cache, which it never checks: what a killed run left
+half-written, and what was made of other clips, settings or code.
+"""
+
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 from filelock import FileLock
 
@@ -14,21 +18,26 @@ from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.sound.audio import wav_files
 from dcase_denoise_plugin.sound.machine import manifest
 
-# What the baseline has in the path of a pickle, so that another value is another pickle; and what shapes its content all the same.
+# What the baseline has in the path of a pickle, so that another value is another pickle; and what
+# shapes its content all the same.
 IN_THE_PATH = ("n_mels", "n_fft", "hop_length", "fmin", "fmax", "frames", "frame_hop_length")
 NOT_IN_THE_PATH = ("power", "win_length")
 LOCKED = "_lockfile"
 
 
 def drop_half_written(processed: Path) -> list[Path]:
-    """Deletes the pickles in ``processed/<machine>/<split>/<settings>/`` whose writer was killed, and returns them.
+    """Deletes the pickles in ``processed/<machine>/<split>/<settings>/`` whose writer was killed,
+    and returns them.
 
-    The baseline holds a lock file while it writes one; a lock file that nobody holds belongs to a run that has died, and the pickle beside
-    it would end every later run.
+    The baseline holds a lock file while it writes one; a lock file that nobody holds belongs to a
+    run that has died, and the pickle beside it would end every later run.
     """
     dropped = []
     for lock_file in processed.glob(f"*/*/*/*{LOCKED}"):
-        with contextlib.suppress(FileNotFoundError), open(lock_file, "r+") as handle:  # another call may have dropped it by now
+        with (
+            contextlib.suppress(FileNotFoundError),
+            open(lock_file, "r+") as handle,
+        ):  # another call may have dropped it by now
             try:
                 fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -42,8 +51,11 @@ def drop_half_written(processed: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def fresh_features(raw: Path, processed: Path, settings: Mapping[str, Any], loader_digest: str) -> Iterator[None]:
-    """Around a step of the plain baseline: `check_fresh` before and after, and a note beside each pickle that the step made, even one that failed later.
+def fresh_features(
+    raw: Path, processed: Path, settings: Mapping[str, Any], loader_digest: str
+) -> Iterator[None]:
+    """Around a step of the plain baseline: `check_fresh` before and after, and a note beside each
+    pickle that the step made, even one that failed later.
 
     Raises
     ------
@@ -60,17 +72,27 @@ def fresh_features(raw: Path, processed: Path, settings: Mapping[str, Any], load
         for pickle in processed.glob(f"*/{_folder(wanted)}/*.pickle"):
             in_the_making = pickle.with_name(pickle.stem + LOCKED).exists()
             if _state(pickle) != before.get(pickle) and not in_the_making and not _noted(pickle):
-                _write_note(pickle, {"pickle": _state(pickle), "settings": wanted, "clips": clips.get(pickle.parent.parent.name, {}),
-                                     "loader": loader_digest})
+                _write_note(
+                    pickle,
+                    {
+                        "pickle": _state(pickle),
+                        "settings": wanted,
+                        "clips": clips.get(pickle.parent.parent.name, {}),
+                        "loader": loader_digest,
+                    },
+                )
     check_fresh(raw, processed, settings, loader_digest)
 
 
-def check_fresh(raw: Path, processed: Path, settings: Mapping[str, Any], loader_digest: str) -> None:
-    """Refuses features of other clips than are there, of other `settings` of the baseline, or by other code of its loader; both folders are those of one
-    machine type.
+def check_fresh(
+    raw: Path, processed: Path, settings: Mapping[str, Any], loader_digest: str
+) -> None:
+    """Refuses features of other clips than are there, of other `settings` of the baseline, or by
+    other code of its loader; both folders are those of one machine type.
 
-    A pickle without a note (the baseline alone made it) must be younger than the clips and than the last change in their folder. The times of inodes
-    say less: copying a data set with its features, times and all, renews them in the order of copying.
+    A pickle without a note (the baseline alone made it) must be younger than the clips and than the
+    last change in their folder. The times of inodes say less: copying a data set with its features,
+    times and all, renews them in the order of copying.
 
     Raises
     ------
@@ -85,15 +107,24 @@ def check_fresh(raw: Path, processed: Path, settings: Mapping[str, Any], loader_
             continue  # the baseline will not read this one
         for key in NOT_IN_THE_PATH if note else ():
             if note["settings"].get(key) != wanted[key]:
-                raise RunError(f"{raw.name}: expected the plain baseline's features to be of {key} {wanted[key]}, got those of {note['settings'].get(key)} "
-                               f"in {pickle}. The baseline does not see the difference; {cure}")
+                raise RunError(
+                    f"{raw.name}: expected the plain baseline's features to be of {key}"
+                    f" {wanted[key]}, got those of {note['settings'].get(key)} in {pickle}. The"
+                    f" baseline does not see the difference; {cure}"
+                )
         if note and note["loader"] != loader_digest:
-            raise RunError(f"{raw.name}: expected the plain baseline's features to be made by the code that is in its folder datasets, got those of other code "
-                           f"in {pickle}. The baseline would not make them anew; {cure}")
+            raise RunError(
+                f"{raw.name}: expected the plain baseline's features to be made by the code that is"
+                f" in its folder datasets, got those of other code in {pickle}. The baseline would"
+                f" not make them anew; {cure}"
+            )
         changed = _difference(note["clips"], _clips(split)) if note else _younger(split, pickle)
         if changed:
-            raise RunError(f"{raw.name}: expected the plain baseline's features to be of the clips that are in {split}, got {pickle} from before {changed}. "
-                           f"The baseline would score other clips than are there; {cure}")
+            raise RunError(
+                f"{raw.name}: expected the plain baseline's features to be of the clips that are in"
+                f" {split}, got {pickle} from before {changed}. The baseline would score other"
+                f" clips than are there; {cure}"
+            )
 
 
 def _wanted(settings: Mapping[str, Any]) -> dict[str, float | None]:
@@ -110,8 +141,13 @@ def _number(value: Any) -> float | None:
 
 def _folder(wanted: Mapping[str, float | None]) -> str:
     """A pattern of the folder that the baseline puts these features in."""
-    n_mels, n_fft, hop_length = (f"{wanted[key]:.0f}" if wanted[key] is not None else "*" for key in ("n_mels", "n_fft", "hop_length"))
-    return f"mels{n_mels}_fft{n_fft}_hop{hop_length}" + ("_f*" if wanted["fmin"] or wanted["fmax"] else "")
+    n_mels, n_fft, hop_length = (
+        f"{wanted[key]:.0f}" if wanted[key] is not None else "*"
+        for key in ("n_mels", "n_fft", "hop_length")
+    )
+    return f"mels{n_mels}_fft{n_fft}_hop{hop_length}" + (
+        "_f*" if wanted["fmin"] or wanted["fmax"] else ""
+    )
 
 
 def _clips(split: Path) -> dict[str, list[int]]:
@@ -124,8 +160,14 @@ def _state(pickle: Path) -> list[int]:
 
 
 def _difference(noted: Mapping[str, list[int]], now: Mapping[str, list[int]]) -> str | None:
-    name = min((name for name in noted.keys() | now.keys() if noted.get(name) != now.get(name)), default=None)
-    return name and f"{name} was {'added' if name not in noted else 'removed' if name not in now else 'changed'}"
+    name = min(
+        (name for name in noted.keys() | now.keys() if noted.get(name) != now.get(name)),
+        default=None,
+    )
+    return (
+        name
+        and f"{name} was {'added' if name not in noted else 'removed' if name not in now else 'changed'}"
+    )
 
 
 def _younger(split: Path, pickle: Path) -> str | None:
@@ -133,7 +175,11 @@ def _younger(split: Path, pickle: Path) -> str | None:
     changed = next((clip for clip in wav_files(split) if clip.stat().st_mtime_ns > made), None)
     if changed:
         return f"{changed.name} was written"
-    return f"a file was added to it or removed from it (if it was no clip: touch {pickle})" if split.is_dir() and split.stat().st_mtime_ns > made else None
+    return (
+        f"a file was added to it or removed from it (if it was no clip: touch {pickle})"
+        if split.is_dir() and split.stat().st_mtime_ns > made
+        else None
+    )
 
 
 def _note(pickle: Path) -> Path:
@@ -144,7 +190,15 @@ def _noted(pickle: Path) -> dict[str, Any] | None:
     """The note of this very pickle; one that was written of another, or is damaged, is none."""
     try:
         note = json.loads(_note(pickle).read_text(encoding="utf-8"))
-        return {"settings": dict(note["settings"]), "clips": dict(note["clips"]), "loader": str(note["loader"])} if note["pickle"] == _state(pickle) else None
+        return (
+            {
+                "settings": dict(note["settings"]),
+                "clips": dict(note["clips"]),
+                "loader": str(note["loader"]),
+            }
+            if note["pickle"] == _state(pickle)
+            else None
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -1,10 +1,14 @@
-"""What all runs of one call share: the baseline, the data set, the settings, and the folders that keep plain and denoised results apart."""
+"""What all runs of one call share: the baseline, the data set, the settings, and the folders that
+keep plain and denoised results apart.
+"""
+
 from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.checkout.overrides import Overrides
@@ -40,15 +44,27 @@ class Plan:
     @property
     def data_folder(self) -> Path:
         """The folder of ``raw/<machine>`` and the baseline's ``processed/<machine>``."""
-        return self.baseline.folder / str(self.settings.get("dataset_directory", "data")) / self.dataset.lower() / f"{self.mode}_data"
+        return (
+            self.baseline.folder
+            / str(self.settings.get("dataset_directory", "data"))
+            / self.dataset.lower()
+            / f"{self.mode}_data"
+        )
 
     def export_dir(self, arm: str) -> str:
         """The name that keeps the files of plain and denoised runs apart."""
-        return f"{self.settings.get('export_dir', '')}{DENOISED_SUFFIX if arm == 'denoised' else ''}"
+        return (
+            f"{self.settings.get('export_dir', '')}{DENOISED_SUFFIX if arm == 'denoised' else ''}"
+        )
 
     def result_folder(self, name: str) -> Path:
         """Where the baseline puts results, under ``name`` (an `export_dir` and a score)."""
-        return self.baseline.folder / str(self.settings.get("result_directory", "results")) / f"{self.mode}_data" / name
+        return (
+            self.baseline.folder
+            / str(self.settings.get("result_directory", "results"))
+            / f"{self.mode}_data"
+            / name
+        )
 
     @property
     def compare_folder(self) -> Path:
@@ -67,8 +83,16 @@ class Plan:
 
     @property
     def log_folder(self) -> Path:
-        """Where the runner keeps what the baseline says, beside the baseline's own and apart from that of other calls, as the results are."""
-        return self.baseline.folder / "logs" / "run_all" / f"{self.mode}_data" / self.export_dir("plain")
+        """Where the runner keeps what the baseline says, beside the baseline's own and apart from
+        that of other calls, as the results are.
+        """
+        return (
+            self.baseline.folder
+            / "logs"
+            / "run_all"
+            / f"{self.mode}_data"
+            / self.export_dir("plain")
+        )
 
     def machines(self, asked: Iterable[str]) -> tuple[list[str], list[str]]:
         """The machine types to run, and those of the data set that have no clips.
@@ -76,21 +100,41 @@ class Plan:
         Raises
         ------
         DataError
-            If a machine type that was asked for is unknown or has no clips, if none has any, or if the baseline lists data sets and not this one.
+            If a machine type that was asked for is unknown or has no clips, if none has any, or if
+            the baseline lists data sets and not this one.
         """
-        known = sorted(self.baseline.datasets(self.mode), key=lambda name: difflib.SequenceMatcher(None, name.lower(), self.dataset.lower()).ratio())
+        known = sorted(
+            self.baseline.datasets(self.mode),
+            key=lambda name: difflib.SequenceMatcher(
+                None, name.lower(), self.dataset.lower()
+            ).ratio(),
+        )
         if known and self.dataset not in known:
-            raise DataError(f"--dataset: expected one of {', '.join(reversed(known))}, which the baseline lists for {self.mode} data, got {self.dataset!r}. "
-                            "Correct the name.")
+            raise DataError(
+                f"--dataset: expected one of {', '.join(reversed(known))}, which the baseline lists"
+                f" for {self.mode} data, got {self.dataset!r}. Correct the name."
+            )
         raw = self.data_folder / "raw"
-        listed = self.baseline.machine_types(self.dataset, self.mode) or sorted(folder.name for folder in raw.glob("*") if folder.is_dir())
+        listed = self.baseline.machine_types(self.dataset, self.mode) or sorted(
+            folder.name for folder in raw.glob("*") if folder.is_dir()
+        )
         present = [machine for machine in listed if wav_files(raw / machine / "train")]
         for machine in asked:
             if machine not in listed:
-                raise DataError(f"--machine: expected one of {', '.join(listed)}, got {machine!r} for {self.dataset} {self.mode} data. Correct the name.")
+                raise DataError(
+                    f"--machine: expected one of {', '.join(listed)}, got {machine!r} for"
+                    f" {self.dataset} {self.mode} data. Correct the name."
+                )
             if machine not in present:
-                raise DataError(f"--machine {machine}: expected training clips (*.wav), got none in {raw / machine / 'train'}. Put the machine's clips there.")
+                raise DataError(
+                    f"--machine {machine}: expected training clips (*.wav), got none in"
+                    f" {raw / machine / 'train'}. Put the machine's clips there."
+                )
         if not present:
-            raise DataError(f"{self.dataset} {self.mode} data: expected the clips of at least one machine type, got none in {raw}. "
-                            f"Put the data set there, as {raw}/<machine>/train/*.wav.")
-        return [machine for machine in present if not asked or machine in asked], [machine for machine in listed if machine not in present]
+            raise DataError(
+                f"{self.dataset} {self.mode} data: expected the clips of at least one machine type,"
+                f" got none in {raw}. Put the data set there, as {raw}/<machine>/train/*.wav."
+            )
+        return [machine for machine in present if not asked or machine in asked], [
+            machine for machine in listed if machine not in present
+        ]

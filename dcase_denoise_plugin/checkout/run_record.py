@@ -1,4 +1,7 @@
-"""What is noted of a finished step, so that it is not done again and a result cannot pass for another one."""
+"""What is noted of a finished step, so that it is not done again and a result cannot pass for
+another one.
+"""
+
 from __future__ import annotations
 
 import dataclasses
@@ -7,9 +10,10 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
@@ -48,7 +52,9 @@ def is_finished(run: MachineRun, step: str) -> bool:
     """Whether the step was finished as it is wanted now, and its files are still those."""
     try:
         record = json.loads(run.record(step).read_text(encoding="utf-8"))
-        return _compared(record["wanted"]) == _compared(wanted(run, step)) and record["files"] == _digests(run, step)
+        return _compared(record["wanted"]) == _compared(wanted(run, step)) and record[
+            "files"
+        ] == _digests(run, step)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, DenoiseError):
         return False
 
@@ -58,26 +64,43 @@ def finished_runs(runs: Iterable[MachineRun]) -> list[MachineRun]:
     return [run for run in runs if all(is_finished(run, step) for step in STEPS)]
 
 
-def write_record(run: MachineRun, step: str, start_ns: int, asked: dict[str, Any], place: dict[str, str]) -> None:
-    """Notes a step that was started at `start_ns` and has ended well; aside first, so that a record that is there is whole.
+def write_record(
+    run: MachineRun, step: str, start_ns: int, asked: dict[str, Any], place: dict[str, str]
+) -> None:
+    """Notes a step that was started at `start_ns` and has ended well; aside first, so that a record
+    that is there is whole.
 
     Parameters
     ----------
     asked : what was `wanted` when it started.
-    place : its threads and device. They are noted and told in the report, and another place does not undo the step.
+    place : its threads and device. They are noted and told in the report, and another place does
+        not undo the step.
 
     Raises
     ------
     RunError
-        If the step left nothing, a denoised step has no valid receipt, or something that shapes the result has changed since the start.
+        If the step left nothing, a denoised step has no valid receipt, or something that shapes the
+        result has changed since the start.
     """
     now = wanted(run, step)
-    changed = sorted(what.replace("_", " ") for what in asked.keys() | now.keys() if asked.get(what) != now.get(what))
+    changed = sorted(
+        what.replace("_", " ")
+        for what in asked.keys() | now.keys()
+        if asked.get(what) != now.get(what)
+    )
     if changed:
-        raise RunError(f"{run} {step}: expected the same {', '.join(changed)} at its end as at its start, got changed ones in {run.plan.baseline.folder}. "
-                       "Nobody knows which of them shaped the result, and it does not count; run the same command again.")
-    content = {"files": _digests(run, step), "stage_digest": check_receipt(run, step, start_ns) if run.arm == "denoised" else None,
-               "wanted": asked, "place": place, "seconds": round((time.time_ns() - start_ns) / 1e9, 3)}
+        raise RunError(
+            f"{run} {step}: expected the same {', '.join(changed)} at its end as at its start, got"
+            f" changed ones in {run.plan.baseline.folder}. Nobody knows which of them shaped the"
+            " result, and it does not count; run the same command again."
+        )
+    content = {
+        "files": _digests(run, step),
+        "stage_digest": check_receipt(run, step, start_ns) if run.arm == "denoised" else None,
+        "wanted": asked,
+        "place": place,
+        "seconds": round((time.time_ns() - start_ns) / 1e9, 3),
+    }
     with written_whole(run.record(step)) as aside:
         aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
@@ -91,18 +114,35 @@ def seconds_of(run: MachineRun, step: str) -> float | None:
 
 
 def wanted(run: MachineRun, step: str) -> dict[str, Any]:
-    """Everything that shapes what the step leaves, as JSON, and as it is on the disk now: hours may have gone by since `run` was planned."""
+    """Everything that shapes what the step leaves, as JSON, and as it is on the disk now: hours may
+    have gone by since `run` was planned.
+    """
     plan = run.plan
-    settings = {key: value for key, value in {**plan.baseline.settings_now(), **plan.overrides.baseline}.items() if not key.startswith(PREFIX)}
-    content = {"command": run.command(step), "settings": settings, "baseline_code": plan.baseline.code_digest(), "clips": digest_of(manifest(run.clips)),
-               "versions": {name: metadata.version(name) for name in RECORDED_LIBRARIES}}
+    settings = {
+        key: value
+        for key, value in {**plan.baseline.settings_now(), **plan.overrides.baseline}.items()
+        if not key.startswith(PREFIX)
+    }
+    content = {
+        "command": run.command(step),
+        "settings": settings,
+        "baseline_code": plan.baseline.code_digest(),
+        "clips": digest_of(manifest(run.clips)),
+        "versions": {name: metadata.version(name) for name in RECORDED_LIBRARIES},
+    }
     if run.arm == "denoised":
         content["stage"] = plan.config.as_keys()
         content["versions"]["dcase_denoise_plugin"] = __version__
         content["plugin_code"] = plugin_source_digest()
-        content["checkpoint"] = _digest_or_missing(plan.baseline.folder / plan.config.checkpoint) if plan.config.checkpoint else None
+        content["checkpoint"] = (
+            _digest_or_missing(plan.baseline.folder / plan.config.checkpoint)
+            if plan.config.checkpoint
+            else None
+        )
         beside = training_clips_beside(plan.data_folder / "raw" / run.machine)
-        content["recordings_from_elsewhere"] = digest_of(manifest(recordings_from_elsewhere(plan.config, beside, plan.baseline.folder)))
+        content["recordings_from_elsewhere"] = digest_of(
+            manifest(recordings_from_elsewhere(plan.config, beside, plan.baseline.folder))
+        )
         content["method"] = _own_method_digest(run)
     if step != "train":
         content["trained"] = _digests(run, "train")
@@ -115,18 +155,27 @@ def check_receipt(run: MachineRun, step: str, start_ns: int) -> str:
     Raises
     ------
     RunError
-        If the hook left no receipt since `start_ns`, or one of another configuration, or a test went through another denoiser than the training.
+        If the hook left no receipt since `start_ns`, or one of another configuration, or a test
+        went through another denoiser than the training.
     """
     receipt, path = read_receipt(run, step), run.receipt(step)
     if path.stat().st_mtime_ns < start_ns:
-        raise RunError(f"{run} {step}: expected a receipt of this run, got an earlier one in {path}. {NOT_DENOISED} {run.log}.")
+        raise RunError(
+            f"{run} {step}: expected a receipt of this run, got an earlier one in {path}."
+            f" {NOT_DENOISED} {run.log}."
+        )
     asked = _shaping(run.plan.config.as_keys())
     other = sorted(key for key in asked if receipt["config"].get(key) != asked[key])
     if other:
-        raise RunError(f"{run} {step}: expected a run with the settings asked for, got other values of {', '.join(other)} in {path}. "
-                       f"The run is not reported; look at {run.log}.")
+        raise RunError(
+            f"{run} {step}: expected a run with the settings asked for, got other values of"
+            f" {', '.join(other)} in {path}. The run is not reported; look at {run.log}."
+        )
     if step != "train" and receipt["stage_digest"] != read_receipt(run, "train")["stage_digest"]:
-        raise RunError(f"{run} {step}: expected the denoiser of the training run, got another one in {path}. Remove {run.record('train')} and run again.")
+        raise RunError(
+            f"{run} {step}: expected the denoiser of the training run, got another one in {path}."
+            f" Remove {run.record('train')} and run again."
+        )
     return receipt["stage_digest"]
 
 
@@ -135,14 +184,25 @@ def read_receipt(run: MachineRun, step: str) -> dict[str, Any]:
     path = run.receipt(step)
     try:
         receipt = json.loads(path.read_text(encoding="utf-8"))
-        return {**receipt, "config": dict(receipt["config"]), "stage_digest": str(receipt["stage_digest"])}
+        return {
+            **receipt,
+            "config": dict(receipt["config"]),
+            "stage_digest": str(receipt["stage_digest"]),
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{run} {step}: expected the denoising stage's receipt, got {error!r} in {path}. {NOT_DENOISED} {run.log}.") from None
+        raise RunError(
+            f"{run} {step}: expected the denoising stage's receipt, got {error!r} in {path}."
+            f" {NOT_DENOISED} {run.log}."
+        ) from None
 
 
 def _compared(wanted: dict[str, Any]) -> dict[str, Any]:
     """What `wanted` says without the keys that shape nothing."""
-    command = [word for word in wanted["command"] if word.partition("=")[0].lstrip("-") not in keys_that_shape_nothing()]
+    command = [
+        word
+        for word in wanted["command"]
+        if word.partition("=")[0].lstrip("-") not in keys_that_shape_nothing()
+    ]
     return {**wanted, "command": command, "stage": _shaping(wanted.get("stage", {}))}
 
 
@@ -151,7 +211,9 @@ def _shaping(keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def _own_method_digest(run: MachineRun) -> str | None:
-    """The digest of the source of a user's method, which may change under the same name, and of what it tells of itself once it is built."""
+    """The digest of the source of a user's method, which may change under the same name, and of
+    what it tells of itself once it is built.
+    """
     plan = run.plan
     if plan.config.method in BUILT_IN_METHODS:
         return None
@@ -162,7 +224,8 @@ def _own_method_digest(run: MachineRun) -> str | None:
 
 
 def _digest_once_built(run: MachineRun) -> str:
-    """Of a class that tells its own: built in a process of its own in the baseline's folder, where the paths that it may name lead from.
+    """Of a class that tells its own: built in a process of its own in the baseline's folder, where
+    the paths that it may name lead from.
 
     Raises
     ------
@@ -171,14 +234,33 @@ def _digest_once_built(run: MachineRun) -> str:
     """
     plan = run.plan
     features = dataclasses.asdict(FeatureSettings.of(plan.settings))
-    built_from = [str((plan.data_folder / "raw" / run.machine).absolute()), plan.dataset, features, run.seed, plan.config.as_keys()]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)}
-    child = subprocess.run([sys.executable, "-c", BUILD], input=json.dumps(built_from), capture_output=True, text=True, cwd=plan.baseline.folder,
-                           env=environment)
-    said = (child.stderr if child.returncode else child.stdout).splitlines() or [f"exit status {child.returncode}"]
+    built_from = [
+        str((plan.data_folder / "raw" / run.machine).absolute()),
+        plan.dataset,
+        features,
+        run.seed,
+        plan.config.as_keys(),
+    ]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path),
+    }
+    child = subprocess.run(
+        [sys.executable, "-c", BUILD],
+        input=json.dumps(built_from),
+        capture_output=True,
+        text=True,
+        cwd=plan.baseline.folder,
+        env=environment,
+    )
+    said = (child.stderr if child.returncode else child.stdout).splitlines() or [
+        f"exit status {child.returncode}"
+    ]
     if child.returncode:
-        raise RunError(f"{run}: expected denoise_method {plan.config.method} to be built, to tell its digest, got {said[-1]} in {plan.baseline.folder}. "
-                       "Correct the method.")
+        raise RunError(
+            f"{run}: expected denoise_method {plan.config.method} to be built, to tell its digest,"
+            f" got {said[-1]} in {plan.baseline.folder}. Correct the method."
+        )
     return said[-1]
 
 

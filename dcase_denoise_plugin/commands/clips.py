@@ -1,4 +1,5 @@
 """The commands `apply` and `picture`: a trained denoiser on clips of one's own."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,7 +12,13 @@ from dcase_denoise_plugin.commands.options import device_option, preset_option, 
 @click.command()
 @click.argument("source", metavar="IN_DIR", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT_DIR", type=click.Path(path_type=Path))
-@click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
+@click.option(
+    "--checkpoint",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A trained denoiser.",
+)
 @strength_option
 @preset_option
 @device_option
@@ -26,8 +33,19 @@ def apply(source, target, checkpoint, strength, preset, device):
 @click.command()
 @click.argument("clip", metavar="CLIP", type=click.Path(path_type=Path))
 @click.argument("target", metavar="PNG", type=click.Path(path_type=Path))
-@click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
-@click.option("--reference", type=click.Path(path_type=Path), metavar="FILE", help="The same clip without noise, if there is one.")
+@click.option(
+    "--checkpoint",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A trained denoiser.",
+)
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The same clip without noise, if there is one.",
+)
 @preset_option
 @device_option
 def picture(clip, target, checkpoint, reference, preset, device):
@@ -38,5 +56,3 @@ def picture(clip, target, checkpoint, reference, preset, device):
 
     draw(clip, Denoiser.load(checkpoint, ready_device(device), preset=preset), target, reference)
     click.echo(f"wrote {target}")
-
-

@@ -1,4 +1,7 @@
-"""The commands `export`, `monitor` and `stream`: a trained denoiser and the baseline behind it, away from the benchmark."""
+"""The commands `export`, `monitor` and `stream`: a trained denoiser and the baseline behind it,
+away from the benchmark.
+"""
+
 from __future__ import annotations
 
 import contextlib
@@ -22,43 +25,95 @@ from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 LONGEST_CLIP_S = 3600
 _trained_baseline_options = stacked(
     click.option("--machine", metavar="NAME", help="Machine type whose trained baseline is meant."),
-    click.option("--plain", is_flag=True, help="The plain baseline, not the one behind the denoiser."),
+    click.option(
+        "--plain", is_flag=True, help="The plain baseline, not the one behind the denoiser."
+    ),
     baseline_option,
     dataset_option,
-    click.option("-e", "--eval", "mode", flag_value="eval", default="dev", help="Trained on the evaluation data's training clips."),
+    click.option(
+        "-e",
+        "--eval",
+        "mode",
+        flag_value="eval",
+        default="dev",
+        help="Trained on the evaluation data's training clips.",
+    ),
     seed_option("Random seed of the training [default: the one in baseline.yaml]."),
-    click.option("--export-dir", metavar="NAME", help="The export_dir of the runs, without _denoise [default: the one in baseline.yaml]."),
+    click.option(
+        "--export-dir",
+        metavar="NAME",
+        help="The export_dir of the runs, without _denoise [default: the one in baseline.yaml].",
+    ),
 )
 
 
 @click.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE.onnx", help="Where the graph goes.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser, for a graph that denoises.")
-@click.option("--clip-s", type=click.FloatRange(1, LONGEST_CLIP_S), metavar="SECONDS", help="Length of the clips that graph takes; a graph has one length.")
-@click.option("--log-mel", is_flag=True, help="Log-mel spectrograms in and out, not waveforms; for a denoiser trained for mel.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE.onnx",
+    help="Where the graph goes.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A trained denoiser, for a graph that denoises.",
+)
+@click.option(
+    "--clip-s",
+    type=click.FloatRange(1, LONGEST_CLIP_S),
+    metavar="SECONDS",
+    help="Length of the clips that graph takes; a graph has one length.",
+)
+@click.option(
+    "--log-mel",
+    is_flag=True,
+    help="Log-mel spectrograms in and out, not waveforms; for a denoiser trained for mel.",
+)
 @strength_option
 @preset_option
-@click.option("--int8", is_flag=True, help="Quantise the U-Net by what it sees on training clips; what that costs is in docs/edge.md.")
-@click.option("--clips", type=click.Path(path_type=Path), metavar="DIR", help="Training clips for --int8 with --checkpoint.")
+@click.option(
+    "--int8",
+    is_flag=True,
+    help=(
+        "Quantise the U-Net by what it sees on training clips; what that costs is in docs/edge.md."
+    ),
+)
+@click.option(
+    "--clips",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Training clips for --int8 with --checkpoint.",
+)
 @_trained_baseline_options
 def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, machine, **trained):
     """Write one file that onnxruntime runs without PyTorch.
 
-    With --checkpoint, a denoiser: clip in, clip out. With --machine, all that `monitor --onnx` needs: clip in, the baseline's anomaly scores out.
+    With --checkpoint, a denoiser: clip in, clip out. With --machine, all that `monitor --onnx`
+    needs: clip in, the baseline's anomaly scores out.
     """
     from dcase_denoise_plugin.edge.export import export_denoiser, export_scorer
 
     if bool(checkpoint) == bool(machine):
-        raise click.UsageError("Give either --checkpoint, for a denoiser, or --machine, for the whole way to the scores.")
+        raise click.UsageError(
+            "Give either --checkpoint, for a denoiser, or --machine, for the whole way to the"
+            " scores."
+        )
     if machine:
         export_scorer(_trained_baseline(machine, **trained), out, int8)
     else:
         from dcase_denoise_plugin import Denoiser
 
         if not clip_s:
-            raise click.UsageError("Say with --clip-s how long the clips are; a graph has one length.")
+            raise click.UsageError(
+                "Say with --clip-s how long the clips are; a graph has one length."
+            )
         if int8 != bool(clips):
-            raise click.UsageError("With --checkpoint, give --int8 together with --clips, a folder of training clips.")
+            raise click.UsageError(
+                "With --checkpoint, give --int8 together with --clips, a folder of training clips."
+            )
         denoiser = Denoiser.load(checkpoint, "cpu", strength, preset)
         samples = round(clip_s * denoiser.checkpoint.sample_rate_hz)
         export_denoiser(denoiser, samples, out, log_mel, _training_clips(clips) if int8 else ())
@@ -67,23 +122,47 @@ def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, mach
 
 @click.command()
 @click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--onnx", type=click.Path(path_type=Path), metavar="FILE", help="What `export --machine` wrote; needs no checkout and no PyTorch.")
-@click.option("--pcm", type=click.Choice(list(FORMATS)), help="Standard input is raw samples of this format, one channel, at the training clips' rate.")
+@click.option(
+    "--onnx",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What `export --machine` wrote; needs no checkout and no PyTorch.",
+)
+@click.option(
+    "--pcm",
+    type=click.Choice(list(FORMATS)),
+    help="Standard input is raw samples of this format, one channel, at the training clips' rate.",
+)
 @click.option("--once", is_flag=True, help="Score what lies in the folder and end.")
-@click.option("--poll-s", type=click.FloatRange(0.01), default=1.0, show_default=True, help="Seconds between two looks into the folder.")
-@click.option("--patience-s", type=click.FloatRange(0), default=10.0, show_default=True, help="Seconds after its last change that a file may stay unreadable.")
+@click.option(
+    "--poll-s",
+    type=click.FloatRange(0.01),
+    default=1.0,
+    show_default=True,
+    help="Seconds between two looks into the folder.",
+)
+@click.option(
+    "--patience-s",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Seconds after its last change that a file may stay unreadable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @_trained_baseline_options
 def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **trained):
     """Score clips as they come, and say what the baseline decides: one line a clip.
 
-    SOURCE is a folder that is watched for wav files, or - for a wav or raw samples on standard input, cut into clips of the training clips' length.
+    SOURCE is a folder that is watched for wav files, or - for a wav or raw samples on standard
+    input, cut into clips of the training clips' length.
     """
     from dcase_denoise_plugin.edge.monitor import as_text, read_clip, streamed_clips, verdicts
     from dcase_denoise_plugin.edge.watch import clips_in
 
     if bool(onnx) == bool(machine):
-        raise click.UsageError("Give either --machine, for the baseline's checkout, or --onnx, for an exported file.")
+        raise click.UsageError(
+            "Give either --machine, for the baseline's checkout, or --onnx, for an exported file."
+        )
     if onnx:
         from dcase_denoise_plugin.edge.onnx_model import OnnxScorer
 
@@ -102,14 +181,31 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
 
 
 @click.command()
-@click.option("--checkpoint", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A trained denoiser.")
-@click.option("--clip-s", type=click.FloatRange(1, LONGEST_CLIP_S), metavar="SECONDS", help="Length of its training clips, for a denoiser that rests on a "
-              "clip's spectrum.")
-@click.option("--pcm", type=click.Choice(list(FORMATS)), default="s16le", show_default=True, help="Format of the samples, in and out.")
+@click.option(
+    "--checkpoint",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A trained denoiser.",
+)
+@click.option(
+    "--clip-s",
+    type=click.FloatRange(1, LONGEST_CLIP_S),
+    metavar="SECONDS",
+    help="Length of its training clips, for a denoiser that rests on a clip's spectrum.",
+)
+@click.option(
+    "--pcm",
+    type=click.Choice(list(FORMATS)),
+    default="s16le",
+    show_default=True,
+    help="Format of the samples, in and out.",
+)
 @strength_option
 @preset_option
 def stream(checkpoint, clip_s, pcm, strength, preset):
-    """Denoise sound without end: raw samples of one channel on standard input, as many denoised ones on standard output, at the training clips' rate.
+    """Denoise sound without end: raw samples of one channel on standard input, as many denoised
+    ones on standard output, at the training clips' rate.
 
     What comes out lags behind by what the first line on standard error says.
     """
@@ -126,8 +222,11 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
             sys.stdout.buffer.flush()
         sys.stdout.buffer.write(encoded(through.flush(), pcm))
         if through.untouched_samples:
-            click.echo(f"dcase-denoise: stream: expected at least {SHORTEST_CLIP_S:g} s of sound, got {through.untouched_samples} samples, which pass as they "
-                       "are. Send more.", err=True)
+            click.echo(
+                f"dcase-denoise: stream: expected at least {SHORTEST_CLIP_S:g} s of sound, got"
+                f" {through.untouched_samples} samples, which pass as they are. Send more.",
+                err=True,
+            )
 
 
 def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, export_dir):
@@ -139,9 +238,19 @@ def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, expo
     from dcase_denoise_plugin.settings.config import DenoiseConfig
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
-    plan = Plan(baseline, dataset, mode, Overrides({"export_dir": export_dir} if export_dir else {}), DenoiseConfig())
+    plan = Plan(
+        baseline,
+        dataset,
+        mode,
+        Overrides({"export_dir": export_dir} if export_dir else {}),
+        DenoiseConfig(),
+    )
     plan.machines([machine])
-    return TrainedBaseline.load(MachineRun(plan, machine, baseline.seed if seed is None else seed, "plain" if plain else "denoised"))
+    return TrainedBaseline.load(
+        MachineRun(
+            plan, machine, baseline.seed if seed is None else seed, "plain" if plain else "denoised"
+        )
+    )
 
 
 def _training_clips(folder: Path) -> tuple[Path, ...]:
@@ -150,5 +259,8 @@ def _training_clips(folder: Path) -> tuple[Path, ...]:
 
     found = wav_files(folder)
     if not found:
-        raise DataError(f"--clips: expected training clips (*.wav), got none in {folder}. Name the folder that holds them.")
+        raise DataError(
+            f"--clips: expected training clips (*.wav), got none in {folder}. Name the folder that"
+            " holds them."
+        )
     return found

@@ -1,4 +1,7 @@
-"""The commands `doctor`, `enable` and `disable`: what is installed here, and whether the baseline's own scripts know the denoise keys."""
+"""The commands `doctor`, `enable` and `disable`: what is installed here, and whether the baseline's
+own scripts know the denoise keys.
+"""
+
 from __future__ import annotations
 
 import click
@@ -17,10 +20,15 @@ def doctor(baseline_folder):
     for line in environment.described():
         click.echo(line)
     path = startup_file.startup_file()
-    click.echo(f"start-up file: {path if path.exists() else 'not enabled; dcase-denoise run needs none'}")
+    click.echo(
+        f"start-up file: {path if path.exists() else 'not enabled; dcase-denoise run needs none'}"
+    )
     try:
         baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
-        click.echo(f"baseline: {baseline.folder}, {'v5 (2026)' if baseline.has_stereo_data else 'v4 (2025)'} family")
+        click.echo(
+            f"baseline: {baseline.folder},"
+            f" {'v5 (2026)' if baseline.has_stereo_data else 'v4 (2025)'} family"
+        )
     except DenoiseError as error:
         click.echo(str(error))
     lacking = environment.unmet(environment.pinned())
@@ -40,5 +48,3 @@ def disable():
     """Undo `enable`."""
     path = startup_file.disable()
     click.echo(f"removed {path}" if path else "was not enabled")
-
-

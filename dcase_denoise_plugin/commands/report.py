@@ -1,8 +1,11 @@
-"""The commands `report` and `compare`: the page about runs of this plugin, and about any two results folders of the baseline."""
+"""The commands `report` and `compare`: the page about runs of this plugin, and about any two
+results folders of the baseline.
+"""
+
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Sequence
 
 import click
 
@@ -12,18 +15,44 @@ from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
 from dcase_denoise_plugin.figures.results_folders import Arm
 
 _places_options = stacked(
-    click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Where the recordings lie, as <machine>/test/*.wav "
-                 "[default: in the checkout around the results]."),
-    click.option("--reference", type=click.Path(path_type=Path), metavar="DIR", help="Where clean references of test clips lie, likewise "
-                 "[default: reference/ in that checkout]."),
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help=(
+            "Where the recordings lie, as <machine>/test/*.wav "
+            "[default: in the checkout around the results]."
+        ),
+    ),
+    click.option(
+        "--reference",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help=(
+            "Where clean references of test clips lie, likewise "
+            "[default: reference/ in that checkout]."
+        ),
+    ),
 )
 
 
 @click.command()
-@click.option("-d", "--dev", "mode", flag_value="dev", default="dev", help="Of the development data (the default).")
+@click.option(
+    "-d",
+    "--dev",
+    "mode",
+    flag_value="dev",
+    default="dev",
+    help="Of the development data (the default).",
+)
 @click.option("-e", "--eval", "mode", flag_value="eval", help="Of the evaluation data.")
 @baseline_option
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.html", help="Where the page goes [default: beside the summary in results/].")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Where the page goes [default: beside the summary in results/].",
+)
 @_places_options
 def report(mode, baseline_folder, out, data, reference):
     """Write the page about the plain and denoised results in a checkout."""
@@ -31,21 +60,43 @@ def report(mode, baseline_folder, out, data, reference):
     from dcase_denoise_plugin.figures.results_folders import arms_of_checkout
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
-    results = baseline.folder / str(baseline.settings.get("result_directory", "results")) / f"{mode}_data"
+    results = (
+        baseline.folder / str(baseline.settings.get("result_directory", "results")) / f"{mode}_data"
+    )
     export_dir = str(baseline.settings.get("export_dir", "baseline"))
-    _write(arms_of_checkout(results, export_dir), out or results / f"{export_dir}_compare" / "report.html", data, reference, baseline.folder)
+    _write(
+        arms_of_checkout(results, export_dir),
+        out or results / f"{export_dir}_compare" / "report.html",
+        data,
+        reference,
+        baseline.folder,
+    )
 
 
 @click.command()
 @click.argument("results_a", metavar="RESULTS_A", type=click.Path(path_type=Path))
 @click.argument("results_b", metavar="RESULTS_B", type=click.Path(path_type=Path))
-@click.option("--name", "names", multiple=True, metavar="TEXT", help="What to call them, given twice [default: the folders' own names].")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, metavar="FILE.html", help="Where the page goes.")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="TEXT",
+    help="What to call them, given twice [default: the folders' own names].",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    metavar="FILE.html",
+    help="Where the page goes.",
+)
 @_places_options
 def compare(results_a, results_b, names, out, data, reference):
     """Write the page about any two results of the baseline, made with or without this plugin.
 
-    Each is a folder such as results/dev_data/baseline_MSE, or, for both scores at once, results/dev_data/baseline or a folder that holds just those two.
+    Each is a folder such as results/dev_data/baseline_MSE, or, for both scores at once,
+    results/dev_data/baseline or a folder that holds just those two.
     """
     from dcase_denoise_plugin.figures.results_folders import arms_of_folders
 
@@ -59,11 +110,17 @@ def _write(arms, page, data, reference, baseline=None):
     from dcase_denoise_plugin.report.page import write_report
 
     files = write_report(*arms, page, "", data, reference, baseline=baseline)
-    click.echo(f"wrote {files[0]} ({files[0].stat().st_size / 1e6:.1f} MB), and its tables beside it: {', '.join(file.name for file in files[1:])}")
+    click.echo(
+        f"wrote {files[0]} ({files[0].stat().st_size / 1e6:.1f} MB), and its tables beside it:"
+        f" {', '.join(file.name for file in files[1:])}"
+    )
 
 
-def write_report_of(runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print) -> list[tuple[str, Path]]:
-    """Writes the page about finished `runs`, if both arms are among them; a page that fails is said and takes nothing from the results.
+def write_report_of(
+    runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print
+) -> list[tuple[str, Path]]:
+    """Writes the page about finished `runs`, if both arms are among them; a page that fails is said
+    and takes nothing from the results.
 
     Returns
     -------
@@ -73,31 +130,56 @@ def write_report_of(runs: Sequence[MachineRun], title: str, say: Callable[[str],
     by_arm = {arm: [run for run in runs if run.arm == arm] for arm in ARMS["compare"]}
     if not all(by_arm.values()):
         return []
-    # Here and not above: matplotlib, scipy and scikit-learn take a second or two that a refused call need not wait for.
+    # Here and not above: matplotlib, scipy and scikit-learn take a second or two that a refused
+    # call need not wait for.
     from dcase_denoise_plugin.report.page import write_report
 
     plan = runs[0].plan
     page = plan.compare_folder / f"{plan.dataset}_report.html"
-    arms = [Arm(name, {score: own[0].folder(score) for score in SCORES}, {(run.machine, run.seed) for run in own}) for name, own in by_arm.items()]
+    arms = [
+        Arm(
+            name,
+            {score: own[0].folder(score) for score in SCORES},
+            {(run.machine, run.seed) for run in own},
+        )
+        for name, own in by_arm.items()
+    ]
     try:
         return [("report", write_report(*arms, page, title, baseline=plan.baseline.folder)[0])]
     except (DenoiseError, OSError) as error:
         reason = str(error)
     except Exception as error:  # the results stand, whatever a page of them stumbles over
-        reason = f"expected to make a page of the results, got {one_line_with_place(error)}. The results stand; report this as a bug of the plugin."
+        reason = (
+            f"expected to make a page of the results, got {one_line_with_place(error)}. The results"
+            " stand; report this as a bug of the plugin."
+        )
     say(f"\nno report: {reason}")
     return []
 
 
 @click.command()
 @click.argument("results", metavar="RESULTS", type=click.Path(path_type=Path))
-@click.option("--reference", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="AUCs to hold them against, .json or .csv.")
-@click.option("--tolerance", type=click.FloatRange(0, 1), help="How far an AUC (0 to 1) may fall [default: what the reference says, else 0.01].")
-@click.option("--write-reference", is_flag=True, help="Make the AUCs of RESULTS the reference instead.")
+@click.option(
+    "--reference",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="AUCs to hold them against, .json or .csv.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 1),
+    help="How far an AUC (0 to 1) may fall [default: what the reference says, else 0.01].",
+)
+@click.option(
+    "--write-reference", is_flag=True, help="Make the AUCs of RESULTS the reference instead."
+)
 def check(results, reference, tolerance, write_reference):
-    """Name every AUC in a results folder of the baseline that fell below a reference, or is missing; exit code 1 if there is one.
+    """Name every AUC in a results folder of the baseline that fell below a reference, or is
+    missing; exit code 1 if there is one.
 
-    RESULTS may be made with or without this plugin: a score's folder, or one further up, such as results/dev_data.
+    RESULTS may be made with or without this plugin: a score's folder, or one further up, such as
+    results/dev_data.
     """
     from dcase_denoise_plugin.figures import reference as auc_check
 
@@ -107,11 +189,17 @@ def check(results, reference, tolerance, write_reference):
         click.echo(f"wrote {len(found)} figures to {reference}")
         return
     verdict = auc_check.compare(found, auc_check.read_reference(reference), tolerance)
-    for kind, lines in (("fell", verdict.fell), ("missing", verdict.missing), ("rose", verdict.rose), ("not in the reference", verdict.new)):
+    for kind, lines in (
+        ("fell", verdict.fell),
+        ("missing", verdict.missing),
+        ("rose", verdict.rose),
+        ("not in the reference", verdict.new),
+    ):
         for line in lines:
             click.echo(f"{kind}: {line}")
-    click.echo(f"{verdict.compared} compared, {len(verdict.fell)} fell, {len(verdict.missing)} missing, {len(verdict.rose)} rose, {len(verdict.new)} new")
+    click.echo(
+        f"{verdict.compared} compared, {len(verdict.fell)} fell, {len(verdict.missing)} missing,"
+        f" {len(verdict.rose)} rose, {len(verdict.new)} new"
+    )
     if not verdict.is_good:
         raise SystemExit(1)
-
-

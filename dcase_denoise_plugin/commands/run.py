@@ -1,4 +1,5 @@
 """The command `run`: the baseline plain, behind the denoiser, or both."""
+
 from __future__ import annotations
 
 import shutil
@@ -16,7 +17,8 @@ from dcase_denoise_plugin.commands.options import (
 )
 from dcase_denoise_plugin.settings.config import RECOMMENDED
 
-# Fewer steps than these 760 or so leave the running means of the autoencoder's batch normalisation behind, and its ranking with them.
+# Fewer steps than these 760 or so leave the running means of the autoencoder's batch normalisation
+# behind, and its ranking with them.
 DEMO_SETTINGS = ("epochs=20",)
 
 
@@ -25,22 +27,60 @@ DEMO_SETTINGS = ("epochs=20",)
 @click.option("-d", "--dev", "mode", flag_value="dev", help="Run on the development data.")
 @click.option("-e", "--eval", "mode", flag_value="eval", help="Run on the evaluation data.")
 @baseline_option
-@click.option("--clone-baseline", is_flag=True, help="Bring the baseline's reference release to ./baseline with git, if nothing lies there.")
+@click.option(
+    "--clone-baseline",
+    is_flag=True,
+    help="Bring the baseline's reference release to ./baseline with git, if nothing lies there.",
+)
 @machines_option
 @dataset_option
 @seeds_option
-@click.option("--yaml", "yaml_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings of the baseline and denoise keys for this call.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One such setting, repeatable; wins over --yaml.")
-@click.option("--jobs", type=click.IntRange(1), help="Runs side by side [default: 1, in the demo 2].")
-@click.option("--demo", is_flag=True, help="Compare on made-up machines with a stand-in for the baseline.")
-@click.option("--demo-dir", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where the demo works.")
+@click.option(
+    "--yaml",
+    "yaml_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings of the baseline and denoise keys for this call.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="One such setting, repeatable; wins over --yaml.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Runs side by side [default: 1, in the demo 2]."
+)
+@click.option(
+    "--demo", is_flag=True, help="Compare on made-up machines with a stand-in for the baseline."
+)
+@click.option(
+    "--demo-dir",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Where the demo works.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the result and what failed.")
-@click.option("-v", "--verbose", is_flag=True, help="Say every line of the baseline's processes too; they are in the logs anyway.")
-@click.option("--json", "as_json", is_flag=True, help="End with the outcome as JSON on stdout; everything else goes to stderr.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Say every line of the baseline's processes too; they are in the logs anyway.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="End with the outcome as JSON on stdout; everything else goes to stderr.",
+)
 def run(quiet, verbose, as_json, **call):
-    """Train and test the baseline: plain (baseline), behind the denoiser (denoise), or both (compare).
+    """Train and test the baseline: plain (baseline), behind the denoiser (denoise), or both
+    (compare).
 
-    Every finished step is kept: the same command goes on where it was interrupted, and runs nothing twice.
+    Every finished step is kept: the same command goes on where it was interrupted, and runs nothing
+    twice.
     """
     from dcase_denoise_plugin.runner.outcome import written_as_json
 
@@ -75,13 +115,27 @@ def _run(outcome, stream, quiet, verbose, jobs, demo, demo_dir, **asked):
     for failure, error in failed.items() if quiet else ():
         click.echo(f"{failure} FAILED: {error}", err=True)
     if finished := [run for run in call.runs if run not in failed]:
-        outcome |= outcomes.reported(summarise(with_earlier_runs(finished, call.both_arms), call.title, say, write_report_of))
+        outcome |= outcomes.reported(
+            summarise(with_earlier_runs(finished, call.both_arms), call.title, say, write_report_of)
+        )
     if failed:
         click.echo("\nFAILED: " + "; ".join(map(str, failed)), err=True)
         raise SystemExit(1)
 
 
-def _planned(what, mode, baseline_folder, clone_baseline, machines, dataset, seeds, yaml_file, assignments, fallback_preset=RECOMMENDED, title=""):
+def _planned(
+    what,
+    mode,
+    baseline_folder,
+    clone_baseline,
+    machines,
+    dataset,
+    seeds,
+    yaml_file,
+    assignments,
+    fallback_preset=RECOMMENDED,
+    title="",
+):
     """The call that these options ask for."""
     from dcase_denoise_plugin.checkout import baseline as baselines
     from dcase_denoise_plugin.checkout.overrides import read_overrides, refuse_spaces, resolve_stage
@@ -93,7 +147,9 @@ def _planned(what, mode, baseline_folder, clone_baseline, machines, dataset, see
     if clone_baseline:
         baselines.clone_baseline()
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
-    overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline), fallback_preset)
+    overrides, config = resolve_stage(
+        baseline, read_overrides(yaml_file, assignments, baseline), fallback_preset
+    )
     plan = Plan(baseline, dataset, mode, overrides, config)
     refuse_spaces(plan.settings)
     return Call.of(plan, what, machines, seeds, title)
@@ -102,10 +158,22 @@ def _planned(what, mode, baseline_folder, clone_baseline, machines, dataset, see
 def _planned_demo(folder: Path, mention, baseline_folder, mode, assignments, **asked):
     """The call of the demo, whose machines and baseline lie in `folder` afterwards."""
     if baseline_folder or mode == "eval":
-        raise click.UsageError("--demo brings its own stand-in baseline and development data; leave out --baseline and -e.")
+        raise click.UsageError(
+            "--demo brings its own stand-in baseline and development data; leave out --baseline"
+            " and -e."
+        )
     _lay_out_demo(folder, mention)
-    return _planned(**{**asked, "what": "compare", "mode": "dev", "baseline_folder": str(folder), "assignments": (*DEMO_SETTINGS, *assignments)},
-                    fallback_preset="demo", title="DEMO on made-up machines")
+    return _planned(
+        **{
+            **asked,
+            "what": "compare",
+            "mode": "dev",
+            "baseline_folder": str(folder),
+            "assignments": (*DEMO_SETTINGS, *assignments),
+        },
+        fallback_preset="demo",
+        title="DEMO on made-up machines",
+    )
 
 
 def _lay_out_demo(folder: Path, mention) -> None:
@@ -115,7 +183,6 @@ def _lay_out_demo(folder: Path, mention) -> None:
     mention(f"demo: makes up machines and lays out a stand-in baseline in {folder.absolute()}")
     lay_out(folder)
     *_, machine = make_machines(folder)
-    # An update of the plugin may have changed the clips, and the stand-in, as the real one, would not notice.
+    # An update of the plugin may have changed the clips, and the stand-in, as the real one, would
+    # not notice.
     shutil.rmtree(machine.parent.parent / "processed", ignore_errors=True)
-
-

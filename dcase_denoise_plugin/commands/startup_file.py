@@ -1,4 +1,7 @@
-"""The opt-in start-up file: with it in the active environment, the baseline knows the denoise keys without PYTHONPATH."""
+"""The opt-in start-up file: with it in the active environment, the baseline knows the denoise keys
+without PYTHONPATH.
+"""
+
 from __future__ import annotations
 
 import sysconfig
@@ -6,8 +9,12 @@ from pathlib import Path
 
 from dcase_denoise_plugin.errors import DenoiseError
 
-# One line, because Python runs a .pth line by line; it stays quiet when the package is gone, and the baseline then refuses the denoise keys itself.
-_LINE = 'exec("try:\\n import baseline_patches.import_hook as hook\\nexcept ImportError:\\n pass\\nelse:\\n hook.install()")'
+# One line, because Python runs a .pth line by line; it stays quiet when the package is gone, and
+# the baseline then refuses the denoise keys itself.
+_LINE = (
+    'exec("try:\\n import baseline_patches.import_hook as hook\\nexcept ImportError:\\n'
+    ' pass\\nelse:\\n hook.install()")'
+)
 
 
 def startup_file(folder: Path | None = None) -> Path:
@@ -27,8 +34,10 @@ def enable(folder: Path | None = None) -> Path:
     try:
         path.write_text(f"import sys; {_LINE}\n", encoding="utf-8")
     except OSError as error:
-        raise DenoiseError(f"start-up file: expected to write {path}, got {error.strerror}. "
-                           "Activate a virtual environment of your own, or use PYTHONPATH.") from None
+        raise DenoiseError(
+            f"start-up file: expected to write {path}, got {error.strerror}. "
+            "Activate a virtual environment of your own, or use PYTHONPATH."
+        ) from None
     return path
 
 

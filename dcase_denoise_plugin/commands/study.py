@@ -1,4 +1,7 @@
-"""The command `study`: many settings of the stage against one plain baseline, here or on a cluster."""
+"""The command `study`: many settings of the stage against one plain baseline, here or on a
+cluster.
+"""
+
 from __future__ import annotations
 
 import signal
@@ -21,18 +24,68 @@ from dcase_denoise_plugin.commands.options import (
 @machines_option
 @dataset_option
 @seeds_option
-@click.option("--cell", "cells", multiple=True, metavar="NAME", help="Cell of the study, repeatable [default: all].")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side on this machine.")
-@click.option("--cluster", metavar="NAME", help="Hand the runs to a cluster instead, by submitit: slurm, or local for processes of this machine.")
-@click.option("--cluster-set", "parameters", multiple=True, metavar="KEY=VALUE", help="A parameter of submitit's executor, such as timeout_min=120, "
-              "slurm_partition=gpu, gpus_per_node=1; repeatable.")
-@click.option("--keep-features", is_flag=True, help="Keep the denoised features of every cell, half a gigabyte each, for a later run.")
-@click.option("--tables", "only_tables", is_flag=True, help="Run nothing; write the tables of what is finished.")
+@click.option(
+    "--cell",
+    "cells",
+    multiple=True,
+    metavar="NAME",
+    help="Cell of the study, repeatable [default: all].",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Runs side by side on this machine.",
+)
+@click.option(
+    "--cluster",
+    metavar="NAME",
+    help=(
+        "Hand the runs to a cluster instead, by submitit: slurm, or local for processes of this"
+        " machine."
+    ),
+)
+@click.option(
+    "--cluster-set",
+    "parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help=(
+        "A parameter of submitit's executor, such as timeout_min=120, "
+        "slurm_partition=gpu, gpus_per_node=1; repeatable."
+    ),
+)
+@click.option(
+    "--keep-features",
+    is_flag=True,
+    help="Keep the denoised features of every cell, half a gigabyte each, for a later run.",
+)
+@click.option(
+    "--tables",
+    "only_tables",
+    is_flag=True,
+    help="Run nothing; write the tables of what is finished.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the tables and what failed.")
-def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster, parameters, keep_features, only_tables, quiet):
+def study(
+    file,
+    baseline_folder,
+    machines,
+    dataset,
+    seeds,
+    cells,
+    jobs,
+    cluster,
+    parameters,
+    keep_features,
+    only_tables,
+    quiet,
+):
     """Run every cell of STUDY.yaml on every machine type and seed, and write the tables.
 
-    Each finished run is kept: the same command goes on where it was interrupted, on this machine or another that shares the checkout.
+    Each finished run is kept: the same command goes on where it was interrupted, on this machine or
+    another that shares the checkout.
     """
     from filelock import FileLock
 
@@ -53,18 +106,31 @@ def study(file, baseline_folder, machines, dataset, seeds, cells, jobs, cluster,
     if not only_tables:
         together = [run for of_cell in runs.values() for run in of_cell]
         after = None if keep_features else drop_features
-        failed = _on_cluster(together, cluster, parameters, plan, after) if cluster else _here(together, jobs, quiet, after)
+        failed = (
+            _on_cluster(together, cluster, parameters, plan, after)
+            if cluster
+            else _here(together, jobs, quiet, after)
+        )
     done = {cell: finished_runs(of_cell) for cell, of_cell in runs.items()}
     plain = done.pop(PLAIN)
-    tables = {score: study_tables(plain, done, score, next(iter(plan.cells))) for score in SCORES} if plain else {}
+    tables = (
+        {score: study_tables(plain, done, score, next(iter(plan.cells))) for score in SCORES}
+        if plain
+        else {}
+    )
     plan.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(plan.folder / "tables.lock"):  # another call may be at other machine types of the same study
+    with FileLock(
+        plan.folder / "tables.lock"
+    ):  # another call may be at other machine types of the same study
         for score, of_score in tables.items():
             files = write_tables(plan.folder, of_score, score)
             click.echo("\n" + files[0].read_text(encoding="utf-8"))
         draw_study(tables, plan.folder / "gains.png")
-    click.echo(f"{sum(map(len, done.values()))} of {sum(map(len, runs.values())) - len(runs[PLAIN])} runs of cells and {len(plain)} of {len(runs[PLAIN])} "
-               f"plain ones are finished; tables and gains.png in {plan.folder}")
+    click.echo(
+        f"{sum(map(len, done.values()))} of {sum(map(len, runs.values())) - len(runs[PLAIN])} runs"
+        f" of cells and {len(plain)} of {len(runs[PLAIN])} plain ones are finished; tables and"
+        f" gains.png in {plan.folder}"
+    )
     if failed:
         for run, error in failed.items():
             click.echo(f"{run} FAILED: {error}", err=True)

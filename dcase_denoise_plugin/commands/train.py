@@ -1,4 +1,7 @@
-"""The command `train`: one denoiser from a machine's clips, without the baseline; with torchrun, in several processes."""
+"""The command `train`: one denoiser from a machine's clips, without the baseline; with torchrun, in
+several processes.
+"""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,18 +13,37 @@ from dcase_denoise_plugin.commands.options import dataset_option, device_option,
 
 @click.command()
 @click.argument("folder", metavar="MACHINE_FOLDER", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where the denoiser goes.")
-@click.option("--preset", default="recommended", show_default=True, metavar="NAME", help="A preset of the package, or a YAML file.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A denoise key, repeatable; wins over the preset.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where the denoiser goes.",
+)
+@click.option(
+    "--preset",
+    default="recommended",
+    show_default=True,
+    metavar="NAME",
+    help="A preset of the package, or a YAML file.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A denoise key, repeatable; wins over the preset.",
+)
 @dataset_option
 @seed_option("Random seed.", 13711)
 @device_option
 def train(folder, out, preset, assignments, dataset, seed, device):
-    """Train a denoiser on MACHINE_FOLDER (with train/*.wav and, if there are noise clips, supplemental/*.wav).
+    """Train a denoiser on MACHINE_FOLDER (with train/*.wav and, if there are noise clips,
+    supplemental/*.wav).
 
-    Killed at any point, the same command goes on from the last finished epoch; of a finished denoiser it changes the output settings alone.
-    On several GPUs or nodes:
-    torchrun --nproc-per-node 4 -m dcase_denoise_plugin train …
+    Killed at any point, the same command goes on from the last finished epoch; of a finished
+    denoiser it changes the output settings alone. On several GPUs or nodes: torchrun
+    --nproc-per-node 4 -m dcase_denoise_plugin train …
     """
     from dcase_denoise_plugin.denoising.device import ready_device
     from dcase_denoise_plugin.errors import ConfigError
@@ -34,7 +56,16 @@ def train(folder, out, preset, assignments, dataset, seed, device):
     with joined():
         config = resolve({"preset": preset, **from_keys(dict(split(assignments)), "--set")})
         if config.method != "unet":
-            raise ConfigError(f"denoise_method: expected unet, which has something to train, got {config.method}. Other methods need no file; leave train out.")
-        written = train_denoiser(Machine.from_folder(folder, dataset, seed=seed), config, out, ready_device(device), click.echo)
+            raise ConfigError(
+                f"denoise_method: expected unet, which has something to train, got {config.method}."
+                " Other methods need no file; leave train out."
+            )
+        written = train_denoiser(
+            Machine.from_folder(folder, dataset, seed=seed),
+            config,
+            out,
+            ready_device(device),
+            click.echo,
+        )
         if rank() == 0:
             click.echo(f"wrote {out}" if written else f"{out} was finished before")

@@ -1,4 +1,5 @@
 """A trained denoiser at work: wav -> wav, or log-mel -> log-mel."""
+
 from __future__ import annotations
 
 import sys
@@ -21,28 +22,39 @@ from dcase_denoise_plugin.sound.clip_spectrum import (
 )
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
-# The gain put on an STFT bin. A mask only takes away: one that could add 6 dB left a third more log-mel error on `fan` clips at 10 dB SNR.
-# Noise that bursts 40 dB above the machine needs a Wiener gain of -80 dB: a mask that ended at -40 dB cost 2.7 of 6.9 dB of SI-SDR on `fan`.
+# The gain put on an STFT bin. A mask only takes away: one that could add 6 dB left a third more
+# log-mel error on `fan` clips at 10 dB SNR. Noise that bursts 40 dB above the machine needs a
+# Wiener gain of -80 dB: a mask that ended at -40 dB cost 2.7 of 6.9 dB of SI-SDR on `fan`.
 MASK_DB = (-80.0, 0.0)
-# A clip is milliseconds of work: on two busy cores two threads, waiting for each other, took 20 times as long as one.
+# A clip is milliseconds of work: on two busy cores two threads, waiting for each other, took 20
+# times as long as one.
 CPU_THREADS = 1
 # More gain nothing on a CPU; a clip of 10 minutes has 168.
 IMAGES_AT_ONCE = 32
 
 
 class Denoiser:
-    """Takes away what its U-Net predicts, at `strength` (alpha in ``y = x - alpha * (x - f(x))``; 0 returns the input exactly).
+    """Takes away what its U-Net predicts, at `strength` (alpha in ``y = x - alpha * (x - f(x))``; 0
+    returns the input exactly).
 
-    `config` says what is made of the U-Net's prediction (``denoise_output``, ``denoise_fluctuation``); the file's own by default.
+    `config` says what is made of the U-Net's prediction (``denoise_output``,
+    ``denoise_fluctuation``); the file's own by default.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device | str | None = None, strength: float | None = None,
-                 config: DenoiseConfig | None = None):
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        device: torch.device | str | None = None,
+        strength: float | None = None,
+        config: DenoiseConfig | None = None,
+    ):
         self.checkpoint = checkpoint
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.strength = checkpoint.config.strength if strength is None else strength
         self.domain, self.digest = checkpoint.config.domain, checkpoint.digest
-        self.spectrogram = Spectrogram(checkpoint.features, checkpoint.sample_rate_hz, self.domain, self.device)
+        self.spectrogram = Spectrogram(
+            checkpoint.features, checkpoint.sample_rate_hz, self.domain, self.device
+        )
         self.config = config or checkpoint.config
         config = checkpoint.config
         self.network = UNet(config.width, config.depth, config.norm, torch.Generator())
@@ -53,14 +65,21 @@ class Denoiser:
         self._images_at_once = IMAGES_AT_ONCE
 
     @classmethod
-    def load(cls, path: Path, device: torch.device | str | None = None, strength: float | None = None, preset: str = "") -> Denoiser:
+    def load(
+        cls,
+        path: Path,
+        device: torch.device | str | None = None,
+        strength: float | None = None,
+        preset: str = "",
+    ) -> Denoiser:
         """Reads a denoiser file.
 
         Parameters
         ----------
         device : CUDA where there is one, by default.
-        preset : name or YAML file that says what is made of the U-Net's prediction; the file's own settings by default, which are those of the
-            recommended preset where a run of the baseline trained it.
+        preset : name or YAML file that says what is made of the U-Net's prediction; the file's own
+            settings by default, which are those of the recommended preset where a run of the
+            baseline trained it.
         strength : the one of these settings by default.
 
         Raises
@@ -71,11 +90,16 @@ class Denoiser:
             If the preset cannot.
         """
         checkpoint = Checkpoint.load(path)
-        config = checkpoint.config.with_output_of(resolve({"preset": preset}, {})) if preset else checkpoint.config
+        config = (
+            checkpoint.config.with_output_of(resolve({"preset": preset}, {}))
+            if preset
+            else checkpoint.config
+        )
         return cls(checkpoint, device, config.strength if strength is None else strength, config)
 
     def __call__(self, wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-        """Denoises a clip: a mask on its STFT, with the noisy phase; a mel denoiser's band gains are spread over the STFT bins.
+        """Denoises a clip: a mask on its STFT, with the noisy phase; a mel denoiser's band gains
+        are spread over the STFT bins.
 
         Parameters
         ----------
@@ -96,21 +120,28 @@ class Denoiser:
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
     def wavs(self, wavs: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-        """The same for clips of one length at once, whose samples were checked: (..., samples) in and out, float32. Raises AudioError for another rate."""
+        """The same for clips of one length at once, whose samples were checked: (..., samples) in
+        and out, float32. Raises AudioError for another rate.
+        """
         trained_hz = self.checkpoint.sample_rate_hz
         if sample_rate_hz != trained_hz:
-            raise AudioError(f"clip: expected {trained_hz} Hz as in training, got {sample_rate_hz} Hz in the array passed in. Resample it.")
+            raise AudioError(
+                f"clip: expected {trained_hz} Hz as in training, got {sample_rate_hz} Hz in the"
+                " array passed in. Resample it."
+            )
         noisy = torch.from_numpy(np.asarray(wavs, dtype=np.float32)).to(self.device)
         spec = self.spectrogram.spec(noisy)
         mask = self.mask(self.residual_db(self.spectrogram.level_db(spec)))
-        # Subtracting what the mask removes, rather than inverting what it leaves, returns the samples untouched where it removes nothing.
+        # Subtracting what the mask removes, rather than inverting what it leaves, returns the
+        # samples untouched where it removes nothing.
         removed = self.spectrogram.wav(spec * (1 - mask), noisy.shape[-1])
         return (noisy - self.strength * removed).cpu().numpy()
 
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
     def log_mel(self, log_mel: np.ndarray) -> np.ndarray:
-        """Denoises the baseline's log-mel spectrogram, or several of one length: (..., n_mels, frames) dB in and out, same dtype.
+        """Denoises the baseline's log-mel spectrogram, or several of one length: (..., n_mels,
+        frames) dB in and out, same dtype.
 
         Raises
         ------
@@ -120,20 +151,30 @@ class Denoiser:
             If it was trained on other mel bands.
         """
         if self.domain != "mel":
-            raise ConfigError(f"denoise_domain: expected a denoiser trained for mel, got one for {self.domain} in this denoiser. "
-                              "Call it with the waveform, or train one with denoise_domain: mel.")
+            raise ConfigError(
+                f"denoise_domain: expected a denoiser trained for mel, got one for {self.domain} in"
+                " this denoiser. Call it with the waveform, or train one with denoise_domain: mel."
+            )
         if log_mel.ndim < 2 or log_mel.shape[-2] != self.spectrogram.rows:
-            raise CheckpointError(f"log-mel: expected shape ({self.spectrogram.rows}, frames), got {log_mel.shape} in the array passed in. "
-                                  "Choose the denoiser trained with its n_mels.")
-        residual_db = self.residual_db(torch.from_numpy(np.asarray(log_mel, dtype=np.float32)).to(self.device))
+            raise CheckpointError(
+                f"log-mel: expected shape ({self.spectrogram.rows}, frames), got {log_mel.shape} in"
+                " the array passed in. Choose the denoiser trained with its n_mels."
+            )
+        residual_db = self.residual_db(
+            torch.from_numpy(np.asarray(log_mel, dtype=np.float32)).to(self.device)
+        )
         return log_mel - (self.strength * residual_db).cpu().numpy().astype(log_mel.dtype)
 
     def mask(self, residual_db: torch.Tensor) -> torch.Tensor:
-        """The gain of each STFT bin that takes `residual_db` away: (rows, frames) dB -> (bins, frames), a factor."""
+        """The gain of each STFT bin that takes `residual_db` away: (rows, frames) dB -> (bins,
+        frames), a factor.
+        """
         return 10 ** (self.spectrogram.bin_gain_db(-residual_db).clamp(*MASK_DB) / 20)
 
     def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
-        """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape, dB, at native resolution."""
+        """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape, dB,
+        at native resolution.
+        """
         share = 1.0 if self.checkpoint.noise_known else self.config.guessed_noise_share
         if self.checkpoint.quantile_told:
             return self._taken_db(level_db, share)
@@ -142,15 +183,23 @@ class Denoiser:
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
     def taken_from_spectrum_db(self, level_db: torch.Tensor) -> torch.Tensor:
-        """What the U-Net takes out of the clip's spectrum, before the guard: (..., rows, frames) dB -> (..., rows, 1) dB."""
-        return self._taken_from_spectrum_db(level_db, clip_spectrum(level_db, self.checkpoint.quantile))
+        """What the U-Net takes out of the clip's spectrum, before the guard: (..., rows, frames) dB
+        -> (..., rows, 1) dB.
+        """
+        return self._taken_from_spectrum_db(
+            level_db, clip_spectrum(level_db, self.checkpoint.quantile)
+        )
 
     def _taken_db(self, level_db, share):
         """What goes by ``denoise_output`` if so much of what the U-Net hears is noise."""
         in_pauses = heard_in_pauses(self.checkpoint.quantile)
         if self.config.output == "clip_spectrum":
             fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
-            return level_db - self._cleaned_spectrum_db(level_db, share) - (self.config.fluctuation if in_pauses else 1.0) * fluctuation_db
+            return (
+                level_db
+                - self._cleaned_spectrum_db(level_db, share)
+                - (self.config.fluctuation if in_pauses else 1.0) * fluctuation_db
+            )
         if self.config.output == "steady_machine" and in_pauses:
             return steady_machine_residual_db(level_db, self._cleaned_spectrum_db(level_db, share))
         return share * self._noise_db(level_db) if share else torch.zeros_like(level_db)
@@ -160,22 +209,34 @@ class Denoiser:
         if not share:
             return spectrum_db
         taken_db = self._taken_from_spectrum_db(level_db, spectrum_db)
-        return spectrum_db - share * (taken_db.clamp(*self.usual_db) if self.checkpoint.guarded_by(self.config) else taken_db)
+        return spectrum_db - share * (
+            taken_db.clamp(*self.usual_db) if self.checkpoint.guarded_by(self.config) else taken_db
+        )
 
     def _taken_from_spectrum_db(self, level_db, spectrum_db):
-        return spectrum_db - clip_spectrum(level_db - self._noise_db(level_db), self.checkpoint.quantile)
+        return spectrum_db - clip_spectrum(
+            level_db - self._noise_db(level_db), self.checkpoint.quantile
+        )
 
     def _noise_db(self, level_db):
         """What the U-Net takes for noise, frame by frame."""
         images, (rows, frames) = self.checkpoint.images, level_db.shape[-2:]
         clips = self.scaling.scaled(level_db).reshape(-1, rows, frames)
-        tiles = torch.cat([images.tiles(clip) for clip in clips])  # (clips * tiles, rows, tile_frames)
-        residual = images.picture(self._predicted(images.image(tiles)), rows)  # (clips * tiles, rows, tile_frames)
-        joined = torch.stack([images.join(own, frames) for own in residual.chunk(len(clips))])  # (clips, rows, frames)
+        tiles = torch.cat(
+            [images.tiles(clip) for clip in clips]
+        )  # (clips * tiles, rows, tile_frames)
+        residual = images.picture(
+            self._predicted(images.image(tiles)), rows
+        )  # (clips * tiles, rows, tile_frames)
+        joined = torch.stack(
+            [images.join(own, frames) for own in residual.chunk(len(clips))]
+        )  # (clips, rows, frames)
         return self.scaling.difference_db(joined).reshape(level_db.shape)
 
     def _predicted(self, images):
-        """The network's output for (images, 1, height, width), some at a time; fewer, from then on, if the GPU's memory does not hold them."""
+        """The network's output for (images, 1, height, width), some at a time; fewer, from then on,
+        if the GPU's memory does not hold them.
+        """
         while True:
             at_once = self._images_at_once
             try:
@@ -184,5 +245,9 @@ class Denoiser:
                 if at_once == 1:
                     raise
                 self._images_at_once = min(at_once, len(images)) // 2 or 1
-                print(f"denoiser: {self.device} has no memory for {min(at_once, len(images))} images at once; goes on with {self._images_at_once}",
-                      file=sys.stderr, flush=True)
+                print(
+                    f"denoiser: {self.device} has no memory for {min(at_once, len(images))} images"
+                    f" at once; goes on with {self._images_at_once}",
+                    file=sys.stderr,
+                    flush=True,
+                )

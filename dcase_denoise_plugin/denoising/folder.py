@@ -1,4 +1,5 @@
 """Denoises a folder of clips, for listening and for other systems than the baseline."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -16,9 +17,16 @@ from dcase_denoise_plugin.sound.audio import (
 )
 
 
-def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float | None = None, preset: str = "",
-                   device: str = "auto") -> int:
-    """Denoises every wav under `source` into `target`, under the same relative path and in the same sample format; returns how many there were.
+def denoise_folder(
+    source: Path,
+    target: Path,
+    checkpoint: Path,
+    strength: float | None = None,
+    preset: str = "",
+    device: str = "auto",
+) -> int:
+    """Denoises every wav under `source` into `target`, under the same relative path and in the same
+    sample format; returns how many there were.
 
     `Denoiser.load` says what `strength` and `preset` do, `ready_device` what `device` may be.
 
@@ -35,15 +43,26 @@ def denoise_folder(source: Path, target: Path, checkpoint: Path, strength: float
     """
     clips = sorted(filter(is_recording, source.rglob("*")))
     if not clips:
-        raise DataError(f"IN_DIR: expected wav files, got none under {source}. Name the folder that holds the clips.")
+        raise DataError(
+            f"IN_DIR: expected wav files, got none under {source}. Name the folder that holds the"
+            " clips."
+        )
     if target.resolve().is_relative_to(source.resolve()):
-        raise DataError(f"OUT_DIR: expected a folder outside IN_DIR, got {target} in {source}. The recordings would be overwritten, or the next call would "
-                        "denoise its own output; name another folder.")
+        raise DataError(
+            f"OUT_DIR: expected a folder outside IN_DIR, got {target} in {source}. The recordings"
+            " would be overwritten, or the next call would denoise its own output; name another"
+            " folder."
+        )
     denoiser = Denoiser.load(checkpoint, ready_device(device), strength, preset)
     headers = [check_file(clip) for clip in clips]
     for clip, header in zip(clips, headers):  # all of them before the first is written
         check_rate(header.sample_rate_hz, denoiser.checkpoint.sample_rate_hz, clip)
     for clip, (_, _, subtype) in zip(clips, headers):
         wav, sample_rate_hz = read_wav(clip)
-        write_wav(target / clip.relative_to(source), rounded(denoiser(wav, sample_rate_hz), subtype), sample_rate_hz, subtype)
+        write_wav(
+            target / clip.relative_to(source),
+            rounded(denoiser(wav, sample_rate_hz), subtype),
+            sample_rate_hz,
+            subtype,
+        )
     return len(clips)

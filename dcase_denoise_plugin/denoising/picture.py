@@ -1,4 +1,5 @@
 """One clip before and after the denoiser, as log-mel spectrograms on one colour scale."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -18,35 +19,55 @@ DOTS_PER_INCH = 110
 
 
 def draw(clip: Path, denoiser: Denoiser, path: Path, reference: Path | None = None) -> None:
-    """Writes a PNG, or what the suffix of `path` says, with the clip, what the denoiser hands over and, if there is one, the clean reference.
+    """Writes a PNG, or what the suffix of `path` says, with the clip, what the denoiser hands over
+    and, if there is one, the clean reference.
 
     Raises
     ------
     AudioError
-        If a clip is unfit, has another sample rate than the denoiser was trained at, or the reference is of another rate or length than the clip.
+        If a clip is unfit, has another sample rate than the denoiser was trained at, or the
+        reference is of another rate or length than the clip.
     ConfigError
         If no picture has the suffix of `path`.
     """
-    kind, kinds = path.suffix[1:] or "png", matplotlib.backend_bases.FigureCanvasBase.get_supported_filetypes()
+    kind, kinds = (
+        path.suffix[1:] or "png",
+        matplotlib.backend_bases.FigureCanvasBase.get_supported_filetypes(),
+    )
     if kind.lower() not in kinds:
-        raise ConfigError(f"picture: expected a name that ends in one of {', '.join(f'.{known}' for known in kinds)}, got {path}. Name it .png.")
+        raise ConfigError(
+            "picture: expected a name that ends in one of"
+            f" {', '.join(f'.{known}' for known in kinds)}, got {path}. Name it .png."
+        )
     wav, sample_rate_hz = read_wav(clip)
     shown = {"noisy": wav, "denoised": denoiser(wav, sample_rate_hz)}
     if reference:
         shown["clean reference"], reference_hz = read_wav(reference)
         if reference_hz != sample_rate_hz:
-            raise AudioError(f"--reference: expected {sample_rate_hz} Hz as in {clip}, got {reference_hz} Hz in {reference}. Resample it.")
+            raise AudioError(
+                f"--reference: expected {sample_rate_hz} Hz as in {clip}, got {reference_hz} Hz in"
+                f" {reference}. Resample it."
+            )
         if len(shown["clean reference"]) != len(wav):
-            raise AudioError(f"--reference: expected {len(wav)} samples as in {clip}, got {len(shown['clean reference'])} in {reference}. "
-                             "Name the recording of the same moment.")
+            raise AudioError(
+                f"--reference: expected {len(wav)} samples as in {clip}, got"
+                f" {len(shown['clean reference'])} in {reference}. Name the recording of the same"
+                " moment."
+            )
     spectrogram = Spectrogram(denoiser.checkpoint.features, sample_rate_hz, "mel")
     log_mels = {name: spectrogram.level_of_wav_db(samples) for name, samples in shown.items()}
     loudest = np.max([log_mel.max() for log_mel in log_mels.values()])
     figure = matplotlib.figure.Figure(figsize=(4 * len(log_mels), 3), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(log_mels), sharey=True))
     for panel, (name, log_mel) in zip(panels, log_mels.items()):
-        image = panel.imshow(log_mel, origin="lower", aspect="auto", vmin=loudest - DYNAMIC_RANGE_DB, vmax=loudest,
-                             extent=(0, len(wav) / sample_rate_hz, 0, len(log_mel)))
+        image = panel.imshow(
+            log_mel,
+            origin="lower",
+            aspect="auto",
+            vmin=loudest - DYNAMIC_RANGE_DB,
+            vmax=loudest,
+            extent=(0, len(wav) / sample_rate_hz, 0, len(log_mel)),
+        )
         panel.set(title=name, xlabel="time [s]")
     panels[0].set_ylabel("mel band")
     figure.colorbar(image, ax=panels, label="level [dB]")

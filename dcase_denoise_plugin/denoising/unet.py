@@ -1,4 +1,7 @@
-"""The residual U-Net, whole: residual blocks that predict what is to be taken away from a spectrogram image."""
+"""The residual U-Net, whole: residual blocks that predict what is to be taken away from a
+spectrogram image.
+"""
+
 from __future__ import annotations
 
 import math
@@ -14,27 +17,39 @@ WIDEST = 8
 
 
 class UNet(nn.Module):
-    """Encoder and decoder of residual blocks with skip connections; channels double per level, up to eight times `width`.
+    """Encoder and decoder of residual blocks with skip connections; channels double per level, up
+    to eight times `width`.
 
-    The first halving moves each 2x2 pixels into four channels, which loses nothing and takes a fifth of the time of convolutions on all pixels.
-    Source: Ronneberger 2015; Zhang 2018 (Road extraction by deep residual U-Net); Zhang 2018 (FFDNet), section III-B.
+    The first halving moves each 2x2 pixels into four channels, which loses nothing and takes a
+    fifth of the time of convolutions on all pixels. Source: Ronneberger 2015; Zhang 2018 (Road
+    extraction by deep residual U-Net); Zhang 2018 (FFDNet), section III-B.
 
     Parameters
     ----------
     width : channels of the first level.
     depth : how often the image is halved; its sides must be multiples of 2**depth.
     norm : "batch", "instance", "group" or "none".
-    generator : source of the initial weights; the last layer starts at zero, so that an untrained network takes nothing away.
+    generator : source of the initial weights; the last layer starts at zero, so that an untrained
+        network takes nothing away.
     """
 
     def __init__(self, width: int, depth: int, norm: str, generator: torch.Generator):
         super().__init__()
         channels = [width * min(2**level, WIDEST) for level in range(depth)]
-        # On the meta device layers draw no initial weights, so the global random stream stays where it is.
+        # On the meta device layers draw no initial weights, so the global random stream stays where
+        # it is.
         with torch.device("meta"):
-            self.encoder = nn.ModuleList(ResidualBlock(before, after, norm) for before, after in zip([4, *channels], channels))
-            self.up = nn.ModuleList(nn.ConvTranspose2d(below, here, 2, stride=2) for here, below in zip(channels, channels[1:]))
-            self.decoder = nn.ModuleList(ResidualBlock(2 * here, here, norm) for here in channels[:-1])
+            self.encoder = nn.ModuleList(
+                ResidualBlock(before, after, norm)
+                for before, after in zip([4, *channels], channels)
+            )
+            self.up = nn.ModuleList(
+                nn.ConvTranspose2d(below, here, 2, stride=2)
+                for here, below in zip(channels, channels[1:])
+            )
+            self.decoder = nn.ModuleList(
+                ResidualBlock(2 * here, here, norm) for here in channels[:-1]
+            )
             self.last = nn.Conv2d(width + 4, 4, 3, padding=1)
         for module in self.modules():
             allocate(module)
@@ -43,31 +58,50 @@ class UNet(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """(batch, 1, height, width) scaled image -> the residual to subtract from it, same shape."""
+        """(batch, 1, height, width) scaled image -> the residual to subtract from it, same
+        shape.
+        """
         features = pixels = pixels_to_channels(image)  # (batch, 4, height / 2, width / 2)
         skips = []
         for level, encode in enumerate(self.encoder):
             features = encode(F.max_pool2d(features, 2) if level else features)
             skips.append(features)  # (batch, channels[level], height / 2**(level + 1), ...)
-        for up, decode, skip in zip(reversed(self.up), reversed(self.decoder), reversed(skips[:-1])):
+        for up, decode, skip in zip(
+            reversed(self.up), reversed(self.decoder), reversed(skips[:-1])
+        ):
             features = decode(torch.cat([skip, up(features)], dim=1))
         return channels_to_pixels(self.last(torch.cat([features, pixels], dim=1)))
 
 
 def pixels_to_channels(image: torch.Tensor) -> torch.Tensor:
-    """(batch, 1, height, width) -> (batch, 4, height / 2, width / 2), channels last; F.pixel_unshuffle, which hands an empty batch back as it is."""
+    """(batch, 1, height, width) -> (batch, 4, height / 2, width / 2), channels last;
+    F.pixel_unshuffle, which hands an empty batch back as it is.
+    """
     height, width = image.shape[-2] // 2, image.shape[-1] // 2
-    return image.reshape(len(image), height, 2, width, 2).permute(0, 1, 3, 2, 4).reshape(len(image), height, width, 4).permute(0, 3, 1, 2)
+    return (
+        image.reshape(len(image), height, 2, width, 2)
+        .permute(0, 1, 3, 2, 4)
+        .reshape(len(image), height, width, 4)
+        .permute(0, 3, 1, 2)
+    )
 
 
 def channels_to_pixels(channels: torch.Tensor) -> torch.Tensor:
-    """Way back of `pixels_to_channels`; F.pixel_shuffle, which takes 3 ms of a training step where channels are last."""
+    """Way back of `pixels_to_channels`; F.pixel_shuffle, which takes 3 ms of a training step where
+    channels are last.
+    """
     height, width = channels.shape[-2:]
-    return channels.permute(0, 2, 3, 1).reshape(len(channels), height, width, 2, 2).permute(0, 1, 3, 2, 4).reshape(len(channels), 1, 2 * height, 2 * width)
+    return (
+        channels.permute(0, 2, 3, 1)
+        .reshape(len(channels), height, width, 2, 2)
+        .permute(0, 1, 3, 2, 4)
+        .reshape(len(channels), 1, 2 * height, 2 * width)
+    )
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, each with its normalisation, and an identity shortcut around them; a 1x1 convolution where the channels change.
+    """Two 3x3 convolutions, each with its normalisation, and an identity shortcut around them; a
+    1x1 convolution where the channels change.
 
     Source: He 2016, figure 2, with the projection of equation 2.
     """
@@ -76,9 +110,15 @@ class ResidualBlock(nn.Module):
         super().__init__()
         biased = norm == "none"
         self.convolutions = nn.Sequential(
-            nn.Conv2d(before, after, 3, padding=1, bias=biased), normalisation(norm, after), nn.ReLU(inplace=True),
-            nn.Conv2d(after, after, 3, padding=1, bias=biased), normalisation(norm, after))
-        self.shortcut = nn.Conv2d(before, after, 1, bias=False) if before != after else nn.Identity()
+            nn.Conv2d(before, after, 3, padding=1, bias=biased),
+            normalisation(norm, after),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(after, after, 3, padding=1, bias=biased),
+            normalisation(norm, after),
+        )
+        self.shortcut = (
+            nn.Conv2d(before, after, 1, bias=False) if before != after else nn.Identity()
+        )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(batch, before, h, w) -> (batch, after, h, w)."""
@@ -96,7 +136,9 @@ def normalisation(norm: str, channels: int) -> nn.Module:
 
 
 def allocate(module: nn.Module) -> None:
-    """Brings a module's own weights and buffers from the meta device to memory, as `to_empty` does, which imports SymPy for it."""
+    """Brings a module's own weights and buffers from the meta device to memory, as `to_empty` does,
+    which imports SymPy for it.
+    """
     for name, weight in module.named_parameters(recurse=False):
         setattr(module, name, nn.Parameter(torch.empty(weight.shape)))
     for name, buffer in module.named_buffers(recurse=False):
@@ -116,20 +158,27 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """nn.BatchNorm2d in a single process and outside training; else the statistics are those of all processes' parts together.
+    """nn.BatchNorm2d in a single process and outside training; else the statistics are those of all
+    processes' parts together.
 
-    PyTorch's own SyncBatchNorm works on GPUs alone. Source: Zhang 2018 (Context Encoding), section 3.3.
+    PyTorch's own SyncBatchNorm works on GPUs alone. Source: Zhang 2018 (Context Encoding), section
+    3.3.
     """
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """(batch, channels, height, width) -> the same shape; a part may be empty as long as the whole is not."""
+        """(batch, channels, height, width) -> the same shape; a part may be empty as long as the
+        whole is not.
+        """
         if processes() == 1 or not self.training:
             return super().forward(features)
         values = features.float()  # sums over a batch need more than bfloat16
         count = values.new_tensor([values[:, 0].numel()])
-        # The running mean lies near the mean and is the same in all processes; moments around it lose fewer digits.
+        # The running mean lies near the mean and is the same in all processes; moments around it
+        # lose fewer digits.
         centred = values - self.running_mean[:, None, None]
-        sums = all_reduce(torch.cat([centred.sum((0, 2, 3)), centred.square().sum((0, 2, 3)), count]))
+        sums = all_reduce(
+            torch.cat([centred.sum((0, 2, 3)), centred.square().sum((0, 2, 3)), count])
+        )
         offset, square = (sums[:-1] / sums[-1]).chunk(2)
         var = square - offset.square()
         scale = self.weight * (var + self.eps).rsqrt()

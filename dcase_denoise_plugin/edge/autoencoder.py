@@ -1,12 +1,15 @@
-"""The baseline's trained autoencoder, rebuilt from the names and shapes in its saved weights, and its two anomaly scores.
+"""The baseline's trained autoencoder, rebuilt from the names and shapes in its saved weights, and
+its two anomaly scores.
 
-No code of a baseline is imported or unpickled: the file holds tensors, and their order says which layer follows which.
+No code of a baseline is imported or unpickled: the file holds tensors, and their order says which
+layer follows which.
 """
+
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping
 
 import torch
 from torch import nn
@@ -14,7 +17,8 @@ from torch import nn
 from dcase_denoise_plugin.denoising.checkpoint import load_tensors
 from dcase_denoise_plugin.errors import BaselineError, CheckpointError, first_line
 
-# Not kept in the weights. Source: Harada et al. 2023, the autoencoder that all releases of the baseline share.
+# Not kept in the weights. Source: Harada et al. 2023, the autoencoder that all releases of the
+# baseline share.
 NORM_EPS = 1e-3
 COVARIANCES = ("cov_source", "cov_target")  # of the real baseline, one a domain
 INVERSES = "inverse_covariance"  # of the demo's stand-in, both domains
@@ -26,7 +30,8 @@ class Autoencoder(nn.Module):
     Attributes
     ----------
     layers : linear layers, each but the last with batch normalisation and ReLU.
-    inverses : float64 (domains, n_mels, n_mels), inverse covariances of the training residuals of source and target.
+    inverses : float64 (domains, n_mels, n_mels), inverse covariances of the training residuals of
+        source and target.
     frames, hop_frames : log-mel frames in an input vector, and between the starts of two vectors.
     """
 
@@ -51,17 +56,23 @@ class Autoencoder(nn.Module):
         try:
             return cls(_layers(state), _inverses(state), frames, hop_frames)
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise BaselineError(f"autoencoder: expected the weights of the baseline's autoencoder, got {first_line(error)} in {path}. "
-                                "Use the model of a supported baseline.") from None
+            raise BaselineError(
+                "autoencoder: expected the weights of the baseline's autoencoder, got"
+                f" {first_line(error)} in {path}. Use the model of a supported baseline."
+            ) from None
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
         """The scores MSE and MAHALA of a clip: (n_mels, frames) dB -> (2,).
 
-        MAHALA is the smaller of the domains' means of ``r_i' C^-1 r_j`` over all pairs of residual frames, which is ``m' C^-1 m`` of their mean m.
+        MAHALA is the smaller of the domains' means of ``r_i' C^-1 r_j`` over all pairs of residual
+        frames, which is ``m' C^-1 m`` of their mean m.
         """
         count = (log_mel.shape[-1] - self.frames) // self.hop_frames + 1
         starts = range(0, count * self.hop_frames, self.hop_frames)
-        columns = [log_mel[:, offset:offset + starts[-1] + 1:self.hop_frames] for offset in range(self.frames)]  # frames of (n_mels, count)
+        columns = [
+            log_mel[:, offset : offset + starts[-1] + 1 : self.hop_frames]
+            for offset in range(self.frames)
+        ]  # frames of (n_mels, count)
         vectors = torch.cat(columns).mT  # (count, frames * n_mels)
         residual = vectors - self.layers(vectors)
         mean = residual.reshape(-1, len(log_mel)).double().mean(0)  # (n_mels,)
@@ -71,7 +82,9 @@ class Autoencoder(nn.Module):
 
 def _layers(state: Mapping[str, torch.Tensor]) -> nn.Sequential:
     layers = []
-    stems = itertools.groupby((name for name in state if "." in name), lambda name: name.rpartition(".")[0])
+    stems = itertools.groupby(
+        (name for name in state if "." in name), lambda name: name.rpartition(".")[0]
+    )
     for stem, names in stems:
         tensors = {name.rpartition(".")[2]: state[name] for name in names}
         if "running_mean" in tensors:
@@ -88,5 +101,6 @@ def _layers(state: Mapping[str, torch.Tensor]) -> nn.Sequential:
 def _inverses(state: Mapping[str, torch.Tensor]) -> torch.Tensor:
     if INVERSES in state:
         return state[INVERSES].double()
-    # In float32, as the baseline inverts them: an ill-conditioned one has another inverse in float64.
+    # In float32, as the baseline inverts them: an ill-conditioned one has another inverse in
+    # float64.
     return torch.stack([torch.linalg.inv(state[name].float()) for name in COVARIANCES]).double()

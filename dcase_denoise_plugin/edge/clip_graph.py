@@ -1,4 +1,7 @@
-"""The way of a clip through denoiser and autoencoder as modules that PyTorch can export: one input, one output, one length."""
+"""The way of a clip through denoiser and autoencoder as modules that PyTorch can export: one input,
+one output, one length.
+"""
+
 from __future__ import annotations
 
 import torch
@@ -12,11 +15,17 @@ from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 
 class WavGraph(nn.Module):
-    """What `Denoiser.__call__` does to a waveform of `samples` samples: (samples,) -> (samples,)."""
+    """What `Denoiser.__call__` does to a waveform of `samples` samples: (samples,) ->
+    (samples,).
+    """
 
     def __init__(self, denoiser: Denoiser, samples: int):
         super().__init__()
-        self.denoiser, self.network, self.stft = denoiser, denoiser.network, RealSTFT(denoiser.spectrogram, samples)
+        self.denoiser, self.network, self.stft = (
+            denoiser,
+            denoiser.network,
+            RealSTFT(denoiser.spectrogram, samples),
+        )
 
     def forward(self, wav: torch.Tensor) -> torch.Tensor:
         real, imaginary = self.stft.spec(wav)
@@ -37,7 +46,8 @@ class LogMelGraph(nn.Module):
 
 
 class ScoreGraph(nn.Module):
-    """From a waveform of `samples` samples to its anomaly scores MSE and MAHALA: (samples,) -> (2,).
+    """From a waveform of `samples` samples to its anomaly scores MSE and MAHALA: (samples,) ->
+    (2,).
 
     Parameters
     ----------
@@ -46,12 +56,25 @@ class ScoreGraph(nn.Module):
     denoiser : the one it was trained behind; None for the plain baseline.
     """
 
-    def __init__(self, autoencoder: Autoencoder, features: FeatureSettings, sample_rate_hz: int, samples: int, denoiser: Denoiser | None):
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        features: FeatureSettings,
+        sample_rate_hz: int,
+        samples: int,
+        denoiser: Denoiser | None,
+    ):
         super().__init__()
         self.spectrogram = Spectrogram(features, sample_rate_hz, "mel")
         self.stft, self.autoencoder = RealSTFT(self.spectrogram, samples), autoencoder
-        self.first = WavGraph(denoiser, samples) if denoiser and denoiser.domain == "waveform" else nn.Identity()
-        self.second = LogMelGraph(denoiser) if denoiser and denoiser.domain == "mel" else nn.Identity()
+        self.first = (
+            WavGraph(denoiser, samples)
+            if denoiser and denoiser.domain == "waveform"
+            else nn.Identity()
+        )
+        self.second = (
+            LogMelGraph(denoiser) if denoiser and denoiser.domain == "mel" else nn.Identity()
+        )
 
     def forward(self, wav: torch.Tensor) -> torch.Tensor:
         real, imaginary = self.stft.spec(self.first(wav))
@@ -60,7 +83,8 @@ class ScoreGraph(nn.Module):
 
 
 class RealSTFT(nn.Module):
-    """`Spectrogram.spec` and `Spectrogram.wav` for waveforms of one length, within float32 rounding.
+    """`Spectrogram.spec` and `Spectrogram.wav` for waveforms of one length, within float32
+    rounding.
 
     Parameters
     ----------
@@ -70,16 +94,30 @@ class RealSTFT(nn.Module):
 
     def __init__(self, spectrogram: Spectrogram, samples: int):
         super().__init__()
-        self.n_fft, self.hop, self.samples = spectrogram.features.n_fft, spectrogram.features.hop_length, samples
+        self.n_fft, self.hop, self.samples = (
+            spectrogram.features.n_fft,
+            spectrogram.features.hop_length,
+            samples,
+        )
         left = (self.n_fft - spectrogram.win_length) // 2
-        window = F.pad(spectrogram.window.double().cpu(), (left, self.n_fft - spectrogram.win_length - left))
+        window = F.pad(
+            spectrogram.window.double().cpu(), (left, self.n_fft - spectrogram.win_length - left)
+        )
         forward = torch.fft.rfft(torch.diag(window)).mT  # (bins, n_fft) complex
         bins = torch.eye(len(forward), dtype=torch.complex128)
-        backward = torch.cat([torch.fft.irfft(bins * unit, self.n_fft) for unit in (1, 1j)]) * window  # (2 * bins, n_fft)
-        self.register_buffer("forward_basis", torch.cat([forward.real, forward.imag]).float()[:, None])  # (2 * bins, 1, n_fft)
+        backward = (
+            torch.cat([torch.fft.irfft(bins * unit, self.n_fft) for unit in (1, 1j)]) * window
+        )  # (2 * bins, n_fft)
+        self.register_buffer(
+            "forward_basis", torch.cat([forward.real, forward.imag]).float()[:, None]
+        )  # (2 * bins, 1, n_fft)
         self.register_buffer("backward_basis", backward.float()[:, None])
         frames = 1 + samples // self.hop
-        overlap = F.conv_transpose1d(torch.ones(1, 1, frames, dtype=torch.float64), window.square()[None, None], stride=self.hop)[0, 0]
+        overlap = F.conv_transpose1d(
+            torch.ones(1, 1, frames, dtype=torch.float64),
+            window.square()[None, None],
+            stride=self.hop,
+        )[0, 0]
         self.register_buffer("overlap", overlap.clamp_min(spectrogram.least_overlap).float())
 
     def spec(self, wav: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -89,6 +127,11 @@ class RealSTFT(nn.Module):
 
     def wav(self, real: torch.Tensor, imaginary: torch.Tensor) -> torch.Tensor:
         """Way back of `spec`: 2 of (bins, frames) -> (samples,)."""
-        wav = F.conv_transpose1d(torch.cat([real, imaginary])[None], self.backward_basis, stride=self.hop)[0, 0] / self.overlap
-        wav = wav[self.n_fft // 2:self.n_fft // 2 + self.samples]
+        wav = (
+            F.conv_transpose1d(
+                torch.cat([real, imaginary])[None], self.backward_basis, stride=self.hop
+            )[0, 0]
+            / self.overlap
+        )
+        wav = wav[self.n_fft // 2 : self.n_fft // 2 + self.samples]
         return F.pad(wav, (0, self.samples - len(wav)))

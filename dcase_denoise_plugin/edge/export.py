@@ -1,12 +1,16 @@
-"""Writes a denoiser, or the whole way from a clip to its anomaly scores, as an ONNX file that onnxruntime alone runs."""
+"""Writes a denoiser, or the whole way from a clip to its anomaly scores, as an ONNX file that
+onnxruntime alone runs.
+"""
+
 from __future__ import annotations
 
 import itertools
 import json
 import logging
 import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,53 +30,92 @@ from dcase_denoise_plugin.stage.methods import unet_denoiser
 OPSET = 20
 
 
-def export_denoiser(denoiser: Denoiser, samples: int, out: Path, log_mel: bool = False, calibration: Sequence[Path] = ()) -> None:
+def export_denoiser(
+    denoiser: Denoiser,
+    samples: int,
+    out: Path,
+    log_mel: bool = False,
+    calibration: Sequence[Path] = (),
+) -> None:
     """Writes the path wav -> wav, or log-mel -> log-mel, for clips of `samples` samples.
 
-    The graph has one length: how an image is cut into tiles, and at which frame a quantile lies, depends on it.
+    The graph has one length: how an image is cut into tiles, and at which frame a quantile lies,
+    depends on it.
 
     Parameters
     ----------
-    calibration : training clips by which the U-Net's layers are quantised to int8; none leaves float32.
+    calibration : training clips by which the U-Net's layers are quantised to int8; none leaves
+        float32.
 
     Raises
     ------
     ConfigError
-        If log-mel is asked for of a denoiser trained on waveforms, there is nothing to quantise, or the exporter's packages are not installed.
+        If log-mel is asked for of a denoiser trained on waveforms, there is nothing to quantise, or
+        the exporter's packages are not installed.
     CheckpointError
         If the file cannot be written.
     AudioError
         If a clip of `calibration` is unfit.
     """
     if log_mel and denoiser.domain != "mel":
-        raise ConfigError(f"--log-mel: expected a denoiser trained for mel, got one for {denoiser.domain}. Leave the option out.")
+        raise ConfigError(
+            f"--log-mel: expected a denoiser trained for mel, got one for {denoiser.domain}. Leave"
+            " the option out."
+        )
     kind, spectrogram = "log_mel" if log_mel else "wav", denoiser.spectrogram
     frames = 1 + samples // denoiser.checkpoint.features.hop_length
-    graph, example = (LogMelGraph(denoiser), torch.zeros(spectrogram.rows, frames)) if log_mel else (WavGraph(denoiser, samples), torch.zeros(samples))
+    graph, example = (
+        (LogMelGraph(denoiser), torch.zeros(spectrogram.rows, frames))
+        if log_mel
+        else (WavGraph(denoiser, samples), torch.zeros(samples))
+    )
     inputs = (_fit(clip, samples, denoiser.checkpoint.sample_rate_hz) for clip in calibration)
     if log_mel:
         inputs = map(spectrogram.level_of_wav_db, inputs)
-    write_graph(graph, example, {"input": kind, "output": kind, "samples": samples, **facts_of(denoiser)}, out, inputs if calibration else None)
+    write_graph(
+        graph,
+        example,
+        {"input": kind, "output": kind, "samples": samples, **facts_of(denoiser)},
+        out,
+        inputs if calibration else None,
+    )
 
 
 def export_scorer(trained: TrainedBaseline, out: Path, int8: bool = False) -> None:
-    """Writes the path from a waveform to the baseline's anomaly scores, through the denoiser the baseline was trained behind, with its thresholds.
+    """Writes the path from a waveform to the baseline's anomaly scores, through the denoiser the
+    baseline was trained behind, with its thresholds.
 
     Raises
     ------
     ConfigError
-        If the stage's method is not the U-Net, there is nothing to quantise, or the exporter's packages are not installed.
+        If the stage's method is not the U-Net, there is nothing to quantise, or the exporter's
+        packages are not installed.
     CheckpointError
         If the file cannot be written.
     """
     machine, stage, denoiser = trained.machine, trained.stage, None
     if stage and stage.config.method == "unet":
-        denoiser = unet_denoiser(machine, stage.config, stage.checkpoint, "cpu", stage.config.strength)
+        denoiser = unet_denoiser(
+            machine, stage.config, stage.checkpoint, "cpu", stage.config.strength
+        )
     elif stage and stage.config.method != "identity":
-        raise ConfigError(f"denoise_method: expected unet or identity for an export, got {stage.config.method}. Run this method with PyTorch.")
-    graph = ScoreGraph(trained.autoencoder, machine.features, trained.sample_rate_hz, trained.samples, denoiser)
-    facts = {"input": "wav", "output": "scores", "dataset": machine.dataset, "machine": machine.machine_type, "sample_rate_hz": trained.sample_rate_hz,
-             "samples": trained.samples, "thresholds": dict(trained.thresholds), **(facts_of(denoiser) if denoiser else {})}
+        raise ConfigError(
+            f"denoise_method: expected unet or identity for an export, got {stage.config.method}."
+            " Run this method with PyTorch."
+        )
+    graph = ScoreGraph(
+        trained.autoencoder, machine.features, trained.sample_rate_hz, trained.samples, denoiser
+    )
+    facts = {
+        "input": "wav",
+        "output": "scores",
+        "dataset": machine.dataset,
+        "machine": machine.machine_type,
+        "sample_rate_hz": trained.sample_rate_hz,
+        "samples": trained.samples,
+        "thresholds": dict(trained.thresholds),
+        **(facts_of(denoiser) if denoiser else {}),
+    }
     inputs = (_fit(clip, trained.samples, trained.sample_rate_hz) for clip in machine.train_files)
     write_graph(graph, torch.zeros(trained.samples), facts, out, inputs if int8 else None)
 
@@ -80,35 +123,63 @@ def export_scorer(trained: TrainedBaseline, out: Path, int8: bool = False) -> No
 def facts_of(denoiser: Denoiser) -> dict[str, Any]:
     """What an exported denoiser says of itself."""
     checkpoint, config = denoiser.checkpoint, denoiser.config
-    return {"dataset": checkpoint.dataset, "machine": checkpoint.machine_type, "sample_rate_hz": checkpoint.sample_rate_hz, "digest": denoiser.digest,
-            "domain": denoiser.domain, "denoise_output": config.output, "strength": denoiser.strength}
+    return {
+        "dataset": checkpoint.dataset,
+        "machine": checkpoint.machine_type,
+        "sample_rate_hz": checkpoint.sample_rate_hz,
+        "digest": denoiser.digest,
+        "domain": denoiser.domain,
+        "denoise_output": config.output,
+        "strength": denoiser.strength,
+    }
 
 
-def write_graph(graph: nn.Module, example: torch.Tensor, facts: Mapping[str, Any], out: Path, calibration: Iterable[np.ndarray] | None = None) -> None:
-    """Exports `graph`, called with an input like `example`, with `facts` in its metadata; aside first, so that a file that is there is whole.
+def write_graph(
+    graph: nn.Module,
+    example: torch.Tensor,
+    facts: Mapping[str, Any],
+    out: Path,
+    calibration: Iterable[np.ndarray] | None = None,
+) -> None:
+    """Exports `graph`, called with an input like `example`, with `facts` in its metadata; aside
+    first, so that a file that is there is whole.
 
     Raises
     ------
     ConfigError
-        If the exporter's packages are not installed, or there is nothing to quantise by `calibration`.
+        If the exporter's packages are not installed, or there is nothing to quantise by
+        `calibration`.
     CheckpointError
         If the file cannot be written.
     """
     try:
         import onnxscript  # noqa: F401  (PyTorch's exporter needs it and onnx, and says so in twenty lines)
     except ImportError as error:
-        raise ConfigError(f"export: expected onnx and onnxscript, got {error}. {INSTALL}.") from None
+        raise ConfigError(
+            f"export: expected onnx and onnxscript, got {error}. {INSTALL}."
+        ) from None
     program = _exported(graph.eval(), example)
     # A whole clip must be there before anything of it can come out.
-    metadata = {"format": FORMAT, "plugin_version": __version__, "int8": calibration is not None, "latency_samples": facts["samples"], **facts}
-    program.model.metadata_props.update({f"{PREFIX}{name}": json.dumps(value) for name, value in metadata.items()})
+    metadata = {
+        "format": FORMAT,
+        "plugin_version": __version__,
+        "int8": calibration is not None,
+        "latency_samples": facts["samples"],
+        **facts,
+    }
+    program.model.metadata_props.update(
+        {f"{PREFIX}{name}": json.dumps(value) for name, value in metadata.items()}
+    )
     try:
         with written_whole(out) as aside:
             program.save(aside)
             if calibration is not None:
                 quantise(aside, itertools.islice(calibration, CALIBRATION_CLIPS))
     except OSError as error:
-        raise CheckpointError(f"exported model: expected to write {out}, got {error}. Free space or choose another folder.") from None
+        raise CheckpointError(
+            f"exported model: expected to write {out}, got {error}. Free space or choose another"
+            " folder."
+        ) from None
 
 
 def _fit(clip: Path, samples: int, sample_rate_hz: int) -> np.ndarray:
@@ -123,8 +194,18 @@ def _exported(graph: nn.Module, example: torch.Tensor) -> torch.onnx.ONNXProgram
     # The exporter names every package that it could use and has not found.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning)
-        return torch.onnx.export(graph, (example,), input_names=["input"], output_names=["output"], opset_version=OPSET, dynamo=True, verbose=False)
+        warnings.filterwarnings(
+            "ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning
+        )
+        return torch.onnx.export(
+            graph,
+            (example,),
+            input_names=["input"],
+            output_names=["output"],
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
 
 
 CALIBRATION_CLIPS = 32
@@ -132,7 +213,8 @@ LAYERS = ("Conv", "ConvTranspose")
 
 
 def quantise(path: Path, inputs: Iterable[np.ndarray]) -> None:
-    """Replaces the file by its quantised version; weights for each channel, activations for each layer by their range over `inputs`.
+    """Replaces the file by its quantised version; weights for each channel, activations for each
+    layer by their range over `inputs`.
 
     Raises
     ------
@@ -153,11 +235,18 @@ def quantise(path: Path, inputs: Iterable[np.ndarray]) -> None:
     graph = onnx.load(path).graph
     rank = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
     # The STFT's convolutions run along time alone: their weights have three dimensions.
-    layers = [node.name for node in graph.node if node.op_type in LAYERS and rank.get(node.input[1]) == 4]
+    layers = [
+        node.name for node in graph.node if node.op_type in LAYERS and rank.get(node.input[1]) == 4
+    ]
     if not layers:
-        raise ConfigError("--int8: expected a denoiser with a U-Net to quantise, got one that leaves it out, or none. Leave the option out.")
+        raise ConfigError(
+            "--int8: expected a denoiser with a U-Net to quantise, got one that leaves it out, or"
+            " none. Leave the option out."
+        )
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # advice to simplify the graph first, which PyTorch's exporter has done
+    logging.disable(
+        logging.WARNING
+    )  # advice to simplify the graph first, which PyTorch's exporter has done
     try:
         quantize_static(path, path, Clips(), nodes_to_quantize=layers, per_channel=True)
     finally:

@@ -1,9 +1,13 @@
-"""Scores clip after clip and says what the baseline would decide, one line a clip. Imports no PyTorch, for machines that have none."""
+"""Scores clip after clip and says what the baseline would decide, one line a clip. Imports no
+PyTorch, for machines that have none.
+"""
+
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Iterable, Iterator, Mapping, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -31,7 +35,9 @@ def read_clip(file: Path, scorer: Scorer) -> np.ndarray:
 
 
 def streamed_clips(stream: BinaryIO, scorer: Scorer, pcm: str | None) -> Iterator[Clip]:
-    """The clips of a wav or PCM stream, named by the second at which they start. Raises AudioError as `pcm.clips_of` does."""
+    """The clips of a wav or PCM stream, named by the second at which they start. Raises AudioError
+    as `pcm.clips_of` does.
+    """
     for number, wav in enumerate(clips_of(stream, scorer.samples, scorer.sample_rate_hz, pcm)):
         name = f"{STANDARD_INPUT} from {number * scorer.samples / scorer.sample_rate_hz:g} s"
         try:
@@ -43,14 +49,20 @@ def streamed_clips(stream: BinaryIO, scorer: Scorer, pcm: str | None) -> Iterato
 
 
 def verdicts(clips: Iterable[Clip], scorer: Scorer) -> Iterator[dict[str, Any]]:
-    """For each clip its scores, the thresholds, and whether each score makes it an anomaly; or why it was skipped."""
+    """For each clip its scores, the thresholds, and whether each score makes it an anomaly; or why
+    it was skipped.
+    """
     for clip in clips:
         scores, problem = _scored(clip, scorer)
         if problem:
             yield {"clip": clip.name, "skipped": problem}
             continue
-        yield {"clip": clip.name, "scores": scores, "thresholds": dict(scorer.thresholds),
-               "anomaly": {name: score > scorer.thresholds[name] for name, score in scores.items()}}
+        yield {
+            "clip": clip.name,
+            "scores": scores,
+            "thresholds": dict(scorer.thresholds),
+            "anomaly": {name: score > scorer.thresholds[name] for name, score in scores.items()},
+        }
 
 
 def _scored(clip: Clip, scorer: Scorer) -> tuple[dict[str, float], str]:
@@ -62,8 +74,14 @@ def _scored(clip: Clip, scorer: Scorer) -> tuple[dict[str, float], str]:
     except DenoiseError as error:
         return {}, str(error)
     if not all(map(math.isfinite, scores.values())):
-        return {}, (f"clip: expected samples that can be scored, got a score that is not finite; the largest sample is {np.abs(clip.wav).max():g} "
-                    f"in {clip.name}. Look at the microphone.")
+        return (
+            {},
+            (
+                "clip: expected samples that can be scored, got a score that is not finite; the"
+                f" largest sample is {np.abs(clip.wav).max():g} in {clip.name}. Look at the"
+                " microphone."
+            ),
+        )
     return scores, ""
 
 
@@ -71,6 +89,9 @@ def as_text(verdict: Mapping[str, Any]) -> str:
     """One line for a reader."""
     if "skipped" in verdict:
         return f"{verdict['clip']}: skipped: {verdict['skipped']}"
-    said = (f"{name} {score:.4g} {'ANOMALY' if verdict['anomaly'][name] else 'normal'} (threshold {verdict['thresholds'][name]:.4g})"
-            for name, score in verdict["scores"].items())
+    said = (
+        f"{name} {score:.4g} {'ANOMALY' if verdict['anomaly'][name] else 'normal'} (threshold"
+        f" {verdict['thresholds'][name]:.4g})"
+        for name, score in verdict["scores"].items()
+    )
     return f"{verdict['clip']}: {', '.join(said)}"

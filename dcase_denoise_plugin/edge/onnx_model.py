@@ -1,9 +1,13 @@
-"""An exported model at work: NumPy and onnxruntime, nothing else, so that it runs where PyTorch is too large."""
+"""An exported model at work: NumPy and onnxruntime, nothing else, so that it runs where PyTorch is
+too large.
+"""
+
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +23,8 @@ class OnnxModel:
 
     Attributes
     ----------
-    facts : what the file says of itself: ``input`` and ``output`` (wav, log_mel, scores), ``sample_rate_hz``, ``samples``, ``digest``, ``domain``,
-        ``strength``, ``latency_samples`` …
+    facts : what the file says of itself: ``input`` and ``output`` (wav, log_mel, scores),
+        ``sample_rate_hz``, ``samples``, ``digest``, ``domain``, ``strength``, ``latency_samples`` …
 
     Raises
     ------
@@ -33,48 +37,82 @@ class OnnxModel:
     def __init__(self, path: Path):
         self.path = Path(path)
         if not self.path.is_file():
-            raise CheckpointError(f"exported model: expected a file, got none at {path}. Write it with dcase-denoise export.")
+            raise CheckpointError(
+                f"exported model: expected a file, got none at {path}. Write it with dcase-denoise"
+                " export."
+            )
         try:
             import onnxruntime
         except ImportError as error:
-            raise ConfigError(f"exported model: expected onnxruntime to run it, got {error} for {path}. {INSTALL}.") from None
+            raise ConfigError(
+                f"exported model: expected onnxruntime to run it, got {error} for {path}."
+                f" {INSTALL}."
+            ) from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3  # a damaged file is told by the error alone
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # onnxruntime raises classes of its own that share no base
-            raise CheckpointError(f"exported model: expected a graph that onnxruntime can run, got {first_line(error)} in {path}. Export it again.") from None
+            raise CheckpointError(
+                "exported model: expected a graph that onnxruntime can run, got"
+                f" {first_line(error)} in {path}. Export it again."
+            ) from None
         self.facts = self._read_facts()
-        self._input, self._shape = self._session.get_inputs()[0].name, tuple(self._session.get_inputs()[0].shape)
+        self._input, self._shape = (
+            self._session.get_inputs()[0].name,
+            tuple(self._session.get_inputs()[0].shape),
+        )
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
-        """The graph's output for an input of the graph's one shape, float32. Raises AudioError for another shape."""
+        """The graph's output for an input of the graph's one shape, float32. Raises AudioError for
+        another shape.
+        """
         if array.shape != self._shape:
-            raise AudioError(f"{self.facts['input']}: expected shape {self._shape}, the one length the graph was exported for, got {array.shape} "
-                             f"for {self.path}. Cut the clip, or export again with its length.")
+            raise AudioError(
+                f"{self.facts['input']}: expected shape {self._shape}, the one length the graph was"
+                f" exported for, got {array.shape} for {self.path}. Cut the clip, or export again"
+                " with its length."
+            )
         return self._session.run(None, {self._input: np.asarray(array, dtype=np.float32)})[0]
 
     def require(self, **wanted: str) -> None:
-        """Raises CheckpointError if the graph is of another kind, such as ``require(input="wav", output="scores")``."""
+        """Raises CheckpointError if the graph is of another kind, such as ``require(input="wav",
+        output="scores")``.
+        """
         for name, value in wanted.items():
             if self.facts[name] != value:
-                raise CheckpointError(f"exported model: expected a graph with {name} {value}, got {self.facts[name]} in {self.path}. Export the other kind.")
+                raise CheckpointError(
+                    f"exported model: expected a graph with {name} {value}, got {self.facts[name]}"
+                    f" in {self.path}. Export the other kind."
+                )
 
     def _read_facts(self) -> Mapping[str, Any]:
         metadata = self._session.get_modelmeta().custom_metadata_map
         try:
-            facts = {key.removeprefix(PREFIX): json.loads(value) for key, value in metadata.items() if key.startswith(PREFIX)}
+            facts = {
+                key.removeprefix(PREFIX): json.loads(value)
+                for key, value in metadata.items()
+                if key.startswith(PREFIX)
+            }
         except ValueError as error:
-            raise CheckpointError(f"exported model: expected metadata in JSON, got {error} in {self.path}. Export it again.") from None
+            raise CheckpointError(
+                f"exported model: expected metadata in JSON, got {error} in {self.path}. Export it"
+                " again."
+            ) from None
         if facts.get("format") != FORMAT:
-            raise CheckpointError(f"exported model: expected metadata of format '{FORMAT}', got other ones in {self.path}. Write the file with "
-                                  "dcase-denoise export.")
+            raise CheckpointError(
+                f"exported model: expected metadata of format '{FORMAT}', got other ones in"
+                f" {self.path}. Write the file with dcase-denoise export."
+            )
         return facts
 
 
 class OnnxDenoiser:
-    """An exported denoiser with the call of `Denoiser`: ``denoise(wav, sample_rate_hz)``, for clips of the one length it was exported for.
+    """An exported denoiser with the call of `Denoiser`: ``denoise(wav, sample_rate_hz)``, for clips
+    of the one length it was exported for.
 
     Raises
     ------
@@ -90,7 +128,10 @@ class OnnxDenoiser:
         """float32 (samples,) in and out. Raises AudioError for another length or rate."""
         trained_hz = self.model.facts["sample_rate_hz"]
         if sample_rate_hz != trained_hz:
-            raise AudioError(f"clip: expected {trained_hz} Hz as in training, got {sample_rate_hz} Hz in the array passed in. Resample it.")
+            raise AudioError(
+                f"clip: expected {trained_hz} Hz as in training, got {sample_rate_hz} Hz in the"
+                " array passed in. Resample it."
+            )
         return self.model(wav)
 
 
@@ -112,7 +153,11 @@ class OnnxScorer:
         self.model = OnnxModel(path)
         self.model.require(input="wav", output="scores")
         facts = self.model.facts
-        self.sample_rate_hz, self.samples, self.thresholds = facts["sample_rate_hz"], facts["samples"], facts["thresholds"]
+        self.sample_rate_hz, self.samples, self.thresholds = (
+            facts["sample_rate_hz"],
+            facts["samples"],
+            facts["thresholds"],
+        )
 
     def __call__(self, wav: np.ndarray, clip: str) -> dict[str, float]:
         return dict(zip(self.thresholds, self.model(wav).tolist()))

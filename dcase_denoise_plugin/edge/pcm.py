@@ -1,10 +1,12 @@
 """Sound through pipes that cannot be rewound, such as standard input: wav, or raw PCM."""
+
 from __future__ import annotations
 
 import io
 import math
 import struct
-from typing import BinaryIO, Iterator
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -15,20 +17,29 @@ from dcase_denoise_plugin.sound.audio import STREAMED_BYTES, rounded
 STANDARD_INPUT = "standard input"
 WAV_MARK = b"RIFF"
 # libsndfile's name of each format, and bytes of a sample.
-FORMATS = {"u8": ("PCM_U8", 1), "s16le": ("PCM_16", 2), "s24le": ("PCM_24", 3), "s32le": ("PCM_32", 4), "f32le": ("FLOAT", 4)}
+FORMATS = {
+    "u8": ("PCM_U8", 1),
+    "s16le": ("PCM_16", 2),
+    "s24le": ("PCM_24", 3),
+    "s32le": ("PCM_32", 4),
+    "f32le": ("FLOAT", 4),
+}
 # The same by what a wav header says: format tag and bits of a sample.
 OF_WAV = {(1, 8): "u8", (1, 16): "s16le", (1, 24): "s24le", (1, 32): "s32le", (3, 32): "f32le"}
 EXTENSIBLE = 0xFFFE  # the tag stands further behind, at the start of an identifier
 SKIPPED_BYTES = 2**16
 
 
-def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | None = None) -> Iterator[np.ndarray]:
+def clips_of(
+    stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | None = None
+) -> Iterator[np.ndarray]:
     """Cuts a stream of one channel into clips, one after the other, holding no more than one.
 
     Parameters
     ----------
     samples, sample_rate_hz : of each clip; a wav stream must have that rate.
-    pcm : format of headerless samples, a key of `FORMATS`; None for a wav stream, whose announced length may be wrong, as in a pipe: too large or 0.
+    pcm : format of headerless samples, a key of `FORMATS`; None for a wav stream, whose announced
+        length may be wrong, as in a pipe: too large or 0.
 
     Yields
     ------
@@ -37,7 +48,8 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
     Raises
     ------
     AudioError
-        If the stream is no wav, of another rate, not mono, or ends within a sample; or within a clip, after the whole ones.
+        If the stream is no wav, of another rate, not mono, or ends within a sample; or within a
+        clip, after the whole ones.
     """
     announced = math.inf
     if not pcm:
@@ -55,12 +67,15 @@ def clips_of(stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | Non
         yield _decoded(content, pcm)
         done += 1
     if content or not done:
-        raise AudioError(f"{STANDARD_INPUT}: expected clips of {samples} samples, got {len(content) // width} samples at the end, after {done} clips. "
-                         "They are not scored; send whole clips.")
+        raise AudioError(
+            f"{STANDARD_INPUT}: expected clips of {samples} samples, got {len(content) // width}"
+            f" samples at the end, after {done} clips. They are not scored; send whole clips."
+        )
 
 
 def blocks_of(stream: io.BufferedReader, pcm: str) -> Iterator[np.ndarray]:
-    """Raw samples of one channel as they arrive, without waiting for more: float32, (samples,), full scale ±1.
+    """Raw samples of one channel as they arrive, without waiting for more: float32, (samples,),
+    full scale ±1.
 
     Raises
     ------
@@ -84,26 +99,41 @@ def blocks_of(stream: io.BufferedReader, pcm: str) -> Iterator[np.ndarray]:
 def encoded(wav: np.ndarray, pcm: str) -> bytes:
     """Raw samples, clipped at full scale, of float32 (samples,)."""
     content, subtype = io.BytesIO(), FORMATS[pcm][0]
-    soundfile.write(content, rounded(wav, subtype), 1, format="RAW", subtype=subtype, endian="LITTLE")
+    soundfile.write(
+        content, rounded(wav, subtype), 1, format="RAW", subtype=subtype, endian="LITTLE"
+    )
     return content.getvalue()
 
 
 def _decoded(content: bytes, pcm: str) -> np.ndarray:
-    return soundfile.read(io.BytesIO(content), dtype="float32", format="RAW", subtype=FORMATS[pcm][0], samplerate=1, channels=1, endian="LITTLE")[0]
+    return soundfile.read(
+        io.BytesIO(content),
+        dtype="float32",
+        format="RAW",
+        subtype=FORMATS[pcm][0],
+        samplerate=1,
+        channels=1,
+        endian="LITTLE",
+    )[0]
 
 
 def _check_no_wav(content: bytes, pcm: str, advice: str) -> None:
     if content.startswith(WAV_MARK):
-        raise AudioError(f"{STANDARD_INPUT}: expected raw {pcm} samples, got a wav header. {advice}")
+        raise AudioError(
+            f"{STANDARD_INPUT}: expected raw {pcm} samples, got a wav header. {advice}"
+        )
 
 
 def _cut_off(width: int, left: int, after: str = "") -> AudioError:
-    return AudioError(f"{STANDARD_INPUT}: expected whole samples of {width} bytes, got {left} bytes of one at the end{after}. "
-                      "The sender was cut off, or --pcm names another format.")
+    return AudioError(
+        f"{STANDARD_INPUT}: expected whole samples of {width} bytes, got {left} bytes of one at the"
+        f" end{after}. The sender was cut off, or --pcm names another format."
+    )
 
 
 def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[str, float]:
-    """Reads a wav stream up to its first sample: the samples' format, and how many bytes of them follow, infinite where nobody can have known.
+    """Reads a wav stream up to its first sample: the samples' format, and how many bytes of them
+    follow, infinite where nobody can have known.
 
     Python's `wave` opens neither extensible nor float files before 3.12, and libsndfile no pipe.
     """
@@ -117,17 +147,24 @@ def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[str, float]:
         content = _chunk(stream, size + size % 2)
         layout = content if name == b"fmt " else layout
     if len(chunk) < 8 or len(layout) < 16:
-        raise _no_wav("an end before its header was whole" if layout else "no format before its samples")
+        raise _no_wav(
+            "an end before its header was whole" if layout else "no format before its samples"
+        )
     tag, channels, rate_hz, *_, bits = struct.unpack("<HHIIHH", layout[:16])
     if tag == EXTENSIBLE and len(layout) >= 26:
-        tag, = struct.unpack("<H", layout[24:26])
+        (tag,) = struct.unpack("<H", layout[24:26])
     if (tag, bits) not in OF_WAV:
         raise _no_wav(f"format {tag} of {bits} bits")
     if channels != 1:
-        raise AudioError(f"{STANDARD_INPUT}: expected one channel, got {channels}. Convert it to mono.")
+        raise AudioError(
+            f"{STANDARD_INPUT}: expected one channel, got {channels}. Convert it to mono."
+        )
     if rate_hz != sample_rate_hz:
-        raise AudioError(f"{STANDARD_INPUT}: expected {sample_rate_hz} Hz as in training, got {rate_hz} Hz. Resample it.")
-    announced, = struct.unpack("<I", chunk[4:])
+        raise AudioError(
+            f"{STANDARD_INPUT}: expected {sample_rate_hz} Hz as in training, got {rate_hz} Hz."
+            " Resample it."
+        )
+    (announced,) = struct.unpack("<I", chunk[4:])
     return OF_WAV[tag, bits], announced if 0 < announced < STREAMED_BYTES else math.inf
 
 
@@ -140,5 +177,7 @@ def _chunk(stream: BinaryIO, size: int) -> bytes:
 
 
 def _no_wav(found: str) -> AudioError:
-    return AudioError(f"{STANDARD_INPUT}: expected a wav of PCM or float samples, got something else ({found}). "
-                      "Pipe a wav, or name the samples' format with --pcm.")
+    return AudioError(
+        f"{STANDARD_INPUT}: expected a wav of PCM or float samples, got something else ({found}). "
+        "Pipe a wav, or name the samples' format with --pcm."
+    )

@@ -1,4 +1,7 @@
-"""Denoises sound without end in constant memory: what is pushed comes out denoised, a stated number of samples later."""
+"""Denoises sound without end in constant memory: what is pushed comes out denoised, a stated number
+of samples later.
+"""
+
 from __future__ import annotations
 
 import abc
@@ -16,8 +19,9 @@ from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 def streaming(denoiser: Denoiser, clip_s: float | None = None) -> Stream:
     """The stream that fits what the denoiser does.
 
-    A denoiser that decides frame by frame becomes a `FrameStream`. One that rests on the whole clip's spectrum (another ``denoise_output``)
-    has no answer before a clip is over; it becomes a `ClipStream`, which needs `clip_s`, the length of the clips it was trained on.
+    A denoiser that decides frame by frame becomes a `FrameStream`. One that rests on the whole
+    clip's spectrum (another ``denoise_output``) has no answer before a clip is over; it becomes a
+    `ClipStream`, which needs `clip_s`, the length of the clips it was trained on.
 
     Raises
     ------
@@ -28,20 +32,25 @@ def streaming(denoiser: Denoiser, clip_s: float | None = None) -> Stream:
     if config.output == "frames":
         return FrameStream(denoiser)
     if clip_s is None:
-        raise ConfigError(f"clip_s: expected the length of a clip for a denoiser that rests on a clip's spectrum (denoise_output {config.output}), "
-                          "got none. Pass the length of its training clips.")
+        raise ConfigError(
+            "clip_s: expected the length of a clip for a denoiser that rests on a clip's spectrum"
+            f" (denoise_output {config.output}), got none. Pass the length of its training clips."
+        )
     return ClipStream(denoiser, round(clip_s * denoiser.checkpoint.sample_rate_hz))
 
 
 class Stream(abc.ABC):
-    """Sound in by `push`, denoised sound out, as many samples in the end as were pushed; the rest by `flush`.
+    """Sound in by `push`, denoised sound out, as many samples in the end as were pushed; the rest
+    by `flush`.
 
     How the sound is cut into pushes changes nothing. Memory is that of one block and one push.
 
     Attributes
     ----------
-    latency_samples : largest number of samples that were pushed and are not out yet, between two pushes.
-    untouched_samples : how many of those that `flush` returned are as they came, for there were too few to denoise.
+    latency_samples : largest number of samples that were pushed and are not out yet, between two
+        pushes.
+    untouched_samples : how many of those that `flush` returned are as they came, for there were too
+        few to denoise.
     """
 
     latency_samples: int
@@ -49,13 +58,21 @@ class Stream(abc.ABC):
 
     def __init__(self, denoiser: Denoiser):
         self.denoiser = denoiser
-        self._wav, self._start = np.zeros(0, np.float32), 0  # what is kept of the sound, and which sample it starts with
+        self._wav, self._start = (
+            np.zeros(0, np.float32),
+            0,
+        )  # what is kept of the sound, and which sample it starts with
         self._out = 0  # samples that are out
 
     def push(self, wav: np.ndarray) -> np.ndarray:
-        """Takes the next samples, float32 (samples,), any number; returns those that are done, likewise, maybe none. Raises AudioError if one is not finite."""
+        """Takes the next samples, float32 (samples,), any number; returns those that are done,
+        likewise, maybe none. Raises AudioError if one is not finite.
+        """
         if not np.isfinite(wav).all():
-            raise AudioError(f"stream: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that are NaN or infinite. Look at the microphone.")
+            raise AudioError(
+                f"stream: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that"
+                " are NaN or infinite. Look at the microphone."
+            )
         self._wav = np.concatenate([self._wav, np.asarray(wav, dtype=np.float32)])
         done = []
         while self._pushed >= self._needed():
@@ -71,11 +88,11 @@ class Stream(abc.ABC):
         return self._start + len(self._wav)
 
     def _sound(self, start: int, stop: int) -> np.ndarray:
-        return self._wav[start - self._start:stop - self._start]
+        return self._wav[start - self._start : stop - self._start]
 
     def _forget(self, before: int) -> None:
         if before > self._start:
-            self._wav, self._start = self._wav[before - self._start:].copy(), before
+            self._wav, self._start = self._wav[before - self._start :].copy(), before
 
     @abc.abstractmethod
     def _needed(self) -> int:
@@ -93,8 +110,9 @@ class Stream(abc.ABC):
 class FrameStream(Stream):
     """Tile by tile, each `ImageFormat.step_frames` after the one before.
 
-    The samples are those of `Denoiser.__call__` on the whole sound if its frames fill the tiles evenly. Otherwise that one moves its tiles together a little,
-    to end with the sound, and the two differ by what the U-Net makes of another cut.
+    The samples are those of `Denoiser.__call__` on the whole sound if its frames fill the tiles
+    evenly. Otherwise that one moves its tiles together a little, to end with the sound, and the two
+    differ by what the U-Net makes of another cut.
     """
 
     def __init__(self, denoiser: Denoiser):
@@ -102,13 +120,19 @@ class FrameStream(Stream):
         features, images = denoiser.checkpoint.features, denoiser.checkpoint.images
         self._n_fft, self._hop = features.n_fft, features.hop_length
         self._tile, self._step = images.tile_frames, images.step_frames
-        self._context = math.ceil(features.n_fft / features.hop_length)  # frames before one that share samples with it
+        self._context = math.ceil(
+            features.n_fft / features.hop_length
+        )  # frames before one that share samples with it
         self._fade = images.fade(denoiser.scaling.mean_db)
         self._first = 0  # first frame of the next tile; what lies before is settled
         rows, device = denoiser.spectrogram.rows, denoiser.device
-        self._sum = torch.zeros(rows, self._tile - self._step, device=device)  # faded residuals of earlier tiles, from `_first` on
+        self._sum = torch.zeros(
+            rows, self._tile - self._step, device=device
+        )  # faded residuals of earlier tiles, from `_first` on
         self._weight = torch.zeros(self._tile - self._step, device=device)
-        self._removed = torch.zeros(features.n_fft // 2 + 1, 0, dtype=torch.complex64, device=device)  # of the last settled frames
+        self._removed = torch.zeros(
+            features.n_fft // 2 + 1, 0, dtype=torch.complex64, device=device
+        )  # of the last settled frames
         self.latency_samples = (self._tile - 1) * self._hop + 2 * (self._n_fft // 2) - 1
 
     def _needed(self) -> int:
@@ -119,8 +143,12 @@ class FrameStream(Stream):
     def _block(self) -> np.ndarray:
         spec = self._spec(self._first, self._first + self._tile)
         total, weight = self._joined(self._residual_db(spec), 0)
-        self._sum, self._weight = total[:, self._step:], weight[self._step:]
-        done = self._settled(spec[:, :self._step], total[:, :self._step] / weight[:self._step], (self._first + self._step) * self._hop - self._n_fft // 2)
+        self._sum, self._weight = total[:, self._step :], weight[self._step :]
+        done = self._settled(
+            spec[:, : self._step],
+            total[:, : self._step] / weight[: self._step],
+            (self._first + self._step) * self._hop - self._n_fft // 2,
+        )
         # A last tile that ends with the sound may start up to a step before the next one.
         self._forget((self._first - self._step - self._context) * self._hop)
         return done
@@ -129,7 +157,9 @@ class FrameStream(Stream):
     @torch.inference_mode()
     def _rest(self) -> np.ndarray:
         frames, done = 1 + self._pushed // self._hop, []
-        while self._first + self._tile <= frames:  # lacked only the silence that the STFT adds at the end
+        while (
+            self._first + self._tile <= frames
+        ):  # lacked only the silence that the STFT adds at the end
             done.append(self._block())
         start = max(frames - self._tile, 0)
         spec, out = self._spec(start, frames), self._first - start
@@ -142,35 +172,46 @@ class FrameStream(Stream):
         return self.denoiser.residual_db(self.denoiser.spectrogram.level_db(spec))
 
     def _spec(self, first: int, end: int) -> torch.Tensor:
-        """Spectra of the frames from `first` to before `end`, (bins, frames); sound that is not there yet counts as silence."""
+        """Spectra of the frames from `first` to before `end`, (bins, frames); sound that is not
+        there yet counts as silence.
+        """
         before = min(self._context, first)
         stop = min((end - 1) * self._hop + self._n_fft // 2, self._pushed)
-        wav = torch.from_numpy(self._sound((first - before) * self._hop, stop)).to(self.denoiser.device)
-        return self.denoiser.spectrogram.spec(wav)[:, before:before + end - first]
+        wav = torch.from_numpy(self._sound((first - before) * self._hop, stop)).to(
+            self.denoiser.device
+        )
+        return self.denoiser.spectrogram.spec(wav)[:, before : before + end - first]
 
     def _joined(self, residual_db: torch.Tensor, skipped: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Faded sums and weights from `_first` on, with the residual of a tile that lacks its first `skipped` frames."""
-        weight = self._fade[skipped:skipped + residual_db.shape[1]].clone()
+        """Faded sums and weights from `_first` on, with the residual of a tile that lacks its first
+        `skipped` frames.
+        """
+        weight = self._fade[skipped : skipped + residual_db.shape[1]].clone()
         total, count = residual_db * weight, min(len(self._weight), len(weight))
         total[:, :count] += self._sum[:, :count]
         weight[:count] += self._weight[:count]
         return total, weight
 
     def _settled(self, spec: torch.Tensor, residual_db: torch.Tensor, stop: int) -> np.ndarray:
-        """The samples up to `stop`, now that the residual of the frames from `_first` on is known."""
+        """The samples up to `stop`, now that the residual of the frames from `_first` on is
+        known.
+        """
         removed = torch.cat([self._removed, spec * (1 - self.denoiser.mask(residual_db))], dim=1)
         start = (self._first - self._removed.shape[1]) * self._hop
         self._first += spec.shape[1]
-        self._removed = removed[:, -self._context:]
+        self._removed = removed[:, -self._context :]
         if stop <= self._out:
             return np.zeros(0, np.float32)
-        wav = self.denoiser.spectrogram.wav(removed, stop - start)[self._out - start:].cpu().numpy()
+        wav = (
+            self.denoiser.spectrogram.wav(removed, stop - start)[self._out - start :].cpu().numpy()
+        )
         noisy, self._out = self._sound(self._out, stop), stop
         return noisy - np.float32(self.denoiser.strength) * wav
 
 
 class ClipStream(Stream):
-    """Clip by clip, each overlapping the one before by an eighth, in which one fades into the other; outside it the samples are `Denoiser.__call__`'s.
+    """Clip by clip, each overlapping the one before by an eighth, in which one fades into the
+    other; outside it the samples are `Denoiser.__call__`'s.
 
     Sound that is shorter in all than the shortest clip which can be denoised passes as it is.
     """
@@ -180,7 +221,9 @@ class ClipStream(Stream):
         self.samples, self.latency_samples = samples, samples - 1
         self._overlap = samples // 8
         self._rise = (np.arange(self._overlap, dtype=np.float32) + 1) / (self._overlap + 1)
-        self._tail = np.zeros(0, np.float32)  # denoised samples from `_out` on that the next clip is to fade in over
+        self._tail = np.zeros(
+            0, np.float32
+        )  # denoised samples from `_out` on that the next clip is to fade in over
 
     def _needed(self) -> int:
         return self._out + self.samples
@@ -193,7 +236,8 @@ class ClipStream(Stream):
         return done
 
     def _rest(self) -> np.ndarray:
-        # The last clip ends with the sound, and is as long as the others where there is enough of it.
+        # The last clip ends with the sound, and is as long as the others where there is enough of
+        # it.
         start = max(self._pushed - self.samples, 0)
         if self._pushed - start < SHORTEST_CLIP_S * self.denoiser.checkpoint.sample_rate_hz:
             self.untouched_samples, denoised = self._pushed, self._sound(0, self._pushed).copy()
@@ -203,10 +247,16 @@ class ClipStream(Stream):
         return denoised
 
     def _faded_in(self, start: int, stop: int) -> np.ndarray:
-        """The clip from `start` to `stop`, denoised, without what is out already; it follows on from the tail of the clip before."""
+        """The clip from `start` to `stop`, denoised, without what is out already; it follows on
+        from the tail of the clip before.
+        """
         noisy = self._sound(start, stop)
-        denoised = self.denoiser(noisy, self.denoiser.checkpoint.sample_rate_hz) if noisy.any() else noisy.copy()
-        denoised = denoised[self._out - start:]
+        denoised = (
+            self.denoiser(noisy, self.denoiser.checkpoint.sample_rate_hz)
+            if noisy.any()
+            else noisy.copy()
+        )
+        denoised = denoised[self._out - start :]
         count = min(len(self._tail), len(denoised))
         denoised[:count] += (1 - self._rise[:count]) * (self._tail[:count] - denoised[:count])
         return denoised

@@ -1,4 +1,7 @@
-"""What a training run of the baseline left for one machine type: weights, score distributions, the settings it ran with, and the stage's receipt."""
+"""What a training run of the baseline left for one machine type: weights, score distributions, the
+settings it ran with, and the stage's receipt.
+"""
+
 from __future__ import annotations
 
 import contextlib
@@ -7,8 +10,9 @@ import itertools
 import json
 import os
 import pickle
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,47 +66,89 @@ class TrainedBaseline:
         RunError
             If it left no model, or a denoised one no receipt.
         BaselineError
-            If a file is damaged or missing, a later training was interrupted, or the denoiser is no longer the one the autoencoder was trained behind.
+            If a file is damaged or missing, a later training was interrupted, or the denoiser is no
+            longer the one the autoencoder was trained behind.
         AudioError
             If the first training clip cannot be read.
         """
         files = run.outputs("train")
         model = next((file for file in files if file.suffix == ".pth"), None)
         if not model:
-            raise RunError(f"{run}: expected the baseline's trained model, got none in {run.folder('train')}. Train it first: {_train_command(run)}.")
-        noted = run.plan.baseline.folder / "models" / "checkpoint" / run.plan.export_dir(run.arm) / model.stem / "args.json"
+            raise RunError(
+                f"{run}: expected the baseline's trained model, got none in {run.folder('train')}."
+                f" Train it first: {_train_command(run)}."
+            )
+        noted = (
+            run.plan.baseline.folder
+            / "models"
+            / "checkpoint"
+            / run.plan.export_dir(run.arm)
+            / model.stem
+            / "args.json"
+        )
         settings = _settings_in(noted, run)
-        distributions = {score: model.with_name(f"score_distr_{model.stem}_{score.lower()}.pickle") for score in SCORES}
-        # The real baseline notes the settings of a test in the same place, and those of a training that had nothing left to do.
+        distributions = {
+            score: model.with_name(f"score_distr_{model.stem}_{score.lower()}.pickle")
+            for score in SCORES
+        }
+        # The real baseline notes the settings of a test in the same place, and those of a training
+        # that had nothing left to do.
         at_start = [] if settings.get("test_only") or settings.get("restart") else [noted]
-        _refuse_interrupted(run, [*at_start, *([run.receipt("train")] if run.arm == "denoised" else [])], [*distributions.values(), model])
+        _refuse_interrupted(
+            run,
+            [*at_start, *([run.receipt("train")] if run.arm == "denoised" else [])],
+            [*distributions.values(), model],
+        )
         features = FeatureSettings(**{name: settings[name] for name in FEATURES})
-        machine = Machine.from_folder(run.plan.data_folder / "raw" / run.machine, run.plan.dataset, features, run.seed)
+        machine = Machine.from_folder(
+            run.plan.data_folder / "raw" / run.machine, run.plan.dataset, features, run.seed
+        )
         first = check_file(machine.train_files[0])
-        return cls(machine, settings, Autoencoder.load(model, settings["frames"], settings["frame_hop_length"]),
-                   {score: decision_threshold(file, settings["decision_threshold"]) for score, file in distributions.items()},
-                   _stage_of(run, machine) if run.arm == "denoised" else None, first.sample_rate_hz, first.samples)
+        return cls(
+            machine,
+            settings,
+            Autoencoder.load(model, settings["frames"], settings["frame_hop_length"]),
+            {
+                score: decision_threshold(file, settings["decision_threshold"])
+                for score, file in distributions.items()
+            },
+            _stage_of(run, machine) if run.arm == "denoised" else None,
+            first.sample_rate_hz,
+            first.samples,
+        )
 
 
 def _settings_in(noted: Path, run: MachineRun) -> dict[str, Any]:
-    """The namespace that the baseline noted at the training; command-line settings are in no other place."""
+    """The namespace that the baseline noted at the training; command-line settings are in no other
+    place.
+    """
     try:
         settings = dict(json.loads(noted.read_text(encoding="utf-8")))
         lacking = [name for name in NEEDED if name not in settings]
         if lacking:
             raise ValueError(f"none of {', '.join(lacking)}")
     except (OSError, ValueError, TypeError) as error:
-        raise BaselineError(f"{run}: expected the settings of the training, got {error} in {noted}. Train it again.") from None
+        raise BaselineError(
+            f"{run}: expected the settings of the training, got {error} in {noted}. Train it again."
+        ) from None
     return settings
 
 
 def _refuse_interrupted(run: MachineRun, at_start: list[Path], in_order: list[Path]) -> None:
-    """Refuses what a whole training and the beginning of a later one have left together: it writes `at_start`, then these distributions and the model."""
+    """Refuses what a whole training and the beginning of a later one have left together: it writes
+    `at_start`, then these distributions and the model.
+    """
     in_order = [file for file in in_order if file.is_file()]
-    for earlier, later in (*((file, in_order[0]) for file in at_start if file.is_file()), *itertools.pairwise(in_order)):
+    for earlier, later in (
+        *((file, in_order[0]) for file in at_start if file.is_file()),
+        *itertools.pairwise(in_order),
+    ):
         if later.stat().st_mtime_ns < earlier.stat().st_mtime_ns:
-            raise BaselineError(f"{run}: expected a training that came to its end, got an interrupted one that wrote {earlier.name} anew and not {later}. "
-                                f"Delete that and train again: {_train_command(run)} (a copy must keep the files' times).")
+            raise BaselineError(
+                f"{run}: expected a training that came to its end, got an interrupted one that"
+                f" wrote {earlier.name} anew and not {later}. Delete that and train again:"
+                f" {_train_command(run)} (a copy must keep the files' times)."
+            )
 
 
 @contextlib.contextmanager
@@ -116,7 +162,10 @@ def _inside(folder: Path) -> Iterator[None]:
 
 
 def _train_command(run: MachineRun) -> str:
-    return f"dcase-denoise run {'denoise' if run.arm == 'denoised' else 'baseline'} -{run.plan.mode[0]} --machine {run.machine}"
+    return (
+        f"dcase-denoise run {'denoise' if run.arm == 'denoised' else 'baseline'}"
+        f" -{run.plan.mode[0]} --machine {run.machine}"
+    )
 
 
 def _stage_of(run: MachineRun, machine: Machine) -> Stage:
@@ -125,18 +174,33 @@ def _stage_of(run: MachineRun, machine: Machine) -> Stage:
     if config.checkpoint:
         config = dataclasses.replace(config, checkpoint=str(root / config.checkpoint))
     import_method(config.method, run.plan.baseline)
-    with _inside(root):  # as the baseline ran: a denoiser's name and file hold denoise_noise_folder as it was written, so it cannot be made absolute
-        stage = Stage(machine, config, torch.device("cpu"), root / CHECKPOINT_FOLDER, _train_command(run))
+    with _inside(
+        root
+        # as the baseline ran: a denoiser's name and file hold denoise_noise_folder as it was
+        # written, so it cannot be made absolute
+    ):
+        stage = Stage(
+            machine, config, torch.device("cpu"), root / CHECKPOINT_FOLDER, _train_command(run)
+        )
     if stage.method_digest != receipt["method_digest"]:
-        where = f"at {stage.checkpoint}" if config.method == "unet" else f"by denoise_method {config.method}, whose source or recordings have changed"
-        raise BaselineError(f"{run}: expected the denoiser it was trained behind ({receipt['method_digest'][:12]}), got another one "
-                            f"({stage.method_digest[:12]}) {where}. Run the training again.")
+        where = (
+            f"at {stage.checkpoint}"
+            if config.method == "unet"
+            else f"by denoise_method {config.method}, whose source or recordings have changed"
+        )
+        raise BaselineError(
+            f"{run}: expected the denoiser it was trained behind ({receipt['method_digest'][:12]}),"
+            f" got another one ({stage.method_digest[:12]}) {where}. Run the training again."
+        )
     return stage
 
 
 # All that a pickled list of numbers needs; a pickle that names anything else could run code.
-_NUMBERS = {("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar, ("numpy.core.multiarray", "scalar"): np._core.multiarray.scalar,
-            ("numpy", "dtype"): np.dtype}
+_NUMBERS = {
+    ("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar,
+    ("numpy.core.multiarray", "scalar"): np._core.multiarray.scalar,
+    ("numpy", "dtype"): np.dtype,
+}
 
 
 class _NumbersOnly(pickle.Unpickler):
@@ -152,7 +216,8 @@ def decision_threshold(distribution: Path, quantile: float) -> float:
 
     Parameters
     ----------
-    distribution : the pickle of shape, location and scale that the baseline's training saved; read without running any of its code.
+    distribution : the pickle of shape, location and scale that the baseline's training saved; read
+        without running any of its code.
     quantile : the baseline's ``decision_threshold``.
 
     Raises
@@ -164,15 +229,18 @@ def decision_threshold(distribution: Path, quantile: float) -> float:
         with open(distribution, "rb") as stream:
             shape, location, scale = map(float, _NumbersOnly(stream).load())
     except Exception as error:  # damaged bytes make the unpickler raise anything
-        raise BaselineError(f"score distribution: expected three numbers, got {str(error) or type(error).__name__} in {distribution}. "
-                            "Train the autoencoder again.") from None
+        raise BaselineError(
+            f"score distribution: expected three numbers, got {str(error) or type(error).__name__}"
+            f" in {distribution}. Train the autoencoder again."
+        ) from None
     return float(location + scale * gammaincinv(shape, quantile))
 
 
 class BaselineScorer:
     """Serves clips of one machine type, one at a time.
 
-    The features are our own STFT's, not librosa's: scores differ by a few millionths, and librosa's takes 75 MB more.
+    The features are our own STFT's, not librosa's: scores differ by a few millionths, and librosa's
+    takes 75 MB more.
 
     Attributes
     ----------
@@ -188,11 +256,15 @@ class BaselineScorer:
     @thread_limit(1)
     @torch.inference_mode()
     def __call__(self, wav: np.ndarray, clip: str) -> dict[str, float]:
-        """Score → value for a waveform, float32 (samples,), full scale ±1; `clip` names it in errors. Raises DenoiseError if the stage cannot serve it."""
+        """Score → value for a waveform, float32 (samples,), full scale ±1; `clip` names it in
+        errors. Raises DenoiseError if the stage cannot serve it.
+        """
         stage, rate_hz = self.trained.stage, self.sample_rate_hz
         if stage and stage.config.domain == "waveform":
-            wav, = stage.denoise([wav], rate_hz, [clip])
+            (wav,) = stage.denoise([wav], rate_hz, [clip])
         log_mel = self.spectrogram.level_of_wav_db(wav)
         if stage and stage.config.domain == "mel":
-            log_mel, = stage.denoise([log_mel], rate_hz, [clip])
-        return dict(zip(self.thresholds, self.trained.autoencoder(torch.from_numpy(log_mel)).tolist()))
+            (log_mel,) = stage.denoise([log_mel], rate_hz, [clip])
+        return dict(
+            zip(self.thresholds, self.trained.autoencoder(torch.from_numpy(log_mel)).tolist())
+        )

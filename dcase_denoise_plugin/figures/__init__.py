@@ -1,1 +1,3 @@
-"""Score files -> AUCs -> intervals -> one comparison, and the reference that CI holds it against."""
+"""Score files -> AUCs -> intervals -> one comparison, and the reference that CI holds it
+against.
+"""

@@ -1,9 +1,12 @@
-"""Two arms under one score: every figure with its seeds, the paired difference, and both intervals."""
+"""Two arms under one score: every figure with its seeds, the paired difference, and both
+intervals.
+"""
+
 from __future__ import annotations
 
 import dataclasses
 import statistics
-from typing import Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -22,7 +25,8 @@ MEAN_OF_AUCS, MEAN_OF_F1 = "harmonic mean", "F1 harmonic mean"
 OFFICIAL_SCORE = "official score"
 # The baseline writes what it computes with 16 digits; more than this is another computation.
 SAME = 1e-6
-# Of a percent. Equal figures that were summed in another order must not differ, least of all by an interval that excludes zero.
+# Of a percent. Equal figures that were summed in another order must not differ, least of all by an
+# interval that excludes zero.
 DECIMALS = 9
 
 
@@ -33,7 +37,8 @@ class Row:
     Attributes
     ----------
     first, second : by seed, one arm each; a seed may be missing.
-    clips : interval of the difference over test clips, of the mean over the paired seeds; None if the clips do not allow one.
+    clips : interval of the difference over test clips, of the mean over the paired seeds; None if
+        the clips do not allow one.
     clips_by_seed : the same within each paired seed.
     """
 
@@ -50,7 +55,9 @@ class Row:
         return tuple(sorted(self.first.keys() & self.second.keys()))
 
     def shown(self, arm: str) -> list[float]:
-        """Values of the arm "first" or "second": of the paired seeds, or of all it has if none is paired."""
+        """Values of the arm "first" or "second": of the paired seeds, or of all it has if none is
+        paired.
+        """
         values = getattr(self, arm)
         return [values[seed] for seed in self.seeds or sorted(values)]
 
@@ -65,7 +72,7 @@ class Row:
 
     @property
     def tone(self) -> str:
-        """"gain" or "loss" if every interval that there is excludes zero, else ""."""
+        """ "gain" or "loss" if every interval that there is excludes zero, else ""."""
         known = [interval for interval in (self.over_seeds, self.clips) if interval]
         if not known or not all(interval.excludes_zero for interval in known):
             return ""
@@ -103,17 +110,33 @@ class ScoreComparison:
     @property
     def compared_machines(self) -> list[str]:
         """Those that `official` rests on."""
-        return list(dict.fromkeys(row.machine for row in self.rows if row.seeds and row.machine != ALL_MACHINES))
+        return list(
+            dict.fromkeys(
+                row.machine for row in self.rows if row.seeds and row.machine != ALL_MACHINES
+            )
+        )
 
     @property
     def machines(self) -> list[str]:
         return sorted({machine for folder in self.folders if folder for machine, _ in folder.runs})
 
 
-def compare(score: str, first: ScoreFolder | None, second: ScoreFolder | None, names: tuple[str, str], max_fpr: float) -> ScoreComparison:
-    """Compares two folders under one score; whatever is missing becomes a remark, and the rest stands."""
+def compare(
+    score: str,
+    first: ScoreFolder | None,
+    second: ScoreFolder | None,
+    names: tuple[str, str],
+    max_fpr: float,
+) -> ScoreComparison:
+    """Compares two folders under one score; whatever is missing becomes a remark, and the rest
+    stands.
+    """
     remarks = [remark for folder in (first, second) if folder for remark in folder.remarks]
-    remarks += [Remark(f"no results of {name} under this score.", score) for name, folder in zip(names, (first, second)) if folder is None]
+    remarks += [
+        Remark(f"no results of {name} under this score.", score)
+        for name, folder in zip(names, (first, second))
+        if folder is None
+    ]
     folders = [folder for folder in (first, second) if folder]
     values = _Figures(score, folders, max_fpr, remarks)
     arms = [values.of(folder) if folder else {} for folder in (first, second)]
@@ -123,18 +146,40 @@ def compare(score: str, first: ScoreFolder | None, second: ScoreFolder | None, n
         for name, has, other in zip(names, seeds, reversed(seeds)):
             lacking = sorted(other - has)
             if lacking and folders[1:]:
-                remarks.append(Remark(f"{machine}: {name} has no figures for seed {', '.join(map(str, lacking))}; a comparison takes the seeds that both have.",
-                                      score, machine))
-    rows = [row for machine in machines for row in _rows(machine, arms, values.has_intervals(machine))]
-    paired = [machine for machine in machines if any(row.seeds for row in rows if row.machine == machine)]
+                remarks.append(
+                    Remark(
+                        f"{machine}: {name} has no figures for seed {', '.join(map(str, lacking))};"
+                        " a comparison takes the seeds that both have.",
+                        score,
+                        machine,
+                    )
+                )
+    rows = [
+        row for machine in machines for row in _rows(machine, arms, values.has_intervals(machine))
+    ]
+    paired = [
+        machine for machine in machines if any(row.seeds for row in rows if row.machine == machine)
+    ]
     together = _over_machines(arms, paired)
     rows += _rows(ALL_MACHINES, together, all(values.has_intervals(machine) for machine in paired))
     if paired and not all(together):
-        remarks.append(Remark(f"no figure over all machines: no seed has both arms of {', '.join(paired)}.", score))
+        remarks.append(
+            Remark(
+                f"no figure over all machines: no seed has both arms of {', '.join(paired)}.", score
+            )
+        )
     left_out = sorted(set(values.machines) - set(paired))
     if left_out and paired:
-        remarks.append(Remark(f"{ALL_MACHINES} leaves out {', '.join(left_out)}, which lacks a figure of one arm.", score))
-    order = [figure for figure in (*AUC_FIGURES, MEAN_OF_AUCS, OFFICIAL_SCORE, *F1_FIGURES, MEAN_OF_F1)]
+        remarks.append(
+            Remark(
+                f"{ALL_MACHINES} leaves out {', '.join(left_out)}, which lacks a figure of one"
+                " arm.",
+                score,
+            )
+        )
+    order = [
+        figure for figure in (*AUC_FIGURES, MEAN_OF_AUCS, OFFICIAL_SCORE, *F1_FIGURES, MEAN_OF_F1)
+    ]
     is_f1 = {figure: figure in (*F1_FIGURES, MEAN_OF_F1) for figure in order}
     place = {machine: index for index, machine in enumerate((*machines, ALL_MACHINES))}
     rows.sort(key=lambda row: (is_f1[row.figure], place[row.machine], order.index(row.figure)))
@@ -142,12 +187,18 @@ def compare(score: str, first: ScoreFolder | None, second: ScoreFolder | None, n
 
 
 class _Figures:
-    """Figures of a machine type and seed, each (1 + replicates,) or, where the clips of arms and seeds differ, (1,)."""
+    """Figures of a machine type and seed, each (1 + replicates,) or, where the clips of arms and
+    seeds differ, (1,).
+    """
 
-    def __init__(self, score: str, folders: list[ScoreFolder], max_fpr: float, remarks: list[Remark]):
+    def __init__(
+        self, score: str, folders: list[ScoreFolder], max_fpr: float, remarks: list[Remark]
+    ):
         self.score, self.max_fpr, self.remarks = score, max_fpr, remarks
         self.machines = sorted({machine for folder in folders for machine, _ in folder.runs})
-        self._weights: dict[str, dict[str, np.ndarray]] = {machine: self._weights_of(machine, folders) for machine in self.machines}
+        self._weights: dict[str, dict[str, np.ndarray]] = {
+            machine: self._weights_of(machine, folders) for machine in self.machines
+        }
 
     def has_intervals(self, machine: str) -> bool:
         return bool(self._weights[machine])
@@ -162,23 +213,50 @@ class _Figures:
         return found
 
     def _weights_of(self, machine, folders):
-        tables = [sections for folder in folders for (own, _), sections in folder.sections.items() if own == machine]
+        tables = [
+            sections
+            for folder in folders
+            for (own, _), sections in folder.sections.items()
+            if own == machine
+        ]
         if not tables:
             return {}
         clips = {name: section.clips for name, section in tables[0].items()}
-        if any({name: section.clips for name, section in table.items()} != clips for table in tables):
-            self.remarks.append(Remark(f"{machine}: not all arms and seeds scored the same clips, so there is no interval over clips.", self.score, machine))
+        if any(
+            {name: section.clips for name, section in table.items()} != clips for table in tables
+        ):
+            self.remarks.append(
+                Remark(
+                    f"{machine}: not all arms and seeds scored the same clips, so there is no"
+                    " interval over clips.",
+                    self.score,
+                    machine,
+                )
+            )
             return {}
-        if any(run not in folder.sections for folder in folders for run in folder.runs if run[0] == machine):
+        if any(
+            run not in folder.sections
+            for folder in folders
+            for run in folder.runs
+            if run[0] == machine
+        ):
             return {}
-        return {name: intervals.clip_weights(section, f"{machine} {name}") for name, section in tables[0].items()}
+        return {
+            name: intervals.clip_weights(section, f"{machine} {name}")
+            for name, section in tables[0].items()
+        }
 
     def _computed(self, folder, machine, seed):
         sections = folder.sections.get((machine, seed), {})
         stated = folder.stated.get((machine, seed), {})
         where = f"{machine}, seed {seed}, {folder.path.name}"
         weights = self._weights[machine]
-        by_section = [section_figures(section, weights.get(name, np.ones((1, len(section.clips)))), self.max_fpr) for name, section in sections.items()]
+        by_section = [
+            section_figures(
+                section, weights.get(name, np.ones((1, len(section.clips)))), self.max_fpr
+            )
+            for name, section in sections.items()
+        ]
         figures = {}
         for figure in (*AUC_FIGURES, *F1_FIGURES):
             if by_section and all(figure in one for one in by_section):
@@ -186,15 +264,30 @@ class _Figures:
         if not any(figure in figures for figure in AUC_FIGURES):
             reason = self._why_no_auc(sections)
             if stated and all((section.labels == -1).all() for section in sections.values()):
-                self.remarks.append(Remark(f"{where}: {reason}; the AUCs are those of the baseline's own table, without F1 and without an interval over clips.",
-                                           self.score, machine))
+                self.remarks.append(
+                    Remark(
+                        f"{where}: {reason}; the AUCs are those of the baseline's own table,"
+                        " without F1 and without an interval over clips.",
+                        self.score,
+                        machine,
+                    )
+                )
                 return {figure: np.array([value]) for figure, value in stated.items()}
-            self.remarks.append(Remark(f"{where}: {reason}, so there is no AUC.", self.score, machine))
+            self.remarks.append(
+                Remark(f"{where}: {reason}, so there is no AUC.", self.score, machine)
+            )
             return {}
         for figure in figures.keys() & stated.keys():
             if abs(figures[figure][0] - stated[figure]) > SAME:
-                self.remarks.append(Remark(f"{where}: {figure} is {100 * figures[figure][0]:.2f} by the anomaly scores and {100 * stated[figure]:.2f} by the "
-                                           "baseline's own table; the scores count.", self.score, machine))
+                self.remarks.append(
+                    Remark(
+                        f"{where}: {figure} is {100 * figures[figure][0]:.2f} by the anomaly scores"
+                        f" and {100 * stated[figure]:.2f} by the baseline's own table; the scores"
+                        " count.",
+                        self.score,
+                        machine,
+                    )
+                )
         return figures
 
     @staticmethod
@@ -208,7 +301,9 @@ class _Figures:
 
 
 def _with_means(figures):
-    """`figures` with the harmonic means of the AUCs and of the F1 scores, of as many replicates as all of them have."""
+    """`figures` with the harmonic means of the AUCs and of the F1 scores, of as many replicates as
+    all of them have.
+    """
     aucs = [value for figure, value in figures.items() if figure in AUC_FIGURES]
     f1s = [value for figure, value in figures.items() if figure in F1_FIGURES]
     means = {MEAN_OF_AUCS: harmonic_mean(aucs)}
@@ -218,29 +313,61 @@ def _with_means(figures):
 
 
 def _over_machines(arms, machines):
-    """The same for all machine types together, for the seeds that have all of them in both arms; a figure that one lacks is left out."""
+    """The same for all machine types together, for the seeds that have all of them in both arms; a
+    figure that one lacks is left out.
+    """
     seeds = {seed for _, seed in arms[0]} & {seed for _, seed in arms[1]}
-    seeds = [seed for seed in sorted(seeds) if machines and all((machine, seed) in arm for machine in machines for arm in arms)]
+    seeds = [
+        seed
+        for seed in sorted(seeds)
+        if machines and all((machine, seed) in arm for machine in machines for arm in arms)
+    ]
     together = []
     for arm in arms:
         figures = {}
         for seed in seeds:
             tables = [arm[machine, seed] for machine in machines]
-            means = {figure: harmonic_mean([table[figure] for table in tables]) for figure in tables[0] if all(figure in table for table in tables)}
-            figures[ALL_MACHINES, seed] = {OFFICIAL_SCORE if figure == MEAN_OF_AUCS else figure: value for figure, value in means.items()}
+            means = {
+                figure: harmonic_mean([table[figure] for table in tables])
+                for figure in tables[0]
+                if all(figure in table for table in tables)
+            }
+            figures[ALL_MACHINES, seed] = {
+                OFFICIAL_SCORE if figure == MEAN_OF_AUCS else figure: value
+                for figure, value in means.items()
+            }
         together.append(figures)
     return together
 
 
 def _rows(machine: str, arms: Iterable[dict], with_intervals: bool) -> list[Row]:
-    tables = [{seed: figures for (own, seed), figures in arm.items() if own == machine} for arm in arms]
-    names = list(dict.fromkeys(figure for table in tables for figures in table.values() for figure in figures))
+    tables = [
+        {seed: figures for (own, seed), figures in arm.items() if own == machine} for arm in arms
+    ]
+    names = list(
+        dict.fromkeys(
+            figure for table in tables for figures in table.values() for figure in figures
+        )
+    )
     rows = []
     for figure in names:
-        first, second = ({seed: 100 * figures[figure] for seed, figures in table.items() if figure in figures} for table in tables)
-        replicates = {seed: np.round(second[seed] - first[seed], DECIMALS) for seed in sorted(first.keys() & second.keys())}
-        by_seed = {seed: intervals.over_clips(drawn[1:]) if with_intervals and len(drawn) > 1 else None for seed, drawn in replicates.items()}
-        clips = intervals.over_clips(np.mean(list(replicates.values()), axis=0)[1:]) if by_seed and all(by_seed.values()) else None
+        first, second = (
+            {seed: 100 * figures[figure] for seed, figures in table.items() if figure in figures}
+            for table in tables
+        )
+        replicates = {
+            seed: np.round(second[seed] - first[seed], DECIMALS)
+            for seed in sorted(first.keys() & second.keys())
+        }
+        by_seed = {
+            seed: intervals.over_clips(drawn[1:]) if with_intervals and len(drawn) > 1 else None
+            for seed, drawn in replicates.items()
+        }
+        clips = (
+            intervals.over_clips(np.mean(list(replicates.values()), axis=0)[1:])
+            if by_seed and all(by_seed.values())
+            else None
+        )
         rows.append(Row(machine, figure, _points(first), _points(second), clips, by_seed))
     return rows
 

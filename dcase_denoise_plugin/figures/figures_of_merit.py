@@ -1,4 +1,7 @@
-"""AUC, pAUC and F1 as the baseline defines them, for many weightings of the clips at once: bootstrap replicates cost matrix products, not loops."""
+"""AUC, pAUC and F1 as the baseline defines them, for many weightings of the clips at once:
+bootstrap replicates cost matrix products, not loops.
+"""
+
 from __future__ import annotations
 
 import sys
@@ -14,8 +17,11 @@ F1_FIGURES = ("F1", "F1 (source)", "F1 (target)")
 SMALLEST = sys.float_info.epsilon
 
 
-def section_figures(section: SectionScores, weights: np.ndarray, max_fpr: float) -> dict[str, np.ndarray]:
-    """Figures of one section; those that the clips do not allow (a class or a domain is missing) are left out.
+def section_figures(
+    section: SectionScores, weights: np.ndarray, max_fpr: float
+) -> dict[str, np.ndarray]:
+    """Figures of one section; those that the clips do not allow (a class or a domain is missing)
+    are left out.
 
     Parameters
     ----------
@@ -23,38 +29,54 @@ def section_figures(section: SectionScores, weights: np.ndarray, max_fpr: float)
     max_fpr : false-positive rate up to which pAUC integrates.
 
     Returns
-    -------
-    figure → (replicates,), shares of 1. A domain's AUC sets its normal clips against the anomalies of both domains; pAUC pools the domains; a
-    domain's F1 counts its own clips.
+    ------- figure → (replicates,), shares of 1. A domain's AUC sets its normal clips against the
+    anomalies of both domains; pAUC pools the domains; a domain's F1 counts its own clips.
     """
     normal, anomaly = section.labels == 0, section.labels == 1
     if not normal.any() or not anomaly.any():
         return {}
     figures, two_domains = {}, (section.domains == "target").any()
     if not two_domains:
-        figures["AUC"] = auc(section.scores[normal], section.scores[anomaly], weights[:, normal], weights[:, anomaly])
+        figures["AUC"] = auc(
+            section.scores[normal], section.scores[anomaly], weights[:, normal], weights[:, anomaly]
+        )
     else:
         for domain in ("source", "target"):
             own = normal & (section.domains == domain)
             if own.any():
-                figures[f"AUC ({domain})"] = auc(section.scores[own], section.scores[anomaly], weights[:, own], weights[:, anomaly])
+                figures[f"AUC ({domain})"] = auc(
+                    section.scores[own],
+                    section.scores[anomaly],
+                    weights[:, own],
+                    weights[:, anomaly],
+                )
     figures["pAUC"] = partial_auc(section.scores, anomaly, weights * (normal | anomaly), max_fpr)
     if section.decisions is not None:
         for domain in ("source", "target") if two_domains else ("",):
             own = (section.domains == domain) | (not domain)
-            figures[f"F1 ({domain})" if domain else "F1"] = f1(section.decisions, anomaly, weights * (own & (normal | anomaly)))
+            figures[f"F1 ({domain})" if domain else "F1"] = f1(
+                section.decisions, anomaly, weights * (own & (normal | anomaly))
+            )
     return figures
 
 
-def auc(normal: np.ndarray, anomaly: np.ndarray, normal_weights: np.ndarray, anomaly_weights: np.ndarray) -> np.ndarray:
-    """Probability that an anomaly scores above a normal clip, ties counting half; scores (n,) and (m,), weights (replicates, n) and (replicates, m)."""
+def auc(
+    normal: np.ndarray, anomaly: np.ndarray, normal_weights: np.ndarray, anomaly_weights: np.ndarray
+) -> np.ndarray:
+    """Probability that an anomaly scores above a normal clip, ties counting half; scores (n,) and
+    (m,), weights (replicates, n) and (replicates, m).
+    """
     above = (np.sign(anomaly[None, :] - normal[:, None]) + 1) / 2  # (n, m)
     wins = ((normal_weights @ above) * anomaly_weights).sum(-1)
     return wins / (normal_weights.sum(-1) * anomaly_weights.sum(-1))
 
 
-def partial_auc(scores: np.ndarray, anomaly: np.ndarray, weights: np.ndarray, max_fpr: float) -> np.ndarray:
-    """Area under the ROC curve up to `max_fpr`, standardised to 0.5 for chance and 1 for perfect. Source: McClish 1989."""
+def partial_auc(
+    scores: np.ndarray, anomaly: np.ndarray, weights: np.ndarray, max_fpr: float
+) -> np.ndarray:
+    """Area under the ROC curve up to `max_fpr`, standardised to 0.5 for chance and 1 for perfect.
+    Source: McClish 1989.
+    """
     order = np.argsort(-scores, kind="stable")
     last_of_ties = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     hits = np.cumsum((weights * anomaly)[:, order], axis=-1)[:, last_of_ties]
@@ -69,10 +91,14 @@ def partial_auc(scores: np.ndarray, anomaly: np.ndarray, weights: np.ndarray, ma
 
 
 def f1(decisions: np.ndarray, anomaly: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Harmonic mean of precision and recall at the decisions taken; 0 where nothing was found and nothing was there."""
+    """Harmonic mean of precision and recall at the decisions taken; 0 where nothing was found and
+    nothing was there.
+    """
     found = (weights * (anomaly & (decisions == 1))).sum(-1)
     wrong = (weights * (anomaly != (decisions == 1))).sum(-1)
-    return np.divide(2 * found, 2 * found + wrong, out=np.zeros_like(found), where=2 * found + wrong > 0)
+    return np.divide(
+        2 * found, 2 * found + wrong, out=np.zeros_like(found), where=2 * found + wrong > 0
+    )
 
 
 def harmonic_mean(values: list[np.ndarray]) -> np.ndarray:

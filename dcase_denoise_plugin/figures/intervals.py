@@ -1,8 +1,11 @@
-"""How far a difference can be trusted: over seeds by Student's t, over test clips by a paired, stratified bootstrap."""
+"""How far a difference can be trusted: over seeds by Student's t, over test clips by a paired,
+stratified bootstrap.
+"""
+
 from __future__ import annotations
 
 import dataclasses
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.stats
@@ -26,7 +29,7 @@ class Interval:
 
     @property
     def tone(self) -> str:
-        """"gain" or "loss" if it excludes zero, else ""."""
+        """ "gain" or "loss" if it excludes zero, else ""."""
         return "" if not self.excludes_zero else "gain" if self.low > 0 else "loss"
 
 
@@ -46,14 +49,20 @@ def over_clips(replicates: np.ndarray) -> Interval:
 
 
 def clip_weights(section: SectionScores, name: str) -> np.ndarray:
-    """How often each clip counts, (1 + REPLICATES, clips) float64: first every clip once, then each draw with replacement within domain and label.
+    """How often each clip counts, (1 + REPLICATES, clips) float64: first every clip once, then each
+    draw with replacement within domain and label.
 
-    The draws hang on `name` alone, so that both arms and all seeds of a machine type see the same clips.
+    The draws hang on `name` alone, so that both arms and all seeds of a machine type see the same
+    clips.
     """
     rng = np.random.default_rng([*name.encode()])
     weights = np.ones((1 + REPLICATES, len(section.clips)))
-    strata = np.array([f"{domain} {label}" for domain, label in zip(section.domains, section.labels)])
+    strata = np.array(
+        [f"{domain} {label}" for domain, label in zip(section.domains, section.labels)]
+    )
     for stratum in np.unique(strata):
         own = np.flatnonzero(strata == stratum)
-        weights[1:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=REPLICATES)
+        weights[1:, own] = rng.multinomial(
+            len(own), np.full(len(own), 1 / len(own)), size=REPLICATES
+        )
     return weights

@@ -1,4 +1,7 @@
-"""Which clips the denoiser moves: ranks by anomaly score within a machine type, one arm against the other."""
+"""Which clips the denoiser moves: ranks by anomaly score within a machine type, one arm against the
+other.
+"""
+
 from __future__ import annotations
 
 import dataclasses
@@ -43,7 +46,9 @@ class Moved:
 
 
 def most_moved(comparison: ScoreComparison, shown: int = SHOWN) -> list[Moved]:
-    """For each section the clips that rose most and those that sank most, as far as both arms scored the same clips; ordered by machine, then rise."""
+    """For each section the clips that rose most and those that sank most, as far as both arms
+    scored the same clips; ordered by machine, then rise.
+    """
     if None in comparison.folders:
         return []
     first, second = comparison.folders
@@ -57,9 +62,22 @@ def most_moved(comparison: ScoreComparison, shown: int = SHOWN) -> list[Moved]:
     for (machine, name), pairs in by_section.items():
         pairs = [pair for pair in pairs if pair[0].clips == pairs[0][0].clips]
         section = pairs[0][0]
-        before, after = (np.mean([scipy.stats.rankdata(-pair[arm].scores) for pair in pairs], axis=0) for arm in (0, 1))
-        every = [Moved(machine, name, *clip, len(section.clips)) for clip in
-                 zip(section.clips, section.labels.tolist(), section.domains.tolist(), before.tolist(), after.tolist())]
+        before, after = (
+            np.mean([scipy.stats.rankdata(-pair[arm].scores) for pair in pairs], axis=0)
+            for arm in (0, 1)
+        )
+        every = [
+            Moved(machine, name, *clip, len(section.clips))
+            for clip in zip(
+                section.clips,
+                section.labels.tolist(),
+                section.domains.tolist(),
+                before.tolist(),
+                after.tolist(),
+            )
+        ]
         every.sort(key=lambda clip: (-clip.rise, clip.clip))
-        moved += [clip for clip in every[:shown] if clip.rise > 0] + [clip for clip in every[-shown:] if clip.rise < 0]
+        moved += [clip for clip in every[:shown] if clip.rise > 0] + [
+            clip for clip in every[-shown:] if clip.rise < 0
+        ]
     return moved

@@ -1,16 +1,20 @@
-"""The AUCs of a results folder held against a reference file: which ones fell, and which are missing.
+"""The AUCs of a results folder held against a reference file: which ones fell, and which are
+missing.
 
-A reference is JSON, ``{"tolerance": 0.01, "figures": [{"table": …, "metric": …, "value": …}, …]}``, or CSV with the same three columns. Values and tolerances
-are AUCs from 0 to 1. A figure's own ``tolerance``, a fourth key or column, wins over the file's, and --tolerance over both.
+A reference is JSON, ``{"tolerance": 0.01, "figures": [{"table": …, "metric": …, "value": …}, …]}``,
+or CSV with the same three columns. Values and tolerances are AUCs from 0 to 1. A figure's own
+``tolerance``, a fourth key or column, wins over the file's, and --tolerance over both.
 """
+
 from __future__ import annotations
 
 import csv
 import dataclasses
 import json
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Iterable, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 from dcase_denoise_plugin.errors import ConfigError, RunError
 from dcase_denoise_plugin.figures.score_files import read_roc
@@ -54,12 +58,17 @@ class Change:
     def __str__(self) -> str:
         if math.isnan(self.now):
             return f"{self.figure}: {self.known:.4f} → not a number"
-        return f"{self.figure}: {self.known:.4f} → {self.now:.4f}, {self.now - self.known:+.4f} (tolerance {self.tolerance:g})"
+        return (
+            f"{self.figure}: {self.known:.4f} → {self.now:.4f}, {self.now - self.known:+.4f}"
+            f" (tolerance {self.tolerance:g})"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What became of a reference's figures; `compared` counts those that are in the results, `new` are those that only the results have."""
+    """What became of a reference's figures; `compared` counts those that are in the results, `new`
+    are those that only the results have.
+    """
 
     compared: int
     fell: list[Change]
@@ -73,40 +82,63 @@ class Verdict:
 
 
 def read_results(folder: Path) -> dict[Figure, float]:
-    """The AUCs of every ``result_…_roc.csv`` under `folder`, a score's folder or one further up: the harmonic mean over a machine's sections, from 0 to 1.
+    """The AUCs of every ``result_…_roc.csv`` under `folder`, a score's folder or one further up:
+    the harmonic mean over a machine's sections, from 0 to 1.
 
     Raises
     ------
     RunError
         If there is none, one cannot be read, or two have the same name and score folder.
     """
-    paths = [path for path in sorted(Path(folder).rglob("result_*_roc.csv")) if not set(COPIES) & set(path.relative_to(folder).parts)]
+    paths = [
+        path
+        for path in sorted(Path(folder).rglob("result_*_roc.csv"))
+        if not set(COPIES) & set(path.relative_to(folder).parts)
+    ]
     if not paths:
-        raise RunError(f"RESULTS: expected result_…_roc.csv files of the baseline, got none in {folder}. Name its results folder, such as results/dev_data.")
+        raise RunError(
+            f"RESULTS: expected result_…_roc.csv files of the baseline, got none in {folder}. Name"
+            " its results folder, such as results/dev_data."
+        )
     found, seen = {}, {}
     for path in paths:
         table = f"{path.absolute().parent.name}/{path.name}"
         if table in seen:
-            raise RunError(f"RESULTS: expected one {table}, got it in {seen[table]} and in {path.parent}. Name one of these folders.")
+            raise RunError(
+                f"RESULTS: expected one {table}, got it in {seen[table]} and in {path.parent}. Name"
+                " one of these folders."
+            )
         seen[table] = path.parent
-        found |= {Figure(table, metric): percent / 100 for metric, percent in read_roc(path).items()}
+        found |= {
+            Figure(table, metric): percent / 100 for metric, percent in read_roc(path).items()
+        }
     return found
 
 
-def compare(found: Mapping[Figure, float], reference: Mapping[Figure, Known], tolerance: float | None = None) -> Verdict:
+def compare(
+    found: Mapping[Figure, float], reference: Mapping[Figure, Known], tolerance: float | None = None
+) -> Verdict:
     """Holds `found` against `reference`; a `tolerance` stands in for those of the reference."""
     fell, rose, missing = [], [], []
     for figure, known in reference.items():
         if figure not in found:
             missing.append(figure)
             continue
-        allowed = next(value for value in (tolerance, known.tolerance, DEFAULT_TOLERANCE) if value is not None)
+        allowed = next(
+            value for value in (tolerance, known.tolerance, DEFAULT_TOLERANCE) if value is not None
+        )
         change = Change(figure, known.value, found[figure], allowed)
         if math.isnan(change.now) or change.known - change.now > allowed + DUST:
             fell.append(change)
         elif change.now - change.known > allowed + DUST:
             rose.append(change)
-    return Verdict(len(reference) - len(missing), fell, rose, missing, [figure for figure in found if figure not in reference])
+    return Verdict(
+        len(reference) - len(missing),
+        fell,
+        rose,
+        missing,
+        [figure for figure in found if figure not in reference],
+    )
 
 
 def read_reference(path: Path) -> dict[Figure, Known]:
@@ -119,22 +151,37 @@ def read_reference(path: Path) -> dict[Figure, Known]:
     """
     try:
         if _is_csv(path):
-            with open(path, newline="", encoding="utf-8-sig") as file:  # Excel's UTF-8 begins with a mark
+            with open(
+                path, newline="", encoding="utf-8-sig"
+            ) as file:  # Excel's UTF-8 begins with a mark
                 rows, tolerance = _read_csv(file), None
         else:
             content = json.loads(path.read_text(encoding="utf-8"))
             rows, tolerance = content["figures"], content.get("tolerance")
-        reference = {Figure(str(row["table"]), str(row["metric"])): Known(_auc(row["value"]), _tolerance(row.get("tolerance"), tolerance)) for row in rows}
+        reference = {
+            Figure(str(row["table"]), str(row["metric"])): Known(
+                _auc(row["value"]), _tolerance(row.get("tolerance"), tolerance)
+            )
+            for row in rows
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"--reference: expected figures as --write-reference writes them, got {error!r} in {path}. "
-                          "Correct the file or write it anew.") from None
+        raise ConfigError(
+            f"--reference: expected figures as --write-reference writes them, got {error!r} in"
+            f" {path}. Correct the file or write it anew."
+        ) from None
     if not reference:
-        raise ConfigError(f"--reference: expected at least one figure, got none in {path}. Write it anew with --write-reference.")
+        raise ConfigError(
+            f"--reference: expected at least one figure, got none in {path}. Write it anew with"
+            " --write-reference."
+        )
     return reference
 
 
-def write_reference(path: Path, found: Mapping[Figure, float], tolerance: float | None = None) -> None:
-    """Makes `found` the reference; aside first. JSON notes the `tolerance`, CSV notes it with each figure if there is one.
+def write_reference(
+    path: Path, found: Mapping[Figure, float], tolerance: float | None = None
+) -> None:
+    """Makes `found` the reference; aside first. JSON notes the `tolerance`, CSV notes it with each
+    figure if there is one.
 
     Raises
     ------
@@ -143,13 +190,19 @@ def write_reference(path: Path, found: Mapping[Figure, float], tolerance: float 
     """
     for figure, value in found.items():
         if not math.isfinite(value):
-            raise RunError(f"RESULTS: expected AUCs, got {value} as {figure}. Repeat that run before its results become a reference.")
+            raise RunError(
+                f"RESULTS: expected AUCs, got {value} as {figure}. Repeat that run before its"
+                " results become a reference."
+            )
     with written_whole(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
         (_write_csv if _is_csv(path) else _write_json)(file, _rows(found), tolerance)
 
 
 def _rows(found: Mapping[Figure, float]) -> list[dict[str, Any]]:
-    return [{"table": figure.table, "metric": figure.metric, "value": round(value, 6)} for figure, value in sorted(found.items())]
+    return [
+        {"table": figure.table, "metric": figure.metric, "value": round(value, 6)}
+        for figure, value in sorted(found.items())
+    ]
 
 
 def _write_csv(file, rows: Iterable[dict[str, Any]], tolerance: float | None) -> None:
@@ -160,7 +213,12 @@ def _write_csv(file, rows: Iterable[dict[str, Any]], tolerance: float | None) ->
 
 
 def _write_json(file, rows: Iterable[dict[str, Any]], tolerance: float | None) -> None:
-    json.dump({"tolerance": DEFAULT_TOLERANCE if tolerance is None else tolerance, "figures": list(rows)}, file, indent=1, ensure_ascii=False)
+    json.dump(
+        {"tolerance": DEFAULT_TOLERANCE if tolerance is None else tolerance, "figures": list(rows)},
+        file,
+        indent=1,
+        ensure_ascii=False,
+    )
     file.write("\n")
 
 

@@ -1,9 +1,10 @@
 """Which folders the two sides of a comparison are: by score, from what the user names."""
+
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Collection, Mapping, Sequence
 
 from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES
 from dcase_denoise_plugin.errors import RunError
@@ -13,7 +14,9 @@ from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """One side of the comparison: what to call it, its results folders by score, and the (machine type, seed) to report, None for all that is there."""
+    """One side of the comparison: what to call it, its results folders by score, and the (machine
+    type, seed) to report, None for all that is there.
+    """
 
     name: str
     folders: Mapping[str, Path]
@@ -30,8 +33,11 @@ def arms_of_checkout(results: Path, export_dir: str) -> tuple[Arm, Arm]:
     """
     folders = [_by_score(results, stem) for stem in (export_dir, export_dir + DENOISED_SUFFIX)]
     if not any(folders):
-        raise RunError(f"report: expected results folders such as {export_dir}_MSE and {export_dir}{DENOISED_SUFFIX}_MSE, got none in {results}. "
-                       "Run ./run_all.sh -d compare first, or name two folders to dcase-denoise compare.")
+        raise RunError(
+            f"report: expected results folders such as {export_dir}_MSE and"
+            f" {export_dir}{DENOISED_SUFFIX}_MSE, got none in {results}. Run ./run_all.sh -d"
+            " compare first, or name two folders to dcase-denoise compare."
+        )
     return tuple(Arm(name, found) for name, found in zip(ARMS["compare"], folders))
 
 
@@ -45,31 +51,58 @@ def arms_of_folders(first: Path, second: Path, names: Sequence[str] = ()) -> tup
     """
     sides = [_side(Path(path)) for path in (first, second)]
     if len(sides[0]) == len(sides[1]) == 1 and not sides[0].keys() & sides[1].keys():
-        raise RunError(f"compare: expected two folders of one score, got {next(iter(sides[0]))} and {next(iter(sides[1]))} in {first} and {second}. "
-                       "Name two folders of the same score.")
+        raise RunError(
+            f"compare: expected two folders of one score, got {next(iter(sides[0]))} and"
+            f" {next(iter(sides[1]))} in {first} and {second}. Name two folders of the same score."
+        )
     return tuple(Arm(name, side) for name, side in zip(names or _told_apart(first, second), sides))
 
 
 def _side(path: Path) -> dict[str, Path]:
-    """Folders by score: of one that holds CSVs itself, of one that holds such folders, or of a name that lacks its score."""
+    """Folders by score: of one that holds CSVs itself, of one that holds such folders, or of a name
+    that lacks its score.
+    """
     if path.is_dir() and _holds_results(path):
-        return {next((score for score in SCORES if path.name.endswith(f"_{score}")), "scores"): path}
-    inside = sorted({folder.name.removesuffix(f"_{score}") for score in SCORES for folder in path.glob(f"*_{score}") if _holds_results(folder)})
+        return {
+            next((score for score in SCORES if path.name.endswith(f"_{score}")), "scores"): path
+        }
+    inside = sorted(
+        {
+            folder.name.removesuffix(f"_{score}")
+            for score in SCORES
+            for folder in path.glob(f"*_{score}")
+            if _holds_results(folder)
+        }
+    )
     if len(inside) > 1:
-        raise RunError(f"compare: expected the results of one system, got {', '.join(inside)} in {path}. Name one of them, such as {path / inside[0]}.")
+        raise RunError(
+            f"compare: expected the results of one system, got {', '.join(inside)} in {path}. Name"
+            f" one of them, such as {path / inside[0]}."
+        )
     found = _by_score(path, inside[0]) if inside else _by_score(path.parent, path.name)
     if not found:
-        raise RunError(f"compare: expected a results folder of the baseline with anomaly_score_*.csv or result_*_roc.csv, got none in {path}. "
-                       "Name one such as results/dev_data/baseline_MSE.")
+        raise RunError(
+            "compare: expected a results folder of the baseline with anomaly_score_*.csv or"
+            f" result_*_roc.csv, got none in {path}. Name one such as"
+            " results/dev_data/baseline_MSE."
+        )
     return found
 
 
 def _by_score(results: Path, stem: str) -> dict[str, Path]:
-    return {score: results / f"{stem}_{score}" for score in SCORES if (results / f"{stem}_{score}").is_dir()}
+    return {
+        score: results / f"{stem}_{score}"
+        for score in SCORES
+        if (results / f"{stem}_{score}").is_dir()
+    }
 
 
 def _holds_results(folder: Path) -> bool:
-    return folder.is_dir() and any(pattern.fullmatch(file.name) for file in folder.iterdir() for pattern in (SCORE_FILE, ROC_FILE))
+    return folder.is_dir() and any(
+        pattern.fullmatch(file.name)
+        for file in folder.iterdir()
+        for pattern in (SCORE_FILE, ROC_FILE)
+    )
 
 
 def _told_apart(first: Path, second: Path) -> tuple[str, str]:

@@ -1,26 +1,36 @@
-"""What the baseline leaves in a results folder: anomaly scores, decisions and AUCs per machine type, section and seed; the truth is in the clips' names."""
+"""What the baseline leaves in a results folder: anomaly scores, decisions and AUCs per machine
+type, section and seed; the truth is in the clips' names.
+"""
+
 from __future__ import annotations
 
 import csv
 import dataclasses
 import re
+from collections.abc import Collection
 from pathlib import Path
-from typing import Collection
 
 import numpy as np
 
 from dcase_denoise_plugin.errors import RunError, first_line
 
-SCORE_FILE = re.compile(r"anomaly_score_(?P<data>.+?)_(?P<section>(?:section|id)_\d+)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)\.csv")
-ROC_FILE = re.compile(r"result_(?P<data>.+?)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)_roc\.csv")
+SCORE_FILE = re.compile(
+    r"anomaly_score_(?P<data>.+?)_(?P<section>(?:section|id)_\d+)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)\.csv"
+)
+ROC_FILE = re.compile(
+    r"result_(?P<data>.+?)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)_roc\.csv"
+)
 DATASET = re.compile(r"(DCASE20\d\dT2)(.+)")
-# As words of a clip's name; "normal" and "anomaly" are the truth, a data set before 2022 names no domain.
+# As words of a clip's name; "normal" and "anomaly" are the truth, a data set before 2022 names no
+# domain.
 LABELS, DOMAINS = {"normal": 0, "anomaly": 1}, ("source", "target")
 
 
 @dataclasses.dataclass(frozen=True)
 class Remark:
-    """Something about the input that a reader must know, and the score and machine type whose figures it touches ("" for all)."""
+    """Something about the input that a reader must know, and the score and machine type whose
+    figures it touches ("" for all).
+    """
 
     text: str
     score: str = ""
@@ -54,7 +64,8 @@ class ScoreFolder:
     Attributes
     ----------
     sections : by (machine type, seed), then by section name.
-    stated : AUCs out of the ``_roc.csv``, as shares, by (machine type, seed): the means over sections that the baseline itself wrote.
+    stated : AUCs out of the ``_roc.csv``, as shares, by (machine type, seed): the means over
+        sections that the baseline itself wrote.
     remarks : what was wrong with the files.
     """
 
@@ -71,8 +82,11 @@ class ScoreFolder:
         return sorted({*self.sections, *self.stated})
 
     @classmethod
-    def read(cls, path: Path, score: str, only: Collection[tuple[str, int]] | None = None) -> ScoreFolder:
-        """Reads every CSV of the folder, or those of the (machine type, seed) in `only`; what cannot be read becomes a remark, and the rest stands.
+    def read(
+        cls, path: Path, score: str, only: Collection[tuple[str, int]] | None = None
+    ) -> ScoreFolder:
+        """Reads every CSV of the folder, or those of the (machine type, seed) in `only`; what
+        cannot be read becomes a remark, and the rest stands.
 
         Raises
         ------
@@ -81,7 +95,9 @@ class ScoreFolder:
         """
         folder = cls(Path(path), score, "", {}, {}, [])
         read_from: dict[tuple, Path] = {}
-        for file in sorted(Path(path).iterdir(), key=lambda file: (file.stat().st_mtime_ns, file.name)):
+        for file in sorted(
+            Path(path).iterdir(), key=lambda file: (file.stat().st_mtime_ns, file.name)
+        ):
             for pattern in (SCORE_FILE, ROC_FILE):
                 match = pattern.fullmatch(file.name)
                 if match:
@@ -92,7 +108,11 @@ class ScoreFolder:
                         continue
                     key = (*run, match.groupdict().get("section"))
                     if key in read_from:
-                        folder._remark(run, f"two tables of the same kind, {read_from[key].name} and {file.name}; the newer one counts.")
+                        folder._remark(
+                            run,
+                            f"two tables of the same kind, {read_from[key].name} and {file.name};"
+                            " the newer one counts.",
+                        )
                     read_from[key] = file
                     if pattern is SCORE_FILE:
                         folder._take_scores(run, match["section"], file)
@@ -104,22 +124,35 @@ class ScoreFolder:
         rows, wrong = read_pairs(file)
         if not wrong:
             finite = np.isfinite([value for _, value in rows])
-            wrong = "" if finite.all() else f"{np.count_nonzero(~finite)} of {len(rows)} scores are not finite numbers"
+            wrong = (
+                ""
+                if finite.all()
+                else f"{np.count_nonzero(~finite)} of {len(rows)} scores are not finite numbers"
+            )
         if wrong:
             self._remark(run, f"{wrong} in {file.name}. Test this machine type again.")
             return
         names = tuple(name for name, _ in rows)
         decision_file = file.with_name(file.name.replace("anomaly_score_", "decision_result_", 1))
-        decided, wrong = read_pairs(decision_file) if decision_file.is_file() else ([], "the file is missing")
-        if not wrong and (tuple(name for name, _ in decided) != names or not {value for _, value in decided} <= {0.0, 1.0}):
+        decided, wrong = (
+            read_pairs(decision_file) if decision_file.is_file() else ([], "the file is missing")
+        )
+        if not wrong and (
+            tuple(name for name, _ in decided) != names
+            or not {value for _, value in decided} <= {0.0, 1.0}
+        ):
             wrong = "expected a 0 or 1 for every scored clip, got something else"
         if wrong:
             self._remark(run, f"no F1: {wrong} in {decision_file.name}.")
         decisions = None if wrong else np.array([value for _, value in decided], dtype=int)
         words = [re.split(r"[_.]", name) for name in names]
-        labels = np.array([next((LABELS[word] for word in name if word in LABELS), -1) for name in words])
+        labels = np.array(
+            [next((LABELS[word] for word in name if word in LABELS), -1) for name in words]
+        )
         domains = np.array([next((word for word in name if word in DOMAINS), "") for name in words])
-        self.sections.setdefault(run, {})[section] = SectionScores(names, np.array([value for _, value in rows]), decisions, labels, domains)
+        self.sections.setdefault(run, {})[section] = SectionScores(
+            names, np.array([value for _, value in rows]), decisions, labels, domains
+        )
 
     def _take_stated(self, run, file):
         try:
@@ -133,11 +166,15 @@ class ScoreFolder:
                 self._remark(run, f"an AUC that is not a finite number in {file.name}.")
 
     def _remark(self, run, text):
-        self.remarks.append(Remark(f"{run[0]}, seed {run[1]}, {self.path.name}: {text}", self.score, run[0]))
+        self.remarks.append(
+            Remark(f"{run[0]}, seed {run[1]}, {self.path.name}: {text}", self.score, run[0])
+        )
 
 
 def read_pairs(file: Path) -> tuple[list[tuple[str, float]], str]:
-    """(clip, number) of each line of a CSV without header, sorted by clip, and "" or what is wrong with it."""
+    """(clip, number) of each line of a CSV without header, sorted by clip, and "" or what is wrong
+    with it.
+    """
     try:
         with open(file, newline="", encoding="utf-8") as stream:
             rows = sorted((row[0], float(row[1])) for row in csv.reader(stream) if row)
@@ -155,7 +192,8 @@ METRICS = {"AUC": "AUC", "AUC (source)": "AUC src", "AUC (target)": "AUC tgt", "
 
 
 def read_roc(path: Path) -> dict[str, float]:
-    """AUC and pAUC in percent from one of the baseline's ``_roc.csv``: the harmonic mean over the machine's sections.
+    """AUC and pAUC in percent from one of the baseline's ``_roc.csv``: the harmonic mean over the
+    machine's sections.
 
     Raises
     ------
@@ -170,4 +208,7 @@ def read_roc(path: Path) -> dict[str, float]:
             raise ValueError("no column of an AUC")
         return percent
     except (OSError, StopIteration, KeyError, ValueError, TypeError, csv.Error) as error:
-        raise RunError(f"result: expected AUC and pAUC from the baseline's test, got {error!r} in {path}. Remove the file and run again.") from None
+        raise RunError(
+            f"result: expected AUC and pAUC from the baseline's test, got {error!r} in {path}."
+            " Remove the file and run again."
+        ) from None

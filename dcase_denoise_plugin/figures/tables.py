@@ -1,11 +1,12 @@
 """A table once, for the page, for CSV and for Markdown, so that all three say the same."""
+
 from __future__ import annotations
 
 import csv
 import dataclasses
 import statistics
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Iterable, Sequence
 
 from dcase_denoise_plugin.figures.comparison import ALL_MACHINES, Row, ScoreComparison
 from dcase_denoise_plugin.figures.intervals import Interval
@@ -16,7 +17,9 @@ NOTHING = "–"
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """`names` are the columns of the CSV: none for one that is only drawn, several for an interval."""
+    """`names` are the columns of the CSV: none for one that is only drawn, several for an
+    interval.
+    """
 
     title: str
     names: tuple[str, ...] = ()
@@ -25,7 +28,9 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Strip:
-    """A difference and its intervals as shares of the drawing's width, -1 to 1 around zero; beyond it they are cut off."""
+    """A difference and its intervals as shares of the drawing's width, -1 to 1 around zero; beyond
+    it they are cut off.
+    """
 
     difference: float
     seeds: tuple[float, float] | None
@@ -34,7 +39,9 @@ class Strip:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """`values` are what `text` rests on, unrounded, one for each name of the column; the first one is what the table sorts by."""
+    """`values` are what `text` rests on, unrounded, one for each name of the column; the first one
+    is what the table sorts by.
+    """
 
     text: str
     values: tuple = ()
@@ -62,14 +69,24 @@ class Table:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([name for column in self.columns for name in column.names])
             for row in (*self.rows, *self.totals):
-                cells = [value for column, cell in zip(self.columns, row) for value in (*cell.values, *[None] * len(column.names))[:len(column.names)]]
+                cells = [
+                    value
+                    for column, cell in zip(self.columns, row)
+                    for value in (*cell.values, *[None] * len(column.names))[: len(column.names)]
+                ]
                 writer.writerow(["" if value is None else value for value in cells])
 
     def markdown(self) -> str:
         """The table as on the page, under its title."""
         shown = [index for index, column in enumerate(self.columns) if column.names]
-        lines = [[self.columns[index].title for index in shown], [("--:" if self.columns[index].numeric else "---") for index in shown]]
-        lines += [[row[index].text.replace("|", "\\|") for index in shown] for row in (*self.rows, *self.totals)]
+        lines = [
+            [self.columns[index].title for index in shown],
+            [("--:" if self.columns[index].numeric else "---") for index in shown],
+        ]
+        lines += [
+            [row[index].text.replace("|", "\\|") for index in shown]
+            for row in (*self.rows, *self.totals)
+        ]
         return "\n".join([f"## {self.title}", "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
@@ -88,7 +105,7 @@ def written(value: float, decimals: int = 2, signed: bool = False) -> str:
 
 
 def mean_and_deviation(values: Sequence[float], signed: bool = False, tone: str = "") -> Cell:
-    """"mean ± standard deviation", the latter from two values on."""
+    """ "mean ± standard deviation", the latter from two values on."""
     if not values:
         return Cell(NOTHING, (None, None))
     mean, deviation = statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None
@@ -99,30 +116,65 @@ def mean_and_deviation(values: Sequence[float], signed: bool = False, tone: str 
 def bounds(interval: Interval | None) -> Cell:
     if interval is None:
         return Cell(NOTHING, (None, None))
-    return Cell(f"{written(interval.low, signed=True)} … {written(interval.high, signed=True)}", (interval.low, interval.high), interval.tone)
+    return Cell(
+        f"{written(interval.low, signed=True)} … {written(interval.high, signed=True)}",
+        (interval.low, interval.high),
+        interval.tone,
+    )
 
 
 def figures_table(name: str, title: str, rows: Iterable[Row], arms: tuple[str, str]) -> Table:
     """Machine by machine: both arms, the difference, both intervals and their drawing."""
     rows = list(rows)
     first, second = arms
-    columns = (Column("Machine", ("machine",), False), Column("Figure", ("figure",), False),
-               Column(first, (f"{first} mean", f"{first} standard deviation")), Column(second, (f"{second} mean", f"{second} standard deviation")),
-               Column("Difference", ("difference mean", "difference standard deviation")), Column("", (), False),
-               Column("95 % over seeds", ("over seeds low", "over seeds high")), Column("95 % over clips", ("over clips low", "over clips high")),
-               Column("Seeds", ("seeds",)))
+    columns = (
+        Column("Machine", ("machine",), False),
+        Column("Figure", ("figure",), False),
+        Column(first, (f"{first} mean", f"{first} standard deviation")),
+        Column(second, (f"{second} mean", f"{second} standard deviation")),
+        Column("Difference", ("difference mean", "difference standard deviation")),
+        Column("", (), False),
+        Column("95 % over seeds", ("over seeds low", "over seeds high")),
+        Column("95 % over clips", ("over clips low", "over clips high")),
+        Column("Seeds", ("seeds",)),
+    )
     reach = strip_reach(rows)
-    lines = [(row.machine, (label(row.machine), label(row.figure), mean_and_deviation(row.shown("first")), mean_and_deviation(row.shown("second")),
-                            mean_and_deviation(row.differences, signed=True, tone=row.tone), Cell("", (), row.tone, strip(row, reach)),
-                            bounds(row.over_seeds), bounds(row.clips), number(len(row.seeds) or None, 0))) for row in rows]
-    return Table(name, title, columns, tuple(cells for machine, cells in lines if machine != ALL_MACHINES),
-                 tuple(cells for machine, cells in lines if machine == ALL_MACHINES))
+    lines = [
+        (
+            row.machine,
+            (
+                label(row.machine),
+                label(row.figure),
+                mean_and_deviation(row.shown("first")),
+                mean_and_deviation(row.shown("second")),
+                mean_and_deviation(row.differences, signed=True, tone=row.tone),
+                Cell("", (), row.tone, strip(row, reach)),
+                bounds(row.over_seeds),
+                bounds(row.clips),
+                number(len(row.seeds) or None, 0),
+            ),
+        )
+        for row in rows
+    ]
+    return Table(
+        name,
+        title,
+        columns,
+        tuple(cells for machine, cells in lines if machine != ALL_MACHINES),
+        tuple(cells for machine, cells in lines if machine == ALL_MACHINES),
+    )
 
 
 def seeds_table(name: str, title: str, comparison: ScoreComparison, arms: tuple[str, str]) -> Table:
     """Every paired seed by itself, with the interval over test clips within it."""
-    columns = (Column("Machine", ("machine",), False), Column("Figure", ("figure",), False), Column("Seed", ("seed",)), *(Column(arm, (arm,)) for arm in arms),
-               Column("Difference", ("difference",)), Column("95 % over clips", ("over clips low", "over clips high")))
+    columns = (
+        Column("Machine", ("machine",), False),
+        Column("Figure", ("figure",), False),
+        Column("Seed", ("seed",)),
+        *(Column(arm, (arm,)) for arm in arms),
+        Column("Difference", ("difference",)),
+        Column("95 % over clips", ("over clips low", "over clips high")),
+    )
     rows, totals = [], []
     for row in comparison.rows:
         for seed in sorted({*row.first, *row.second}):
@@ -130,17 +182,30 @@ def seeds_table(name: str, title: str, comparison: ScoreComparison, arms: tuple[
             difference = row.differences[row.seeds.index(seed)] if seed in row.seeds else None
             tone = interval.tone if interval else ""
             (totals if row.machine == ALL_MACHINES else rows).append(
-                (label(row.machine), label(row.figure), Cell(str(seed), (seed,)), number(row.first.get(seed)), number(row.second.get(seed)),
-                 number(difference, signed=True, tone=tone), bounds(interval)))
+                (
+                    label(row.machine),
+                    label(row.figure),
+                    Cell(str(seed), (seed,)),
+                    number(row.first.get(seed)),
+                    number(row.second.get(seed)),
+                    number(difference, signed=True, tone=tone),
+                    bounds(interval),
+                )
+            )
     return Table(name, title, columns, tuple(rows), tuple(totals))
 
 
 def strip_reach(rows: Iterable[Row], cut_seeds: bool = True) -> float:
-    """What the drawings of `rows` span either way, in points; with `cut_seeds`, intervals over few seeds may be wider, and are cut off."""
+    """What the drawings of `rows` span either way, in points; with `cut_seeds`, intervals over few
+    seeds may be wider, and are cut off.
+    """
     ends = []
     for row in (row for row in rows if row.differences):
         shown = [row.clips] if cut_seeds and row.clips else [row.clips, row.over_seeds]
-        ends += [abs(statistics.mean(row.differences)), *(abs(end) for interval in shown if interval for end in (interval.low, interval.high))]
+        ends += [
+            abs(statistics.mean(row.differences)),
+            *(abs(end) for interval in shown if interval for end in (interval.low, interval.high)),
+        ]
     return 1.2 * max(ends, default=0) or 1.0
 
 
@@ -149,5 +214,12 @@ def strip(row: Row, reach: float) -> Strip | None:
         return None
 
     def shares(interval):
-        return interval and tuple(min(max(end / reach, -1), 1) for end in (interval.low, interval.high))
-    return Strip(min(max(statistics.mean(row.differences) / reach, -1), 1), shares(row.over_seeds), shares(row.clips))
+        return interval and tuple(
+            min(max(end / reach, -1), 1) for end in (interval.low, interval.high)
+        )
+
+    return Strip(
+        min(max(statistics.mean(row.differences) / reach, -1), 1),
+        shares(row.over_seeds),
+        shares(row.clips),
+    )

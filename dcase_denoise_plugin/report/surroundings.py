@@ -1,4 +1,7 @@
-"""What lies around a results folder in the checkout that made it: recordings, clean references, logs, receipts of the stage, records of the runner."""
+"""What lies around a results folder in the checkout that made it: recordings, clean references,
+logs, receipts of the stage, records of the runner.
+"""
+
 from __future__ import annotations
 
 import dataclasses
@@ -23,7 +26,8 @@ class Checkout:
 
     Attributes
     ----------
-    data, reference : where recordings (``<machine>/test/*.wav``) and clean references (the same below) lie, if not in the checkout.
+    data, reference : where recordings (``<machine>/test/*.wav``) and clean references (the same
+        below) lie, if not in the checkout.
     baseline : the checkout, if the caller knows it.
     """
 
@@ -34,14 +38,21 @@ class Checkout:
 
     @functools.cached_property
     def root(self) -> Path:
-        """The checkout: the first folder above the results that is one; of results that were taken elsewhere, the third."""
+        """The checkout: the first folder above the results that is one; of results that were taken
+        elsewhere, the third.
+        """
         above = self.folder.path.absolute().parents
-        return self.baseline or next((folder for folder in above if all((folder / part).is_file() for part in LAYOUT)), above[:3][-1])
+        return self.baseline or next(
+            (folder for folder in above if all((folder / part).is_file() for part in LAYOUT)),
+            above[:3][-1],
+        )
 
     @property
     def export_dir(self) -> str:
         """The name that models and logs go under."""
-        return str(self.folder.path.absolute().relative_to(self._of_mode)).removesuffix(f"_{self.folder.score}")
+        return str(self.folder.path.absolute().relative_to(self._of_mode)).removesuffix(
+            f"_{self.folder.score}"
+        )
 
     @property
     def mode(self) -> str:
@@ -58,7 +69,14 @@ class Checkout:
         """The folder with a machine type's splits."""
         if self.data:
             return self.data / machine
-        return self.root / str(self.settings(machine).get("dataset_directory", "data")) / self.folder.dataset.lower() / self.mode / "raw" / machine
+        return (
+            self.root
+            / str(self.settings(machine).get("dataset_directory", "data"))
+            / self.folder.dataset.lower()
+            / self.mode
+            / "raw"
+            / machine
+        )
 
     def clip(self, machine: str, name: str) -> Path | None:
         """The recording behind a clip's name in the CSVs."""
@@ -85,26 +103,44 @@ class Checkout:
 
     def settings(self, machine: str) -> dict[str, Any]:
         """The baseline's settings in the first run of `machine` that noted them, or {}."""
-        noted = (self.wanted(own, seed).get("settings") for own, seed in self.folder.runs if own == machine)
+        noted = (
+            self.wanted(own, seed).get("settings")
+            for own, seed in self.folder.runs
+            if own == machine
+        )
         return next((settings for settings in noted if settings and isinstance(settings, dict)), {})
 
     def features(self, machine: str) -> FeatureSettings:
-        """The baseline's STFT and mel settings in the runs of `machine`, as far as they were noted."""
+        """The baseline's STFT and mel settings in the runs of `machine`, as far as they
+        were noted.
+        """
         return FeatureSettings.of(self.settings(machine))
 
     def log(self, machine: str, seed: int) -> Path | None:
         """The autoencoder's losses, epoch by epoch."""
         mark = "_Eval" if self.mode == "eval_data" else "(?<!_Eval)"
         name = re.compile(rf".*_{re.escape(self.folder.dataset + machine)}(_.*)?{mark}_seed{seed}")
-        return _first_file(folder / "log.csv" for folder in sorted((self.root / "logs" / self.export_dir).glob("*")) if name.fullmatch(folder.name))
+        return _first_file(
+            folder / "log.csv"
+            for folder in sorted((self.root / "logs" / self.export_dir).glob("*"))
+            if name.fullmatch(folder.name)
+        )
 
     def run_logs(self, machine: str, seed: int) -> list[Path]:
         """What the runner kept of the baseline's words, for the denoiser's losses."""
-        folder = self.root / "logs" / "run_all" / self.mode / self.export_dir.removesuffix(DENOISED_SUFFIX)
+        folder = (
+            self.root
+            / "logs"
+            / "run_all"
+            / self.mode
+            / self.export_dir.removesuffix(DENOISED_SUFFIX)
+        )
         return sorted(folder.glob(f"{self.folder.dataset}{machine}_seed{seed}_denoised*.log"))
 
     def _noted(self, kind, machine, seed):
-        name = re.compile(rf"{kind}_{re.escape(self.folder.dataset + machine)}_seed{seed}(_.*)?\.json")
+        name = re.compile(
+            rf"{kind}_{re.escape(self.folder.dataset + machine)}_seed{seed}(_.*)?\.json"
+        )
         for file in sorted(self.folder.path.iterdir()):
             if name.fullmatch(file.name):
                 try:

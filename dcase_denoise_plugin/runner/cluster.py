@@ -1,8 +1,12 @@
-"""Runs handed to a cluster through submitit: each is a job, a preempted one goes on from its last finished step. Imported only where a cluster is asked for."""
+"""Runs handed to a cluster through submitit: each is a job, a preempted one goes on from its last
+finished step. Imported only where a cluster is asked for.
+"""
+
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Callable, Iterable
+from typing import Any
 
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.checkout.overrides import import_method
@@ -17,13 +21,16 @@ try:
 except ImportError:
     submitit, Checkpointable = None, object
 
-# submitit's own default of 5 minutes would end every run; partitions that allow less say so when the job is handed in.
+# submitit's own default of 5 minutes would end every run; partitions that allow less say so when
+# the job is handed in.
 TIMEOUT_MIN = 12 * 60
 LONGEST_REASON = 300
 
 
 class Job(Checkpointable):
-    """One run as submitit calls it, on whatever node; preempted, it is handed in again and skips its finished steps."""
+    """One run as submitit calls it, on whatever node; preempted, it is handed in again and skips
+    its finished steps.
+    """
 
     def __call__(self, run: MachineRun, after: Callable[[MachineRun], None] | None) -> str:
         """Runs all steps; returns what failed, or nothing."""
@@ -31,9 +38,16 @@ class Job(Checkpointable):
         return "; ".join(map(str, run_all([run], 1, after=after).values()))
 
 
-def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterable[str], folder: Path, say: Callable[[str], None],
-                   after: Callable[[MachineRun], None] | None = None) -> dict[MachineRun, DenoiseError]:
-    """Hands in all of `runs` that are not finished, waits for them, and returns those that failed, with the reason.
+def run_on_cluster(
+    runs: Iterable[MachineRun],
+    cluster: str,
+    parameters: Iterable[str],
+    folder: Path,
+    say: Callable[[str], None],
+    after: Callable[[MachineRun], None] | None = None,
+) -> dict[MachineRun, DenoiseError]:
+    """Hands in all of `runs` that are not finished, waits for them, and returns those that failed,
+    with the reason.
 
     Parameters
     ----------
@@ -50,8 +64,10 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
         If submitit is not installed, or a parameter is not ``key=value`` or unknown to submitit.
     """
     if submitit is None:
-        raise ConfigError("--cluster: expected the package submitit, got an environment without it. "
-                          "Install it in a clone of this plugin: pip install '.[cluster]'")
+        raise ConfigError(
+            "--cluster: expected the package submitit, got an environment without it. "
+            "Install it in a clone of this plugin: pip install '.[cluster]'"
+        )
     runs = list(runs)
     done = finished_runs(runs)
     waiting = [run for run in runs if run not in done]
@@ -60,9 +76,15 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
         executor = submitit.AutoExecutor(folder, cluster=cluster)
         executor.update_parameters(name="dcase-denoise", **options)
     except (RuntimeError, ValueError, AssertionError) as error:
-        raise RunError(f"--cluster {cluster}: expected a cluster that can be used from here, got: {_said(error)} Name slurm or local.") from None
+        raise RunError(
+            f"--cluster {cluster}: expected a cluster that can be used from here, got:"
+            f" {_said(error)} Name slurm or local."
+        ) from None
     except (TypeError, NameError) as error:
-        raise ConfigError(f"--cluster-set: expected parameters of submitit's executor, got: {_said(error)} Correct the name.") from None
+        raise ConfigError(
+            f"--cluster-set: expected parameters of submitit's executor, got: {_said(error)}"
+            " Correct the name."
+        ) from None
     jobs = {}
     if waiting:  # submitit warns of an empty batch
         with executor.batch():
@@ -73,7 +95,10 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
         try:
             reason = job.result()
         except Exception as error:  # whatever ended the job, the others are waited for
-            reason = f"{run}: expected the job to end well, got {_said(error)} Look at {job.paths.stderr}."
+            reason = (
+                f"{run}: expected the job to end well, got {_said(error)} Look at"
+                f" {job.paths.stderr}."
+            )
         if reason:
             failed[run] = RunError(reason)
         say(f"{run}: {'FAILED' if reason else 'finished'}")
@@ -81,8 +106,13 @@ def run_on_cluster(runs: Iterable[MachineRun], cluster: str, parameters: Iterabl
 
 
 def _parsed(parameters: Iterable[str]) -> dict[str, Any]:
-    return {key: int(text) if text.isdigit() else text for key, text in split(parameters, "--cluster-set", "slurm_partition=gpu")}
+    return {
+        key: int(text) if text.isdigit() else text
+        for key, text in split(parameters, "--cluster-set", "slurm_partition=gpu")
+    }
 
 
 def _said(error: Exception) -> str:
-    return f"{one_line(error)[:LONGEST_REASON]}."  # a job's error brings the whole log of its process
+    return (  # a job's error brings the whole log of its process
+        f"{one_line(error)[:LONGEST_REASON]}."
+    )

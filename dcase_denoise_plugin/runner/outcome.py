@@ -1,11 +1,13 @@
 """The outcome of a call as JSON, for machines: docs/json.md describes every key."""
+
 from __future__ import annotations
 
 import contextlib
 import json
 import math
 import statistics
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -22,8 +24,23 @@ FORMAT = 1
 @contextlib.contextmanager
 def written_as_json(write: Callable[[str], None] | None) -> Iterator[dict[str, Any]]:
     """An outcome to fill in, written at the end, whatever the end is, if there is a `write`."""
-    outcome = {"format": FORMAT, "plugin_version": __version__, "status": "error", "exit_code": 1, "error": None, "title": None, "dataset": None, "mode": None,
-               "baseline": None, "machines": [], "without_clips": [], "runs": [], "results": [], "without_truth": [], "places": []}
+    outcome = {
+        "format": FORMAT,
+        "plugin_version": __version__,
+        "status": "error",
+        "exit_code": 1,
+        "error": None,
+        "title": None,
+        "dataset": None,
+        "mode": None,
+        "baseline": None,
+        "machines": [],
+        "without_clips": [],
+        "runs": [],
+        "results": [],
+        "without_truth": [],
+        "places": [],
+    }
     try:
         yield outcome
         outcome |= {"status": "finished", "exit_code": 0}
@@ -34,32 +51,58 @@ def written_as_json(write: Callable[[str], None] | None) -> Iterator[dict[str, A
         outcome |= {"status": "interrupted", "exit_code": 130}
         raise
     except (DenoiseError, OSError, click.ClickException) as error:
-        outcome |= {"exit_code": 2, "error": error.message if isinstance(error, click.ClickException) else str(error)}
+        outcome |= {
+            "exit_code": 2,
+            "error": error.message if isinstance(error, click.ClickException) else str(error),
+        }
         raise
     finally:
         if write:
             write(json.dumps(outcome, indent=1, allow_nan=False))
 
 
-def described(runs: Sequence[MachineRun], failed: Mapping[MachineRun, Exception]) -> list[dict[str, Any]]:
+def described(
+    runs: Sequence[MachineRun], failed: Mapping[MachineRun, Exception]
+) -> list[dict[str, Any]]:
     """What became of each run."""
-    return [{"machine": run.machine, "seed": run.seed, "arm": run.arm, "status": "failed" if run in failed else "finished",
-             "error": str(failed[run]) if run in failed else None, "log": str(run.log),
-             "seconds": None if run in failed else {step: seconds_of(run, step) for step in STEPS}} for run in runs]
+    return [
+        {
+            "machine": run.machine,
+            "seed": run.seed,
+            "arm": run.arm,
+            "status": "failed" if run in failed else "finished",
+            "error": str(failed[run]) if run in failed else None,
+            "log": str(run.log),
+            "seconds": None if run in failed else {step: seconds_of(run, step) for step in STEPS},
+        }
+        for run in runs
+    ]
 
 
 def reported(summary: Summary) -> dict[str, Any]:
     """What the end of the call has said."""
-    return {"results": figures(summary.comparisons), "without_truth": summary.without_truth,
-            "places": [{"what": kind, "path": str(path)} for kind, path in summary.places]}
+    return {
+        "results": figures(summary.comparisons),
+        "without_truth": summary.without_truth,
+        "places": [{"what": kind, "path": str(path)} for kind, path in summary.places],
+    }
 
 
 def figures(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
     """Every cell of the tables, in percent."""
-    return [{"score": comparison.score, "machine": None if machine == OVERALL else machine, "arm": arm, "metric": metric or OVERALL,
-             "by_seed": dict(zip(map(str, comparison.seeds), map(_number, values))), "mean": _number(statistics.mean(values)),
-             "standard_deviation": _number(statistics.stdev(values)) if len(values) > 1 else None}
-            for comparison in comparisons for (machine, arm, metric), values in comparison.values.items()]
+    return [
+        {
+            "score": comparison.score,
+            "machine": None if machine == OVERALL else machine,
+            "arm": arm,
+            "metric": metric or OVERALL,
+            "by_seed": dict(zip(map(str, comparison.seeds), map(_number, values))),
+            "mean": _number(statistics.mean(values)),
+            "standard_deviation": _number(statistics.stdev(values)) if len(values) > 1 else None,
+        }
+        for comparison in comparisons
+        for (machine, arm, metric), values in comparison.values.items()
+    ]
 
 
 def _number(value: float) -> float | None:

@@ -1,4 +1,7 @@
-"""How far the runs of one call are: which steps are done, what the running ones are at, and how long the rest will take."""
+"""How far the runs of one call are: which steps are done, what the running ones are at, and how
+long the rest will take.
+"""
+
 from __future__ import annotations
 
 import dataclasses
@@ -6,7 +9,7 @@ import heapq
 import statistics
 import threading
 import time
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from dcase_denoise_plugin.checkout.machine_run import SCORES, STEPS, MachineRun
 from dcase_denoise_plugin.checkout.run_record import seconds_of
@@ -33,8 +36,10 @@ class Snapshot:
     Attributes
     ----------
     left_s : seconds until the last run ends, None while nothing that was finished tells.
-    at_least : whether a part of the rest has no measure yet, so that `left_s` is only a lower bound.
-    new_lines : what the logs of running and ended steps have got since the last snapshot, line by line with its run.
+    at_least : whether a part of the rest has no measure yet, so that `left_s` is only a lower
+        bound.
+    new_lines : what the logs of running and ended steps have got since the last snapshot, line by
+        line with its run.
     """
 
     done: int
@@ -48,7 +53,9 @@ class Snapshot:
     @property
     def eta(self) -> str:
         """``ETA 12 min``, ``ETA over 12 min``, or nothing."""
-        return "" if self.left_s is None else f"ETA {'over ' * self.at_least}{duration(self.left_s)}"
+        return (
+            "" if self.left_s is None else f"ETA {'over ' * self.at_least}{duration(self.left_s)}"
+        )
 
 
 def duration(seconds: float) -> str:
@@ -60,11 +67,25 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Keeps account of the steps of `runs`, from any thread; every step that is done and every run that failed is one line for `say`."""
+    """Keeps account of the steps of `runs`, from any thread; every step that is done and every run
+    that failed is one line for `say`.
+    """
 
-    def __init__(self, runs: Sequence[MachineRun], jobs: int, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        runs: Sequence[MachineRun],
+        jobs: int,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self._left = {(run, step) for run in runs for step in STEPS}
-        self._steps, self._done, self._jobs, self._say, self._clock = len(self._left), 0, jobs, say, clock
+        self._steps, self._done, self._jobs, self._say, self._clock = (
+            len(self._left),
+            0,
+            jobs,
+            say,
+            clock,
+        )
         self._start = clock()
         self._order = {run: place for place, run in enumerate(runs)}
         self._running: dict[tuple[MachineRun, str], _Pace] = {}
@@ -82,7 +103,9 @@ class Progress:
         epochs = run.plan.settings.get("epochs", 0)
         epochs = int(epochs) if str(epochs).isdigit() else 0
         with self._lock:
-            self._running[run, step] = _Pace(StepLog(run.log, log_bytes, step, epochs), self._clock())
+            self._running[run, step] = _Pace(
+                StepLog(run.log, log_bytes, step, epochs), self._clock()
+            )
 
     def ends(self, run: MachineRun, step: str) -> None:
         """A step that was started has ended well."""
@@ -113,10 +136,15 @@ class Progress:
             now = self._clock()
             for run, step in self._running:
                 self._look(run, step, now)
-            running = tuple(Running(*key, now - pace.start, pace.log.stage) for key, pace in self._running.items())
+            running = tuple(
+                Running(*key, now - pace.start, pace.log.stage)
+                for key, pace in self._running.items()
+            )
             left_s, at_least = self._rest(now)
             new_lines, self._new_lines = self._new_lines, []
-            return Snapshot(self._done, self._steps, now - self._start, left_s, at_least, running, new_lines)
+            return Snapshot(
+                self._done, self._steps, now - self._start, left_s, at_least, running, new_lines
+            )
 
     def _look(self, run, step, now):
         self._new_lines += [(run, line) for line in self._running[run, step].look(now)]
@@ -135,8 +163,13 @@ class Progress:
             self._say(f"[{self._done}/{self._steps}] {run} {step}: {how}")
 
     def _rest(self, now) -> tuple[float | None, bool]:
-        """Seconds until the last run ends, if those that wait start in their order as soon as another one ends."""
-        of_runs, unknown = dict.fromkeys(sorted((run for run, _ in self._left), key=self._order.__getitem__), 0.0), False
+        """Seconds until the last run ends, if those that wait start in their order as soon as
+        another one ends.
+        """
+        of_runs, unknown = (
+            dict.fromkeys(sorted((run for run, _ in self._left), key=self._order.__getitem__), 0.0),
+            False,
+        )
         for run, step in self._left:
             seconds, sure = self._rest_of(run, step, self._running.get((run, step)), now)
             of_runs[run] += seconds
@@ -149,7 +182,9 @@ class Progress:
             heapq.heapreplace(ends, ends[0] + of_runs[run])
         return max(ends), unknown
 
-    def _rest_of(self, run: MachineRun, step: str, pace: _Pace | None, now: float) -> tuple[float, bool]:
+    def _rest_of(
+        self, run: MachineRun, step: str, pace: _Pace | None, now: float
+    ) -> tuple[float, bool]:
         """Seconds, and whether all of them are known."""
         whole, sure = self._usual(run.arm, step)
         if pace is None:
@@ -160,16 +195,27 @@ class Progress:
         if pace.log.stage.name == AUTOENCODER:
             return of_stage, True
         # After the denoiser's own epochs comes what the plain arm takes.
-        after, sure = (statistics.mean(self._took["plain", step]), True) if ("plain", step) in self._took else (0.0, False)
+        after, sure = (
+            (statistics.mean(self._took["plain", step]), True)
+            if ("plain", step) in self._took
+            else (0.0, False)
+        )
         return of_stage + after, sure
 
     def _usual(self, arm: str, step: str) -> tuple[float, bool]:
-        """What such a step took on average; that of the other score will do for a test, that of the other arm as a lower bound."""
+        """What such a step took on average; that of the other score will do for a test, that of the
+        other arm as a lower bound.
+        """
         for steps in ((step,), SCORES if step in SCORES else ()):
             took = [seconds for name in steps for seconds in self._took.get((arm, name), ())]
             if took:
                 return statistics.mean(took), True
-        took = [seconds for (_, name), all_of_it in self._took.items() if name == step for seconds in all_of_it]
+        took = [
+            seconds
+            for (_, name), all_of_it in self._took.items()
+            if name == step
+            for seconds in all_of_it
+        ]
         return (min(took), False) if took else (0.0, False)
 
 

@@ -1,9 +1,13 @@
-"""Progress on the screen: live bars on a terminal, else plain lines, at most one a minute besides one for each finished step."""
+"""Progress on the screen: live bars on a terminal, else plain lines, at most one a minute besides
+one for each finished step.
+"""
+
 from __future__ import annotations
 
 import contextlib
 import time
-from typing import Callable, Iterator, TextIO
+from collections.abc import Callable, Iterator
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -25,7 +29,9 @@ class Quiet:
 
 
 class Lines:
-    """Plain lines for logs and pipes: what is said, and where things stand after a minute in which nothing was."""
+    """Plain lines for logs and pipes: what is said, and where things stand after a minute in which
+    nothing was.
+    """
 
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic):
         self._write, self._clock, self._last = write, clock, clock()
@@ -36,15 +42,39 @@ class Lines:
 
     def watch(self, snapshot: Snapshot) -> None:
         if snapshot.running and self._clock() - self._last >= PAUSE_S:
-            self.say("; ".join(filter(None, [f"[{snapshot.done}/{snapshot.steps}] " + ", ".join(map(str, snapshot.running)), snapshot.eta])))
+            self.say(
+                "; ".join(
+                    filter(
+                        None,
+                        [
+                            f"[{snapshot.done}/{snapshot.steps}] "
+                            + ", ".join(map(str, snapshot.running)),
+                            snapshot.eta,
+                        ],
+                    )
+                )
+            )
 
 
 class Live:
-    """A bar for all steps and one for each running step, under the lines that are said. A context manager: the bars go when it ends."""
+    """A bar for all steps and one for each running step, under the lines that are said. A context
+    manager: the bars go when it ends.
+    """
 
     def __init__(self, console: Console):
-        columns = TextColumn("{task.description}", markup=False), BarColumn(20), TextColumn("{task.fields[state]}", markup=False)
-        self._bars = Progress(*columns, console=console, transient=True, refresh_per_second=2, redirect_stdout=False, redirect_stderr=False)
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(20),
+            TextColumn("{task.fields[state]}", markup=False),
+        )
+        self._bars = Progress(
+            *columns,
+            console=console,
+            transient=True,
+            refresh_per_second=2,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         self._all = self._bars.add_task("all steps", total=None, state="")
         self._of_stages: dict[tuple[MachineRun, str], TaskID] = {}
 
@@ -59,7 +89,9 @@ class Live:
         self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def watch(self, snapshot: Snapshot) -> None:
-        counted = f"{snapshot.done}/{snapshot.steps}  {duration(snapshot.elapsed_s)}  {snapshot.eta}"
+        counted = (
+            f"{snapshot.done}/{snapshot.steps}  {duration(snapshot.elapsed_s)}  {snapshot.eta}"
+        )
         self._bars.update(self._all, total=snapshot.steps, completed=snapshot.done, state=counted)
         # A bar has a length or pulses for good, so each stage gets its own.
         running = {(step.run, step.stage.name): step for step in snapshot.running}
@@ -67,8 +99,14 @@ class Live:
             self._bars.remove_task(self._of_stages.pop(key))
         for key, step in running.items():
             if key not in self._of_stages:
-                self._of_stages[key] = self._bars.add_task(str(step.run), total=step.stage.epochs or None, state="")
-            self._bars.update(self._of_stages[key], completed=step.stage.epoch, state=f"{step.stage}  {duration(step.elapsed_s)}")
+                self._of_stages[key] = self._bars.add_task(
+                    str(step.run), total=step.stage.epochs or None, state=""
+                )
+            self._bars.update(
+                self._of_stages[key],
+                completed=step.stage.epoch,
+                state=f"{step.stage}  {duration(step.elapsed_s)}",
+            )
 
 
 class Verbose:
@@ -84,7 +122,9 @@ class Verbose:
 
 
 @contextlib.contextmanager
-def screen_on(stream: TextIO, quiet: bool = False, verbose: bool = False) -> Iterator[Quiet | Lines | Live | Verbose]:
+def screen_on(
+    stream: TextIO, quiet: bool = False, verbose: bool = False
+) -> Iterator[Quiet | Lines | Live | Verbose]:
     """The screen for `stream`: live if it is a terminal that can move its cursor."""
     if quiet:
         yield Quiet()

@@ -1,22 +1,27 @@
 """What a step of the baseline is at, read from the log that its process writes."""
+
 from __future__ import annotations
 
 import csv
 import dataclasses
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable
 
-# The plugin's own line after an epoch of the denoiser; it wins over the next one, which it also fits.
+# The plugin's own line after an epoch of the denoiser; it wins over the next one, which it also
+# fits.
 DENOISER_EPOCH = re.compile(r"denoiser .+: epoch (\d+)/(\d+)")
-# What the baselines print within and after an epoch: "Train Epoch: 3 [0/18540 (0%)]", "====> Epoch: 3 Average loss", "epoch 3/20 loss".
+# What the baselines print within and after an epoch: "Train Epoch: 3 [0/18540 (0%)]", "====> Epoch:
+# 3 Average loss", "epoch 3/20 loss".
 AUTOENCODER_EPOCH = re.compile(r"^\W*(?:train )?epoch:? (\d+)\b", re.IGNORECASE)
 PIECE_BYTES = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """What is being done: a name, and for a training the epoch it is in (or just finished) out of how many; both 0 if there are none to count."""
+    """What is being done: a name, and for a training the epoch it is in (or just finished) out of
+    how many; both 0 if there are none to count.
+    """
 
     name: str
     epoch: int = 0
@@ -56,7 +61,10 @@ class StepLog:
         self._position += len(new)
         *whole, self._unfinished = (self._unfinished + new).split(b"\n")
         # A progress bar redraws its line; the last drawing counts.
-        lines = [line.decode(errors="replace").rstrip("\r").rpartition("\r")[2].rstrip() for line in whole]
+        lines = [
+            line.decode(errors="replace").rstrip("\r").rpartition("\r")[2].rstrip()
+            for line in whole
+        ]
         for line in lines if self._step == "train" else ():
             self._follow(line)
         return [line for line in lines if line]
@@ -79,15 +87,27 @@ def autoencoder_losses(log: Path | None) -> list[tuple[str, str, list[float]]]:
     try:
         with open(log, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        return [(kind, line, [float(row[column]) for row in rows]) for column, kind, line in CURVES if rows and rows[0].get(column) not in (None, "")]
+        return [
+            (kind, line, [float(row[column]) for row in rows])
+            for column, kind, line in CURVES
+            if rows and rows[0].get(column) not in (None, "")
+        ]
     except (OSError, TypeError, ValueError, csv.Error):
         return []
 
 
 def denoiser_losses(logs: Iterable[Path], machine: str) -> list[float]:
-    """Loss by epoch; nothing if the denoiser was there before or somebody else's tool kept no such log."""
+    """Loss by epoch; nothing if the denoiser was there before or somebody else's tool kept no such
+    log.
+    """
     found = {}
     for log in logs:
         text = log.read_text(encoding="utf-8", errors="replace")
-        found.update({int(match["epoch"]): float(match["loss"]) for match in EPOCH.finditer(text) if match["machine"] == machine})
+        found.update(
+            {
+                int(match["epoch"]): float(match["loss"])
+                for match in EPOCH.finditer(text)
+                if match["machine"] == machine
+            }
+        )
     return [loss for _, loss in sorted(found.items())]

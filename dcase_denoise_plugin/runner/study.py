@@ -1,6 +1,8 @@
-"""A study: many settings of the stage ("cells") against one plain baseline, over machine types and seeds.
+"""A study: many settings of the stage ("cells") against one plain baseline, over machine types and
+seeds.
 
-A study file is YAML: what the baseline's own settings are in every cell, what every cell starts from, and what each one changes::
+A study file is YAML: what the baseline's own settings are in every cell, what every cell starts
+from, and what each one changes::
 
     settings: {epochs: 20}
     preset: recommended
@@ -8,12 +10,13 @@ A study file is YAML: what the baseline's own settings are in every cell, what e
       recommended: {}
       half strength: {denoise_strength: 0.5}
 """
+
 from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Iterable, Mapping
 
 from filelock import FileLock
 
@@ -32,7 +35,9 @@ CELL_NAME = re.compile(r"[A-Za-z0-9][\w .,:+-]*")
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """The plans of a study: `plain` without the stage, and one a cell. All files of a cell lie in folders named after it."""
+    """The plans of a study: `plain` without the stage, and one a cell. All files of a cell lie in
+    folders named after it.
+    """
 
     name: str
     plain: Plan
@@ -45,32 +50,50 @@ class Study:
         Raises
         ------
         ConfigError
-            If the file is no such mapping, or a cell has no fit name or a key that is not the stage's.
+            If the file is no such mapping, or a cell has no fit name or a key that is not the
+            stage's.
         """
         file = Path(file)
         content = read_mapping(file, ConfigError)
         cells = content.get("cells")
         unknown = sorted(set(content) - {"settings", "preset", "cells"})
         if unknown or not isinstance(cells, dict) or not cells:
-            raise ConfigError(f"study: expected the keys settings, preset and cells (a mapping of names to denoise keys), got {', '.join(map(str, content))} "
-                              f"in {file}. Write cells: {{half strength: {{denoise_strength: 0.5}}}}.")
+            raise ConfigError(
+                "study: expected the keys settings, preset and cells (a mapping of names to"
+                f" denoise keys), got {', '.join(map(str, content))} in {file}. Write cells: {{half"
+                " strength: {denoise_strength: 0.5}}."
+            )
         settings = dict(content.get("settings") or {})
         ours = [key for key in settings if str(key).startswith(PREFIX) or key == "export_dir"]
         if ours:
-            raise ConfigError(f"study: expected settings of the baseline alone, got {', '.join(ours)} under settings in {file}. Put denoise keys into cells.")
+            raise ConfigError(
+                f"study: expected settings of the baseline alone, got {', '.join(ours)} under"
+                f" settings in {file}. Put denoise keys into cells."
+            )
         name = file.stem
         plain = _plan(baseline, dataset, PLAIN, name, settings, {})
         plans = {}
         for cell, keys in cells.items():
             keys = keys or {}
-            if not CELL_NAME.fullmatch(str(cell)) or cell == PLAIN or _folder(cell) in map(_folder, plans):
-                raise ConfigError(f"study: expected a cell's name of letters, digits, spaces and . , : + - that no other cell has, got {cell!r} in {file}. "
-                                  "Choose another.")
+            if (
+                not CELL_NAME.fullmatch(str(cell))
+                or cell == PLAIN
+                or _folder(cell) in map(_folder, plans)
+            ):
+                raise ConfigError(
+                    "study: expected a cell's name of letters, digits, spaces and . , : + - that"
+                    f" no other cell has, got {cell!r} in {file}. Choose another."
+                )
             if not isinstance(keys, dict) or not all(str(key).startswith(PREFIX) for key in keys):
-                raise ConfigError(f"study: expected denoise keys, which the plain baseline does not have, got {keys!r} in cell {cell!r} of {file}. "
-                                  "What changes the baseline belongs under settings.")
+                raise ConfigError(
+                    "study: expected denoise keys, which the plain baseline does not have, got"
+                    f" {keys!r} in cell {cell!r} of {file}. What changes the baseline belongs under"
+                    " settings."
+                )
             keys = {f"{PREFIX}_preset": content.get("preset", RECOMMENDED), **keys}
-            plans[str(cell)] = _plan(baseline, dataset, str(cell), f"{name}_{_folder(cell)}", settings, keys)
+            plans[str(cell)] = _plan(
+                baseline, dataset, str(cell), f"{name}_{_folder(cell)}", settings, keys
+            )
         return cls(name, plain, plans)
 
     def runs(self, cell: str, machines: Iterable[str], seeds: Iterable[int]) -> list[MachineRun]:
@@ -79,11 +102,16 @@ class Study:
         return [MachineRun(plan, machine, seed, arm) for machine in machines for seed in seeds]
 
     def chosen(self, names: Iterable[str]) -> list[str]:
-        """`PLAIN` and the cells of these names, or all. Raises ConfigError if there is no such cell."""
+        """`PLAIN` and the cells of these names, or all. Raises ConfigError if there is no such
+        cell.
+        """
         names = list(names)
         for name in names:
             if name not in self.cells:
-                raise ConfigError(f"--cell: expected one of {', '.join(self.cells)}, got {name!r}. Correct the name.")
+                raise ConfigError(
+                    f"--cell: expected one of {', '.join(self.cells)}, got {name!r}. Correct the"
+                    " name."
+                )
         return [PLAIN, *(cell for cell in self.cells if not names or cell in names)]
 
     @property
@@ -93,9 +121,11 @@ class Study:
 
 
 def drop_features(run: MachineRun) -> None:
-    """Deletes the cached features that a finished denoised run built for itself: half a gigabyte a cell, machine type and seed.
+    """Deletes the cached features that a finished denoised run built for itself: half a gigabyte a
+    cell, machine type and seed.
 
-    Runs of other seeds share them where the method has no seed, and may be at them; the folder and the lock in it stay.
+    Runs of other seeds share them where the method has no seed, and may be at them; the folder and
+    the lock in it stay.
     """
     if run.arm != "denoised":
         return
@@ -108,16 +138,22 @@ def drop_features(run: MachineRun) -> None:
                         pickle.unlink()
 
 
-def _plan(baseline: Baseline, dataset: str, cell: str, export_dir: str, settings: Mapping, keys: Mapping) -> Plan:
+def _plan(
+    baseline: Baseline, dataset: str, cell: str, export_dir: str, settings: Mapping, keys: Mapping
+) -> Plan:
     settings = {key: _as_text(value) for key, value in settings.items()}
-    overrides, config = resolve_stage(baseline, read_overrides(None, {**settings, "export_dir": export_dir, **keys}, baseline))
+    overrides, config = resolve_stage(
+        baseline, read_overrides(None, {**settings, "export_dir": export_dir, **keys}, baseline)
+    )
     if cell == PLAIN:
         overrides = dataclasses.replace(overrides, denoise={})
     return Plan(baseline, dataset, "dev", overrides, config, cell)
 
 
 def _as_text(value):
-    """As --set gives it; with a number in its place, the records of finished runs would no longer be those of this study."""
+    """As --set gives it; with a number in its place, the records of finished runs would no longer
+    be those of this study.
+    """
     return [str(part) for part in value] if isinstance(value, list) else str(value)
 
 

@@ -1,15 +1,18 @@
-"""Scores and decisions on the evaluation data, in the names and folders that the challenge and its official evaluator take.
+"""Scores and decisions on the evaluation data, in the names and folders that the challenge and its
+official evaluator take.
 
 The evaluator of a challenge year (dcase2023_task2_evaluator to dcase2025_task2_evaluator) reads
-``<teams>/<team>/<system>/{anomaly_score,decision_result}_<machine>_section_<section>_test.csv``, rows ``clip,value`` without a header, for every machine
-type of that year. It knows clips by the names of ``test`` and by those of ``test_rename``, and needs nothing else, no ``.meta.yaml`` either.
+``<teams>/<team>/<system>/{anomaly_score,decision_result}_<machine>_section_<section>_test.csv``,
+rows ``clip,value`` without a header, for every machine type of that year. It knows clips by the
+names of ``test`` and by those of ``test_rename``, and needs nothing else, no ``.meta.yaml`` either.
 """
+
 from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.errors import RunError
@@ -19,7 +22,8 @@ KINDS = ("anomaly_score", "decision_result")
 
 
 def gather(runs: Sequence[MachineRun]) -> tuple[Path, list[str]]:
-    """Copies the CSVs of `runs`, all finished and of one data set, a system for each result folder and, if there are several, seed.
+    """Copies the CSVs of `runs`, all finished and of one data set, a system for each result folder
+    and, if there are several, seed.
 
     Returns
     -------
@@ -40,15 +44,27 @@ def gather(runs: Sequence[MachineRun]) -> tuple[Path, list[str]]:
             system.mkdir(parents=True, exist_ok=True)
             for kind in KINDS:
                 for source, section in _tables(run, score, kind):
-                    shutil.copyfile(source, system / f"{kind}_{run.machine}_section_{section}_test.csv")
+                    shutil.copyfile(
+                        source, system / f"{kind}_{run.machine}_section_{section}_test.csv"
+                    )
     there = {run.machine for run in runs}
-    return teams, [machine for machine in plan.baseline.machine_types(plan.dataset, plan.mode) if machine not in there]
+    return teams, [
+        machine
+        for machine in plan.baseline.machine_types(plan.dataset, plan.mode)
+        if machine not in there
+    ]
 
 
 def _tables(run: MachineRun, score: str, kind: str) -> list[tuple[Path, str]]:
-    found = [(path, re.search(r"_section_(\d+)_test_", path.name)) for path in run.outputs(score) if path.name.startswith(f"{kind}_{run.dataset}_")]
+    found = [
+        (path, re.search(r"_section_(\d+)_test_", path.name))
+        for path in run.outputs(score)
+        if path.name.startswith(f"{kind}_{run.dataset}_")
+    ]
     tables = [(path, section[1]) for path, section in found if section]
     if not tables:
-        raise RunError(f"{run} {score}: expected {kind}_{run.dataset}_section_<number>_test_…csv from the baseline, got none in {run.folder(score)}. "
-                       f"Look at {run.log}.")
+        raise RunError(
+            f"{run} {score}: expected {kind}_{run.dataset}_section_<number>_test_…csv from the"
+            f" baseline, got none in {run.folder(score)}. Look at {run.log}."
+        )
     return tables

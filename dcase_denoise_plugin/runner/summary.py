@@ -1,4 +1,7 @@
-"""The end of a call: the baseline's own summary over plain and denoised results, our table, and where every file lies."""
+"""The end of a call: the baseline's own summary over plain and denoised results, our table, and
+where every file lies.
+"""
+
 from __future__ import annotations
 
 import contextlib
@@ -6,8 +9,9 @@ import csv
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple, Sequence
+from typing import NamedTuple
 
 from filelock import FileLock
 
@@ -24,17 +28,27 @@ PageWriter = Callable[[Sequence[MachineRun], str, Callable[[str], None]], list[t
 
 
 class Summary(NamedTuple):
-    """What was reported: a comparison a score, the machine types whose truth the baseline does not know, and what lies where."""
+    """What was reported: a comparison a score, the machine types whose truth the baseline does not
+    know, and what lies where.
+    """
 
     comparisons: list[Comparison]
     without_truth: list[str]
     places: list[tuple[str, Path]]
 
 
-def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print, write_page: PageWriter | None = None) -> Summary:
-    """Reports `runs`, all of them finished: AUCs of the machine types whose truth is known, and of evaluation data what the challenge takes.
+def summarise(
+    runs: Sequence[MachineRun],
+    title: str,
+    say: Callable[[str], None] = print,
+    write_page: PageWriter | None = None,
+) -> Summary:
+    """Reports `runs`, all of them finished: AUCs of the machine types whose truth is known, and of
+    evaluation data what the challenge takes.
 
-    `write_page` gets the runs that are compared and says where it wrote a page about them. A call that reports on the same data set in the same folder at the same time is waited for; the later one's files stay.
+    `write_page` gets the runs that are compared and says where it wrote a page about them. A call
+    that reports on the same data set in the same folder at the same time is waited for; the later
+    one's files stay.
 
     Raises
     ------
@@ -47,8 +61,17 @@ def summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None]
         return _summarise(runs, title, say, write_page)
 
 
-def _summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None], write_page: PageWriter | None) -> Summary:
-    without_truth = [machine for machine in dict.fromkeys(run.machine for run in runs) if not all(run.has_truth() for run in runs if run.machine == machine)]
+def _summarise(
+    runs: Sequence[MachineRun],
+    title: str,
+    say: Callable[[str], None],
+    write_page: PageWriter | None,
+) -> Summary:
+    without_truth = [
+        machine
+        for machine in dict.fromkeys(run.machine for run in runs)
+        if not all(run.has_truth() for run in runs if run.machine == machine)
+    ]
     judged = [run for run in runs if run.machine not in without_truth]
     compared = comparable(judged)
     comparisons = _tables(judged, compared, runs[0].plan, title, say)
@@ -56,13 +79,23 @@ def _summarise(runs: Sequence[MachineRun], title: str, say: Callable[[str], None
         say(f"\n{title}: {remark}")
     found = places(runs) + _for_the_evaluator(runs, say)
     if write_page:
-        found += write_page([run for run in runs if run in compared or run.machine in without_truth], title, say)
+        found += write_page(
+            [run for run in runs if run in compared or run.machine in without_truth], title, say
+        )
     say("\n" + "\n".join(f"{what:<22}{where}" for what, where in found))
     return Summary(comparisons, without_truth, found)
 
 
-def _tables(judged: Sequence[MachineRun], compared: Sequence[MachineRun], plan: Plan, title: str, say: Callable[[str], None]) -> list[Comparison]:
-    """The baseline's summary of `judged`, and our tables of `compared`; nothing stays of an earlier call's."""
+def _tables(
+    judged: Sequence[MachineRun],
+    compared: Sequence[MachineRun],
+    plan: Plan,
+    title: str,
+    say: Callable[[str], None],
+) -> list[Comparison]:
+    """The baseline's summary of `judged`, and our tables of `compared`; nothing stays of an earlier
+    call's.
+    """
     shutil.rmtree(plan.summary_folder, ignore_errors=True)  # rows of folders that it summarised
     if judged:
         baseline_summary(judged)
@@ -74,57 +107,105 @@ def _tables(judged: Sequence[MachineRun], compared: Sequence[MachineRun], plan: 
     return comparisons
 
 
-def _remarks(runs: Sequence[MachineRun], judged: Sequence[MachineRun], compared: Sequence[MachineRun], without_truth: Sequence[str]) -> Iterator[str]:
+def _remarks(
+    runs: Sequence[MachineRun],
+    judged: Sequence[MachineRun],
+    compared: Sequence[MachineRun],
+    without_truth: Sequence[str],
+) -> Iterator[str]:
     """What the tables do not show."""
     left_out = sorted({f"{run.machine} seed {run.seed}" for run in judged if run not in compared})
     if left_out:
-        yield f"without {', '.join(left_out)}, which not every arm or machine type in the comparison has finished."
+        yield (
+            f"without {', '.join(left_out)}, which not every arm or machine type in the comparison"
+            " has finished."
+        )
     receipts = [(run.machine, read_receipt(run, "train")) for run in runs if run.arm == "denoised"]
     untouched = sorted({machine for machine, receipt in receipts if receipt.get("untouched")})
     if untouched:
-        yield (f"clips of {', '.join(untouched)} handed over as they are, for no recording tells what the noise in them is like; the log of the training "
-               "says what to do.")
+        yield (
+            f"clips of {', '.join(untouched)} handed over as they are, for no recording tells what"
+            " the noise in them is like; the log of the training says what to do."
+        )
     if without_truth:
-        yield f"the baseline knows no ground truth of {', '.join(without_truth)}, so there are anomaly scores and no AUC."
+        yield (
+            f"the baseline knows no ground truth of {', '.join(without_truth)}, so there are"
+            " anomaly scores and no AUC."
+        )
 
 
-def _for_the_evaluator(runs: Sequence[MachineRun], say: Callable[[str], None]) -> list[tuple[str, Path]]:
-    """Of evaluation data, what the challenge takes, with that of other machine types that earlier calls finished: what and where; says what it lacks."""
+def _for_the_evaluator(
+    runs: Sequence[MachineRun], say: Callable[[str], None]
+) -> list[tuple[str, Path]]:
+    """Of evaluation data, what the challenge takes, with that of other machine types that earlier
+    calls finished: what and where; says what it lacks.
+    """
     plan = runs[0].plan
     if plan.mode != "eval":
         return []
     folder, lacking = gather([*runs, *of_other_machines(runs)])
     if lacking:
-        say(f"\n{folder} lacks {', '.join(lacking)}; the challenge and its evaluator want every machine type of {plan.dataset}.")
+        say(
+            f"\n{folder} lacks {', '.join(lacking)}; the challenge and its evaluator want every"
+            f" machine type of {plan.dataset}."
+        )
     return [("for the evaluator", folder)]
 
 
 def comparable(runs: Sequence[MachineRun]) -> list[MachineRun]:
-    """Those of `runs` that make a whole table: every machine type with every seed in every arm. Of the machine types or the seeds with gaps, the ones go
-    that take fewer runs with them."""
+    """Those of `runs` that make a whole table: every machine type with every seed in every arm. Of
+    the machine types or the seeds with gaps, the ones go that take fewer runs with them.
+    """
     arms = {run.arm for run in runs}
     done = {(run.machine, run.seed, run.arm) for run in runs}
-    pairs = {(machine, seed) for machine, seed, _ in done if all((machine, seed, arm) in done for arm in arms)}
+    pairs = {
+        (machine, seed)
+        for machine, seed, _ in done
+        if all((machine, seed, arm) in done for arm in arms)
+    }
     machines, seeds = ({pair[place] for pair in pairs} for place in (0, 1))
-    whole_seeds = {(machine, seed) for machine, seed in pairs if all((other, seed) in pairs for other in machines)}
-    whole_machines = {(machine, seed) for machine, seed in pairs if all((machine, other) in pairs for other in seeds)}
+    whole_seeds = {
+        (machine, seed)
+        for machine, seed in pairs
+        if all((other, seed) in pairs for other in machines)
+    }
+    whole_machines = {
+        (machine, seed)
+        for machine, seed in pairs
+        if all((machine, other) in pairs for other in seeds)
+    }
     kept = max(whole_seeds, whole_machines, key=len)
     return [run for run in runs if (run.machine, run.seed) in kept]
 
 
-def with_earlier_runs(finished: Sequence[MachineRun], both_arms: Sequence[MachineRun]) -> list[MachineRun]:
-    """`finished`, and their plain or denoised counterparts among `both_arms` if an earlier call finished every one of them."""
-    counterparts = [run for run in both_arms if run not in finished and any((run.machine, run.seed) == (own.machine, own.seed) for own in finished)]
+def with_earlier_runs(
+    finished: Sequence[MachineRun], both_arms: Sequence[MachineRun]
+) -> list[MachineRun]:
+    """`finished`, and their plain or denoised counterparts among `both_arms` if an earlier call
+    finished every one of them.
+    """
+    counterparts = [
+        run
+        for run in both_arms
+        if run not in finished
+        and any((run.machine, run.seed) == (own.machine, own.seed) for own in finished)
+    ]
     if finished_runs(counterparts) != counterparts:
         return list(finished)
     return [run for run in both_arms if run in finished or run in counterparts]
 
 
 def of_other_machines(runs: Sequence[MachineRun]) -> list[MachineRun]:
-    """What earlier calls finished of the other machine types, with the same settings, arms and seeds."""
+    """What earlier calls finished of the other machine types, with the same settings, arms and
+    seeds.
+    """
     plan, own = runs[0].plan, {run.machine for run in runs}
-    return finished_runs(MachineRun(plan, machine, seed, arm) for machine in plan.machines(())[0] if machine not in own
-                         for seed, arm in dict.fromkeys((run.seed, run.arm) for run in runs))
+    return finished_runs(
+        MachineRun(plan, machine, seed, arm)
+        for machine in plan.machines(())[0]
+        if machine not in own
+        for seed, arm in dict.fromkeys((run.seed, run.arm) for run in runs)
+    )
 
 
 def baseline_summary(runs: Sequence[MachineRun]) -> None:
@@ -138,21 +219,47 @@ def baseline_summary(runs: Sequence[MachineRun]) -> None:
     plan = runs[0].plan
     systems = _one_folder_a_seed(runs)
     # Relative to the checkout, as in the baseline's scripts: the tool makes other paths from these.
-    target, *sources = (os.path.relpath(folder, plan.baseline.folder) for folder in (plan.summary_folder, *systems))
-    command = ["bash", "tools/export_results.sh", plan.dataset, target, "None", f"-{plan.mode[0]}", *sources]
+    target, *sources = (
+        os.path.relpath(folder, plan.baseline.folder) for folder in (plan.summary_folder, *systems)
+    )
+    command = [
+        "bash",
+        "tools/export_results.sh",
+        plan.dataset,
+        target,
+        "None",
+        f"-{plan.mode[0]}",
+        *sources,
+    ]
     log = plan.log_folder / f"{plan.dataset}_summary.log"
     with open(log, "wb") as file:
-        tool = subprocess.run(command, cwd=plan.baseline.folder, env=child_environment(), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+        tool = subprocess.run(
+            command,
+            cwd=plan.baseline.folder,
+            env=child_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
     if tool.returncode:
-        raise RunError(f"summary: expected the baseline's tools/export_results.sh to end well, got exit status {tool.returncode} in {log}. Look there.")
-    without = {folder.name for folder in systems} - _systems_with_total(plan.summary_folder / f"{plan.dataset}_auc_pauc_extract.csv")
+        raise RunError(
+            "summary: expected the baseline's tools/export_results.sh to end well, got exit status"
+            f" {tool.returncode} in {log}. Look there."
+        )
+    without = {folder.name for folder in systems} - _systems_with_total(
+        plan.summary_folder / f"{plan.dataset}_auc_pauc_extract.csv"
+    )
     if without:
-        raise RunError("summary: expected a total score of every system from the baseline's tools/export_results.sh, "
-                       f"got none of {', '.join(sorted(without))}. Look at {log}.")
+        raise RunError(
+            "summary: expected a total score of every system from the baseline's"
+            f" tools/export_results.sh, got none of {', '.join(sorted(without))}. Look at {log}."
+        )
 
 
 def _one_folder_a_seed(runs: Sequence[MachineRun]) -> list[Path]:
-    """Copies of the AUC tables, a folder for each result folder and seed: the tool skips, without a word, a machine type with two tables in one folder."""
+    """Copies of the AUC tables, a folder for each result folder and seed: the tool skips, without a
+    word, a machine type with two tables in one folder.
+    """
     plan = runs[0].plan
     several = len({run.seed for run in runs}) > 1
     inputs = plan.compare_folder / "by_seed" / plan.dataset
@@ -168,17 +275,34 @@ def _one_folder_a_seed(runs: Sequence[MachineRun]) -> list[Path]:
 
 
 def _systems_with_total(extract: Path) -> set[str]:
-    with contextlib.suppress(OSError, KeyError), open(extract, newline="", encoding="utf-8") as file:
-        return {row["System"] for row in csv.DictReader(file) if row["metric"] == "TOTAL score" and row["h-mean"]}
+    with (
+        contextlib.suppress(OSError, KeyError),
+        open(extract, newline="", encoding="utf-8") as file,
+    ):
+        return {
+            row["System"]
+            for row in csv.DictReader(file)
+            if row["metric"] == "TOTAL score" and row["h-mean"]
+        }
     return set()
 
 
 def places(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:
     """What lies where, each folder once."""
     plan = runs[0].plan
-    found = [("scores and AUCs" if step in SCORES else "models", run.folder(step)) for step in (*SCORES, "train") for run in runs]
-    checkpoints = [read_receipt(run, "train").get("checkpoint") for run in runs if run.arm == "denoised"]
-    found += [("denoisers", (plan.baseline.folder / checkpoint).parent.parent) for checkpoint in checkpoints if checkpoint]
+    found = [
+        ("scores and AUCs" if step in SCORES else "models", run.folder(step))
+        for step in (*SCORES, "train")
+        for run in runs
+    ]
+    checkpoints = [
+        read_receipt(run, "train").get("checkpoint") for run in runs if run.arm == "denoised"
+    ]
+    found += [
+        ("denoisers", (plan.baseline.folder / checkpoint).parent.parent)
+        for checkpoint in checkpoints
+        if checkpoint
+    ]
     if plan.summary_folder.is_dir():
         found += [("summary and table", plan.summary_folder)]
     return list(dict.fromkeys(found + [("logs", plan.log_folder)]))

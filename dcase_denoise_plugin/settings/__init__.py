@@ -1,1 +1,3 @@
-"""What a user may set: keys, presets, parsing, argparse; and the baseline's own feature settings."""
+"""What a user may set: keys, presets, parsing, argparse; and the baseline's own feature
+settings.
+"""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +21,21 @@ class FeatureSettings:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> FeatureSettings:
-        """Those among the baseline's settings, which are numbers or, from a command line, text; the baseline's defaults for what is not there."""
-        return cls(**{field.name: _number(settings.get(field.name, field.default)) for field in dataclasses.fields(cls)})
+        """Those among the baseline's settings, which are numbers or, from a command line, text; the
+        baseline's defaults for what is not there.
+        """
+        return cls(
+            **{
+                field.name: _number(settings.get(field.name, field.default))
+                for field in dataclasses.fields(cls)
+            }
+        )
 
 
 def _number(setting: Any) -> int | float | None:
-    """A setting as the baseline's parser reads it: --set hands on a text, and that is what the runner noted."""
+    """A setting as the baseline's parser reads it: --set hands on a text, and that is what the
+    runner noted.
+    """
     if str(setting).lower() in ("", "none", "null"):
         return None
     number = float(setting)

@@ -1,13 +1,15 @@
 """Assignments as a command line gives them: key=value."""
+
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import difflib
 import os
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any
 
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
@@ -22,12 +24,18 @@ from dcase_denoise_plugin.settings.config import (
 )
 
 
-def split(assignments: Iterable[str], option: str = "--set", example: str = "epochs=2") -> Iterator[tuple[str, str]]:
-    """Each key=value as (key, value), without dashes before the key. Raises ConfigError, naming the `option`, if there is no ``=`` or no key."""
+def split(
+    assignments: Iterable[str], option: str = "--set", example: str = "epochs=2"
+) -> Iterator[tuple[str, str]]:
+    """Each key=value as (key, value), without dashes before the key. Raises ConfigError, naming the
+    `option`, if there is no ``=`` or no key.
+    """
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip("- "):
-            raise ConfigError(f"{option}: expected key=value, got {assignment!r}. Write it as {option} {example}.")
+            raise ConfigError(
+                f"{option}: expected key=value, got {assignment!r}. Write it as {option} {example}."
+            )
         yield key.strip("- "), text
 
 
@@ -36,9 +44,15 @@ PRESET_VARIABLE = "DCASE_DENOISE_YAML"
 
 def own_settings_of_weights(config: DenoiseConfig) -> list[str]:
     """The names of the settings that shape the weights and are not the preset's."""
-    of_preset = DenoiseConfig(**{**read_preset(config.preset or RECOMMENDED), "preset": config.preset})
-    return [field.name for field in dataclasses.fields(config) if field.metadata["shapes"] == "weights"
-            and getattr(config, field.name) != getattr(of_preset, field.name)]
+    of_preset = DenoiseConfig(
+        **{**read_preset(config.preset or RECOMMENDED), "preset": config.preset}
+    )
+    return [
+        field.name
+        for field in dataclasses.fields(config)
+        if field.metadata["shapes"] == "weights"
+        and getattr(config, field.name) != getattr(of_preset, field.name)
+    ]
 
 
 def parse_bool(text: Any) -> bool:
@@ -51,7 +65,9 @@ def parse_bool(text: Any) -> bool:
 
 
 def parse_value(field: dataclasses.Field, text: Any) -> Any:
-    """`text` (from YAML, a preset or the command line) as the field's type. Raises ConfigError naming the key."""
+    """`text` (from YAML, a preset or the command line) as the field's type. Raises ConfigError
+    naming the key.
+    """
     key, kind = option_name(field), type(field.default)
     try:
         if kind is bool:
@@ -66,11 +82,15 @@ def parse_value(field: dataclasses.Field, text: Any) -> Any:
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from None
     except (TypeError, ValueError):
-        raise ConfigError(f"{key}: expected {_described(field)}, got {text!r}. Correct the value.") from None
+        raise ConfigError(
+            f"{key}: expected {_described(field)}, got {text!r}. Correct the value."
+        ) from None
 
 
 def from_keys(keys: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Field values from a mapping of ``denoise…`` keys (leading dashes allowed), parsed. Raises ConfigError for an unknown key, naming the nearest."""
+    """Field values from a mapping of ``denoise…`` keys (leading dashes allowed), parsed. Raises
+    ConfigError for an unknown key, naming the nearest.
+    """
     known = field_names()
     values = {}
     for key, text in keys.items():
@@ -78,22 +98,31 @@ def from_keys(keys: Mapping[str, Any], where: str) -> dict[str, Any]:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}."
-            raise ConfigError(f"{name}: expected a known denoise key, got an unknown one in {where}. {hint}")
+            raise ConfigError(
+                f"{name}: expected a known denoise key, got an unknown one in {where}. {hint}"
+            )
         values[known[name].name] = parse_value(known[name], text)
     return values
 
 
 def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> DenoiseConfig:
-    """The configuration from `given` field values (baseline.yaml, then command line) over their preset, `RECOMMENDED` if none is named, over the defaults."""
+    """The configuration from `given` field values (baseline.yaml, then command line) over their
+    preset, `RECOMMENDED` if none is named, over the defaults.
+    """
     preset = given.get("preset") or environment.get(PRESET_VARIABLE) or RECOMMENDED
     return DenoiseConfig(**{**read_preset(preset), **given, "preset": preset})
 
 
 def read_preset(preset: str) -> dict[str, Any]:
-    """Field values of a preset, by name from the package or by path. Raises ConfigError if there is none or it is not a mapping of denoise keys."""
+    """Field values of a preset, by name from the package or by path. Raises ConfigError if there is
+    none or it is not a mapping of denoise keys.
+    """
     path = preset_path(preset)
     content = read_mapping(path, ConfigError, "denoise_preset")
-    return from_keys({key: value for key, value in content.items() if str(key).lstrip("-").startswith(PREFIX)}, str(path))
+    return from_keys(
+        {key: value for key, value in content.items() if str(key).lstrip("-").startswith(PREFIX)},
+        str(path),
+    )
 
 
 def preset_path(preset: str):
@@ -101,20 +130,32 @@ def preset_path(preset: str):
     if Path(preset).suffix in (".yaml", ".yml"):
         return Path(preset)
     packaged = resources.files("dcase_denoise_plugin.presets")
-    names = sorted(Path(entry.name).stem for entry in packaged.iterdir() if entry.name.endswith(".yaml"))
+    names = sorted(
+        Path(entry.name).stem for entry in packaged.iterdir() if entry.name.endswith(".yaml")
+    )
     if preset not in names:
-        raise ConfigError(f"denoise_preset: expected one of {', '.join(names)} or the path of a .yaml file, got {preset!r}. Correct the name.")
+        raise ConfigError(
+            f"denoise_preset: expected one of {', '.join(names)} or the path of a .yaml file, got"
+            f" {preset!r}. Correct the name."
+        )
     return packaged / f"{preset}.yaml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds every key as an option; one that is not given leaves no attribute, so that defaults stay the dataclass's business."""
+    """Adds every key as an option; one that is not given leaves no attribute, so that defaults stay
+    the dataclass's business.
+    """
     group = parser.add_argument_group("denoising stage")
     for key, field in field_names().items():
         default = f"(default: {field.default})" if field.default != "" else ""
         unit = f"[{field.metadata['unit']}]" if field.metadata["unit"] else ""
-        group.add_argument(f"--{key}", type=_argparse_type(field), default=argparse.SUPPRESS, metavar=type(field.default).__name__.upper(),
-                           help=" ".join(filter(None, (field.metadata["help"], unit, default))).replace("%", "%%"))
+        group.add_argument(
+            f"--{key}",
+            type=_argparse_type(field),
+            default=argparse.SUPPRESS,
+            metavar=type(field.default).__name__.upper(),
+            help=" ".join(filter(None, (field.metadata["help"], unit, default))).replace("%", "%%"),
+        )
 
 
 def _argparse_type(field):
@@ -125,4 +166,5 @@ def _argparse_type(field):
             return value
         except ConfigError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
+
     return parse

@@ -1,1 +1,3 @@
-"""Recordings and what is seen of them: wav files, a machine's clips, spectra, images, the clip's spectrum, noise."""
+"""Recordings and what is seen of them: wav files, a machine's clips, spectra, images, the clip's
+spectrum, noise.
+"""

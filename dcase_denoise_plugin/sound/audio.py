@@ -1,11 +1,13 @@
 """Wav files in and out, and the checks on what comes in."""
+
 from __future__ import annotations
 
 import glob
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -20,7 +22,9 @@ BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
 
 
 class Header(NamedTuple):
-    """What a one-channel wav file says of itself; `subtype` is libsndfile's name of the format of its samples, such as PCM_16."""
+    """What a one-channel wav file says of itself; `subtype` is libsndfile's name of the format of
+    its samples, such as PCM_16.
+    """
 
     samples: int
     sample_rate_hz: int
@@ -56,22 +60,34 @@ def check_file(path: Path | str) -> Header:
     """
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
-            header, channels, report = Header(file.frames, file.samplerate, file.subtype), file.channels, file.extra_info
+            header, channels, report = (
+                Header(file.frames, file.samplerate, file.subtype),
+                file.channels,
+                file.extra_info,
+            )
     except (OSError, RuntimeError) as error:
         why = getattr(error, "error_string", str(error)).rstrip(".")
-        raise AudioError(f"clip: expected a readable wav file, got {why} in {path}. Replace or remove the file.") from None
+        raise AudioError(
+            f"clip: expected a readable wav file, got {why} in {path}. Replace or remove the file."
+        ) from None
     if channels != 1:
-        raise AudioError(f"clip: expected one channel, got {channels} in {path}. Convert the clip to mono.")
-    # libsndfile reads what is left of a truncated file without complaint and says so only in its report. Streamed files announce 0 or 4 GiB; those are whole.
+        raise AudioError(
+            f"clip: expected one channel, got {channels} in {path}. Convert the clip to mono."
+        )
+    # libsndfile reads what is left of a truncated file without complaint and says so only in its
+    # report. Streamed files announce 0 or 4 GiB; those are whole.
     shortfall = re.search(r"data : (\d+) \(should be (\d+)\)", report)
     if shortfall and int(shortfall[2]) < int(shortfall[1]) < STREAMED_BYTES:
-        raise AudioError(f"clip: expected the {shortfall[1]} bytes of sound its header announces, got {shortfall[2]} in {path}. "
-                         "The file is truncated; copy it again.")
+        raise AudioError(
+            f"clip: expected the {shortfall[1]} bytes of sound its header announces, got"
+            f" {shortfall[2]} in {path}. The file is truncated; copy it again."
+        )
     return header
 
 
 def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
-    """Refuses samples (float, (samples,)) that would make a comparison a lie: not finite, all zero, or less than 1 s of them.
+    """Refuses samples (float, (samples,)) that would make a comparison a lie: not finite, all zero,
+    or less than 1 s of them.
 
     Raises
     ------
@@ -79,57 +95,101 @@ def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
         Naming the file, what was expected and what to do.
     """
     if len(wav) < SHORTEST_CLIP_S * sample_rate_hz:
-        raise AudioError(f"clip: expected at least {SHORTEST_CLIP_S:g} s ({int(SHORTEST_CLIP_S * sample_rate_hz)} samples), "
-                         f"got {len(wav)} samples in {path}. Replace or remove the file.")
+        raise AudioError(
+            f"clip: expected at least {SHORTEST_CLIP_S:g} s"
+            f" ({int(SHORTEST_CLIP_S * sample_rate_hz)} samples), got {len(wav)} samples in {path}."
+            " Replace or remove the file."
+        )
     if not np.isfinite(wav).all():
-        raise AudioError(f"clip: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that are NaN or infinite in {path}. "
-                         "Replace or remove the file.")
+        raise AudioError(
+            f"clip: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that are NaN"
+            f" or infinite in {path}. Replace or remove the file."
+        )
     if not wav.any():
-        raise AudioError(f"clip: expected sound, got only zeros in {path}. Replace or remove the file.")
+        raise AudioError(
+            f"clip: expected sound, got only zeros in {path}. Replace or remove the file."
+        )
 
 
-def check_fit(samples: int, sample_rate_hz: int, expected_samples: int, expected_hz: int, path: Path | str, like: str = "in training") -> None:
-    """Refuses a clip of another length or rate than those of the machine's other clips, `like` which they should be. Raises AudioError."""
+def check_fit(
+    samples: int,
+    sample_rate_hz: int,
+    expected_samples: int,
+    expected_hz: int,
+    path: Path | str,
+    like: str = "in training",
+) -> None:
+    """Refuses a clip of another length or rate than those of the machine's other clips, `like`
+    which they should be. Raises AudioError.
+    """
     check_rate(sample_rate_hz, expected_hz, path, like)
     if samples != expected_samples:
-        raise AudioError(f"clip: expected {expected_samples} samples as {like}, got {samples} in {path}. Cut, pad or remove the file.")
+        raise AudioError(
+            f"clip: expected {expected_samples} samples as {like}, got {samples} in {path}. Cut,"
+            " pad or remove the file."
+        )
 
 
-def check_rate(sample_rate_hz: int, expected_hz: int, path: Path | str, like: str = "in training") -> None:
+def check_rate(
+    sample_rate_hz: int, expected_hz: int, path: Path | str, like: str = "in training"
+) -> None:
     """Refuses a clip of another rate. Raises AudioError."""
     if sample_rate_hz != expected_hz:
-        raise AudioError(f"clip: expected {expected_hz} Hz as {like}, got {sample_rate_hz} Hz in {path}. Resample or remove the file.")
+        raise AudioError(
+            f"clip: expected {expected_hz} Hz as {like}, got {sample_rate_hz} Hz in {path}."
+            " Resample or remove the file."
+        )
 
 
 def check_alike(files: Iterable[Path]) -> None:
-    """Refuses clips that are no whole one-channel wavs of one length and rate, by their headers alone. Raises AudioError as `check_file` and `check_fit` do."""
+    """Refuses clips that are no whole one-channel wavs of one length and rate, by their headers
+    alone. Raises AudioError as `check_file` and `check_fit` do.
+    """
     first = None
     for file in files:
         header = check_file(file)
         first = first or (file, header)
-        check_fit(header.samples, header.sample_rate_hz, first[1].samples, first[1].sample_rate_hz, file, f"in {first[0]}")
+        check_fit(
+            header.samples,
+            header.sample_rate_hz,
+            first[1].samples,
+            first[1].sample_rate_hz,
+            file,
+            f"in {first[0]}",
+        )
 
 
 def rounded(wav: np.ndarray, subtype: str) -> np.ndarray:
-    """Samples, float (samples,), full scale ±1, at the nearest step of a format; libsndfile would take the one below."""
+    """Samples, float (samples,), full scale ±1, at the nearest step of a format; libsndfile would
+    take the one below.
+    """
     steps = 2 ** (BITS[subtype] - 1) if subtype in BITS else 0
     return np.rint(wav * steps) / steps if steps else wav
 
 
 def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int, subtype: str = "PCM_16") -> None:
-    """Writes one mono clip, clipped at full scale unless the format is a float one; aside first, so that a file that is there is whole."""
+    """Writes one mono clip, clipped at full scale unless the format is a float one; aside first, so
+    that a file that is there is whole.
+    """
     try:
         with written_whole(path) as aside:
             soundfile.write(os.fsencode(aside), wav, sample_rate_hz, subtype=subtype, format="WAV")
     except (OSError, RuntimeError) as error:
-        raise AudioError(f"denoised clip: expected to write {path}, got {error}. Free space or choose another folder.") from None
+        raise AudioError(
+            f"denoised clip: expected to write {path}, got {error}. Free space or choose another"
+            " folder."
+        ) from None
 
 
 def wav_files(folder: Path) -> tuple[Path, ...]:
-    """A machine type's clips as the baseline finds them, ``*.wav`` by name, and so no hidden ones such as macOS leaves; none if there is no folder."""
+    """A machine type's clips as the baseline finds them, ``*.wav`` by name, and so no hidden ones
+    such as macOS leaves; none if there is no folder.
+    """
     return tuple(Path(file) for file in sorted(glob.glob(f"{glob.escape(str(folder))}/*.wav")))
 
 
 def is_recording(file: Path) -> bool:
-    """Whether a file that a user hands over is a recording: .wav in small or capital letters, and not hidden."""
+    """Whether a file that a user hands over is a recording: .wav in small or capital letters, and
+    not hidden.
+    """
     return file.suffix.lower() == ".wav" and not file.name.startswith(".")

@@ -1,10 +1,13 @@
-"""The training clips of a machine as spectra: read once, checked once, kept in memory where they fit."""
+"""The training clips of a machine as spectra: read once, checked once, kept in memory where they
+fit.
+"""
+
 from __future__ import annotations
 
 import copy
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -23,10 +26,13 @@ class Clips:
     Raises
     ------
     AudioError
-        If a clip cannot be read, has another sample rate than `spectrogram`, or another length than the first one.
+        If a clip cannot be read, has another sample rate than `spectrogram`, or another length than
+        the first one.
     """
 
-    def __init__(self, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES):
+    def __init__(
+        self, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES
+    ):
         self.files, self.spectrogram = files, spectrogram
         self.samples = len(read_wav(files[0])[0])
         first = self._read(0)
@@ -34,9 +40,16 @@ class Clips:
         self._kept = None
         if first.nbytes * len(files) <= memory_bytes:
             try:
-                self._kept = first.new_empty(len(files), self.frames, first.shape[0])  # one tensor, so that a batch is cut out of it in one go
+                self._kept = first.new_empty(
+                    len(files), self.frames, first.shape[0]
+                )  # one tensor, so that a batch is cut out of it in one go
             except torch.OutOfMemoryError:
-                print(f"denoiser: {first.device} has no memory for the {len(files)} clips; reads each whenever it is needed", file=sys.stderr, flush=True)
+                print(
+                    f"denoiser: {first.device} has no memory for the {len(files)} clips; reads each"
+                    " whenever it is needed",
+                    file=sys.stderr,
+                    flush=True,
+                )
         for index, kept in enumerate(() if self._kept is None else self._kept):
             kept.copy_((self._read(index) if index else first).mT)
 
@@ -48,9 +61,16 @@ class Clips:
         return self._read(index) if self._kept is None else self._kept[index].mT
 
     def cut(self, clips: torch.Tensor, starts: torch.Tensor, frames: int) -> torch.Tensor:
-        """`frames` frames of each of these clips from `starts` on: indices (batch,), (batch,) -> (batch, bins, frames) complex64, bins adjacent in memory."""
+        """`frames` frames of each of these clips from `starts` on: indices (batch,), (batch,) ->
+        (batch, bins, frames) complex64, bins adjacent in memory.
+        """
         if self._kept is None:
-            return torch.stack([self._read(clip).mT[start:start + frames] for clip, start in zip(clips.tolist(), starts.tolist())]).mT
+            return torch.stack(
+                [
+                    self._read(clip).mT[start : start + frames]
+                    for clip, start in zip(clips.tolist(), starts.tolist())
+                ]
+            ).mT
         places = (clips * self.frames + starts)[:, None] + torch.arange(frames, device=clips.device)
         return self._kept.flatten(0, 1)[places].mT
 
@@ -83,10 +103,19 @@ class Clips:
     def _read(self, index: int) -> torch.Tensor:
         wav, sample_rate_hz = read_wav(self.files[index])
         like = f"in {self.files[0]}" if index else "the denoiser was trained at"
-        check_fit(len(wav), sample_rate_hz, self.samples, self.spectrogram.sample_rate_hz, self.files[index], like)
+        check_fit(
+            len(wav),
+            sample_rate_hz,
+            self.samples,
+            self.spectrogram.sample_rate_hz,
+            self.files[index],
+            like,
+        )
         return spectrum(wav, self.spectrogram)
 
 
 def spectrum(wav: np.ndarray, spectrogram: Spectrogram) -> torch.Tensor:
-    """STFT of (samples,) as (bins, frames) with the bins of a frame adjacent in memory, which makes cutting out frames cheap."""
+    """STFT of (samples,) as (bins, frames) with the bins of a frame adjacent in memory, which makes
+    cutting out frames cheap.
+    """
     return spectrogram.spec(torch.from_numpy(wav).to(spectrogram.window.device)).mT.contiguous().mT

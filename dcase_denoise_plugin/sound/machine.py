@@ -1,10 +1,13 @@
-"""One machine type as the data set lays it out: which clips may train its denoiser, and which hold only noise."""
+"""One machine type as the data set lays it out: which clips may train its denoiser, and which hold
+only noise.
+"""
+
 from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable
 
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.files import digest_of
@@ -19,15 +22,18 @@ TARGET_MARK = "_target_"
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """What a denoiser may know of a machine type: its normal training clips and its supplemental clips, nothing else.
+    """What a denoiser may know of a machine type: its normal training clips and its supplemental
+    clips, nothing else.
 
     Attributes
     ----------
     dataset : the baseline's data set name without the machine type, such as DCASE2025T2.
     machine_type : such as fan.
     train_files : the clips in its ``train`` folder, sorted by name.
-    noise_files : the clips in its ``supplemental`` folder that hold noise alone (``_noise_`` in the name).
-    machine_files : the clips in its ``supplemental`` folder that hold the machine alone (``_machine_`` in the name).
+    noise_files : the clips in its ``supplemental`` folder that hold noise alone (``_noise_`` in the
+        name).
+    machine_files : the clips in its ``supplemental`` folder that hold the machine alone
+        (``_machine_`` in the name).
     other_files : the training clips of the other machine types beside it.
     features : the baseline's STFT and mel settings.
     seed : the baseline's seed; every generator of the stage starts from it.
@@ -43,7 +49,13 @@ class Machine:
     seed: int = 0
 
     @classmethod
-    def from_folder(cls, folder: Path, dataset: str, features: FeatureSettings = FeatureSettings(), seed: int = 0) -> Machine:
+    def from_folder(
+        cls,
+        folder: Path,
+        dataset: str,
+        features: FeatureSettings = FeatureSettings(),
+        seed: int = 0,
+    ) -> Machine:
         """Reads the layout ``<folder>/{train,supplemental}/*.wav``.
 
         Raises
@@ -51,30 +63,64 @@ class Machine:
         DataError
             If there is no ``train`` folder or fewer than two clips in it.
         """
-        folder = Path(os.path.abspath(folder))  # "." has no name and no folders beside it; a link keeps its own
+        folder = Path(
+            os.path.abspath(folder)
+        )  # "." has no name and no folders beside it; a link keeps its own
         train_files = wav_files(folder / "train")
         if len(train_files) < 2:
-            raise DataError(f"machine {folder.name}: expected at least 2 training clips (*.wav), got {len(train_files)} in {folder / 'train'}. "
-                            "Put the machine's training clips there.")
+            raise DataError(
+                f"machine {folder.name}: expected at least 2 training clips (*.wav), got"
+                f" {len(train_files)} in {folder / 'train'}. Put the machine's training clips"
+                " there."
+            )
         supplement = wav_files(folder / "supplemental")
         noise_files = tuple(file for file in supplement if NOISE_MARK in file.name)
-        machine_files = tuple(file for file in supplement if MACHINE_MARK in file.name and file not in noise_files)
-        return cls(dataset, folder.name, train_files, noise_files, machine_files, training_clips_beside(folder), features, seed)
+        machine_files = tuple(
+            file for file in supplement if MACHINE_MARK in file.name and file not in noise_files
+        )
+        return cls(
+            dataset,
+            folder.name,
+            train_files,
+            noise_files,
+            machine_files,
+            training_clips_beside(folder),
+            features,
+            seed,
+        )
 
     def training_digest(self, config: DenoiseConfig) -> str:
-        """Hex digest of everything but the configuration itself that shapes a denoiser trained with it for this machine."""
-        recordings = self.train_files, self.noise_files + self.machine_files, recordings_from_elsewhere(config, self.other_files)
-        identity = [self.dataset, self.machine_type, self.seed, dataclasses.asdict(self.features), [manifest(files) for files in recordings]]
+        """Hex digest of everything but the configuration itself that shapes a denoiser trained with
+        it for this machine.
+        """
+        recordings = (
+            self.train_files,
+            self.noise_files + self.machine_files,
+            recordings_from_elsewhere(config, self.other_files),
+        )
+        identity = [
+            self.dataset,
+            self.machine_type,
+            self.seed,
+            dataclasses.asdict(self.features),
+            [manifest(files) for files in recordings],
+        ]
         return digest_of(identity)
 
 
 def training_clips_beside(folder: Path) -> tuple[Path, ...]:
     """The training clips of the other machine types beside the one in `folder`."""
-    return tuple(file for other in sorted(folder.parent.iterdir()) if other.is_dir() and other != folder for file in wav_files(other / "train"))
+    return tuple(
+        file
+        for other in sorted(folder.parent.iterdir())
+        if other.is_dir() and other != folder
+        for file in wav_files(other / "train")
+    )
 
 
 def own_noise(config: DenoiseConfig, root: Path = Path()) -> tuple[Path, ...]:
-    """The recordings in the user's noise folder, by name; none if no folder is named. One that is not absolute lies in `root`, or with ``~`` at home.
+    """The recordings in the user's noise folder, by name; none if no folder is named. One that is
+    not absolute lies in `root`, or with ``~`` at home.
 
     Raises
     ------
@@ -86,16 +132,29 @@ def own_noise(config: DenoiseConfig, root: Path = Path()) -> tuple[Path, ...]:
     folder = root / os.path.expanduser(config.noise_folder)
     files = wav_files(folder)
     if not files:
-        raise DataError(f"denoise_noise_folder: expected at least 1 noise clip (*.wav), got 0 in {folder.absolute()}. Correct the path, or leave "
-                        "denoise_noise_folder out and denoise_noise_source at auto.")
+        raise DataError(
+            "denoise_noise_folder: expected at least 1 noise clip (*.wav), got 0 in"
+            f" {folder.absolute()}. Correct the path, or leave denoise_noise_folder out and"
+            " denoise_noise_source at auto."
+        )
     return files
 
 
-def recordings_from_elsewhere(config: DenoiseConfig, beside: Iterable[Path], root: Path = Path()) -> tuple[Path, ...]:
-    """What shapes a machine's denoiser without lying in its folder: the user's noise recordings; the training clips `beside` it where they are its noise."""
+def recordings_from_elsewhere(
+    config: DenoiseConfig, beside: Iterable[Path], root: Path = Path()
+) -> tuple[Path, ...]:
+    """What shapes a machine's denoiser without lying in its folder: the user's noise recordings;
+    the training clips `beside` it where they are its noise.
+    """
     return (*(beside if config.noise_source == "other_machines" else ()), *own_noise(config, root))
 
 
 def manifest(files: Iterable[Path]) -> list[tuple[str, int, int]]:
-    """(name, size in bytes, modification time in ns) of each file: what a cached feature or a trained denoiser rests on."""
-    return [(file.name, stat.st_size, stat.st_mtime_ns) for file in files for stat in [Path(file).stat()]]
+    """(name, size in bytes, modification time in ns) of each file: what a cached feature or a
+    trained denoiser rests on.
+    """
+    return [
+        (file.name, stat.st_size, stat.st_mtime_ns)
+        for file in files
+        for stat in [Path(file).stat()]
+    ]

@@ -21,7 +21,8 @@ SMOOTHING_S = 0.1
 class Filter:
     """A gain for every row and frame, from levels and noise statistics.
 
-    The noise is measured on the recordings that ``denoise_noise_source`` names, else on each clip's quiet moments.
+    The noise is measured on the recordings that ``denoise_noise_source`` names, else on each clip's
+    quiet moments.
 
     Raises
     ------
@@ -34,7 +35,10 @@ class Filter:
     def __init__(self, machine: Machine, config: DenoiseConfig):
         _, sample_rate_hz = read_wav(machine.train_files[0])
         self.spectrogram = Spectrogram(machine.features, sample_rate_hz, config.domain)
-        noise_db = [self.spectrogram.level_db(read_noise(file, self.spectrogram)).numpy() for file in noise_recordings(machine, config)]
+        noise_db = [
+            self.spectrogram.level_db(read_noise(file, self.spectrogram)).numpy()
+            for file in noise_recordings(machine, config)
+        ]
         self.noise_db = np.concatenate(noise_db, axis=-1) if noise_db else None
 
     def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
@@ -43,35 +47,54 @@ class Filter:
         wav = torch.from_numpy(array)
         spec = self.spectrogram.spec(wav)
         level_db = self.spectrogram.level_db(spec).numpy()
-        mask = torch.from_numpy(10 ** (self.gain_db(level_db, self._noise_of(level_db)).astype(np.float32) / 20))
+        mask = torch.from_numpy(
+            10 ** (self.gain_db(level_db, self._noise_of(level_db)).astype(np.float32) / 20)
+        )
         return self.spectrogram.wav(spec * mask, len(wav)).numpy()
 
     def gain_db(self, level_db: np.ndarray, noise_db: np.ndarray) -> np.ndarray:
-        """Gain for levels (rows, frames) given those of noise alone (rows, noise frames), all in dB -> (rows, frames) dB, at most 0."""
+        """Gain for levels (rows, frames) given those of noise alone (rows, noise frames), all in dB
+        -> (rows, frames) dB, at most 0.
+        """
         raise NotImplementedError
 
     def smoothed(self, gain: np.ndarray) -> np.ndarray:
-        """Mean over neighbouring frames, against musical noise; not over rows, which would wash out a machine's tonal lines."""
-        frames = max(round(SMOOTHING_S * self.spectrogram.sample_rate_hz / self.spectrogram.features.hop_length), 1)
+        """Mean over neighbouring frames, against musical noise; not over rows, which would wash out
+        a machine's tonal lines.
+        """
+        frames = max(
+            round(
+                SMOOTHING_S * self.spectrogram.sample_rate_hz / self.spectrogram.features.hop_length
+            ),
+            1,
+        )
         return scipy.ndimage.uniform_filter1d(gain, frames, mode="nearest")
 
     def _noise_of(self, level_db: np.ndarray) -> np.ndarray:
         if self.noise_db is not None:
             return self.noise_db
-        quiet = np.argsort(level_db.mean(axis=0))[: max(round(FLOOR_QUANTILE * level_db.shape[1]), 1)]
+        quiet = np.argsort(level_db.mean(axis=0))[
+            : max(round(FLOOR_QUANTILE * level_db.shape[1]), 1)
+        ]
         return level_db[:, quiet]
 
 
 class SpectralGate(Filter):
-    """Lets through what rises 1.5 standard deviations above the noise in its row, and turns down the rest. Source: Sainburg 2020 (noisereduce, stationary)."""
+    """Lets through what rises 1.5 standard deviations above the noise in its row, and turns down
+    the rest. Source: Sainburg 2020 (noisereduce, stationary).
+    """
 
     def gain_db(self, level_db, noise_db):
-        threshold_db = noise_db.mean(axis=-1, keepdims=True) + GATE_DEVIATIONS * noise_db.std(axis=-1, keepdims=True)
+        threshold_db = noise_db.mean(axis=-1, keepdims=True) + GATE_DEVIATIONS * noise_db.std(
+            axis=-1, keepdims=True
+        )
         return LOWEST_GAIN_DB * (1 - self.smoothed((level_db > threshold_db).astype(np.float32)))
 
 
 class Wiener(Filter):
-    """Wiener gain 1 - noise power / power, with the power smoothed over frames. Source: Lim and Oppenheim 1979, eq. 20."""
+    """Wiener gain 1 - noise power / power, with the power smoothed over frames. Source: Lim and
+    Oppenheim 1979, eq. 20.
+    """
 
     def gain_db(self, level_db, noise_db):
         noise_power = (10 ** (noise_db / 10)).mean(axis=-1, keepdims=True)

@@ -5,28 +5,36 @@ The contract
 A method is
 
 - a function ``method(array, sample_rate_hz) -> array``, or
-- a class, built as ``cls(machine, config)`` (a `Machine` and a `DenoiseConfig`), whose instances are called the same way. The baseline trains and tests
-  in processes of their own, so it is built three times for a machine type and seed and must come out the same each time: draw what is random from
-  ``machine.seed``, or keep what was learnt in a file. One that comes out otherwise stops the test.
+- a class, built as ``cls(machine, config)`` (a `Machine` and a `DenoiseConfig`), whose instances
+  are called the same way. The baseline trains and tests in processes of their own, so it is built
+  three times for a machine type and seed and must come out the same each time: draw what is random
+  from ``machine.seed``, or keep what was learnt in a file. One that comes out otherwise stops the
+  test.
 
-``array`` is what ``denoise_domain`` says: "mel" (the default): the clip's log-mel spectrogram, float64, (n_mels, frames), dB; "waveform": the clip,
-float32, (samples,), full scale ±1. What comes back has the same shape and dtype, and the same absolute level. A method works at full strength and must not
-draw from a global random stream; ``denoise_strength`` is applied to its result by the stage. ``denoise_method`` names it: one of the four above, an entry
-point of the group ``dcase_denoise_plugin.methods``, or ``package.module:function``.
+``array`` is what ``denoise_domain`` says: "mel" (the default): the clip's log-mel spectrogram,
+float64, (n_mels, frames), dB; "waveform": the clip, float32, (samples,), full scale ±1. What comes
+back has the same shape and dtype, and the same absolute level. A method works at full strength and
+must not draw from a global random stream; ``denoise_strength`` is applied to its result by the
+stage. ``denoise_method`` names it: one of the four above, an entry point of the group
+``dcase_denoise_plugin.methods``, or ``package.module:function``.
 
-``array`` is a copy: a method may work in place. What it raises stops the run with one line that names the clip, and its traceback is in the run's log. It
-runs in the baseline's folder: that is where relative paths lead.
+``array`` is a copy: a method may work in place. What it raises stops the run with one line that
+names the clip, and its traceback is in the run's log. It runs in the baseline's folder: that is
+where relative paths lead.
 
-Denoised features are kept under a digest of all that the method rests on: the ``.py`` files of its top-level package or, for a module on its own, those
-beside it; for a class also the seed and the names, sizes and times of all clips and files that `Machine` and `DenoiseConfig` offer. What else it reads, a
-file of weights say, it tells by an attribute ``digest``, a text that changes with it. An instance's own ``digest`` stands in place of the seed and the
-clips. A callable that is neither a function nor a class, such as a `functools.partial`, is taken only with a ``digest``.
+Denoised features are kept under a digest of all that the method rests on: the ``.py`` files of its
+top-level package or, for a module on its own, those beside it; for a class also the seed and the
+names, sizes and times of all clips and files that `Machine` and `DenoiseConfig` offer. What else it
+reads, a file of weights say, it tells by an attribute ``digest``, a text that changes with it. An
+instance's own ``digest`` stands in place of the seed and the clips. A callable that is neither a
+function nor a class, such as a `functools.partial`, is taken only with a ``digest``.
 """
+
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import torch
@@ -53,21 +61,41 @@ class Method:
 
     Attributes
     ----------
-    digest : hex; changes whenever what the method does may have changed: its weights or, by the contract above, its source and what it learns from.
-    batch : the same for arrays of one shape at once, stacked along a first axis, from any thread; None if it takes them one at a time.
-    is_fitted : whether `digest` tells what it was built from and not what came of it: a user's class without a digest of its own.
+    digest : hex; changes whenever what the method does may have changed: its weights or, by the
+        contract above, its source and what it learns from.
+    batch : the same for arrays of one shape at once, stacked along a first axis, from any thread;
+        None if it takes them one at a time.
+    is_fitted : whether `digest` tells what it was built from and not what came of it: a user's
+        class without a digest of its own.
     checkpoint : the trained denoiser behind it, of the U-Net.
     """
 
-    def __init__(self, function: Callable[[np.ndarray, int], np.ndarray], digest: str, batch: Callable[[np.ndarray, int], np.ndarray] | None = None,
-                 is_fitted: bool = False, checkpoint: Checkpoint | None = None):
-        self.function, self.digest, self.batch, self.is_fitted, self.checkpoint = function, digest, batch, is_fitted, checkpoint
+    def __init__(
+        self,
+        function: Callable[[np.ndarray, int], np.ndarray],
+        digest: str,
+        batch: Callable[[np.ndarray, int], np.ndarray] | None = None,
+        is_fitted: bool = False,
+        checkpoint: Checkpoint | None = None,
+    ):
+        self.function, self.digest, self.batch, self.is_fitted, self.checkpoint = (
+            function,
+            digest,
+            batch,
+            is_fitted,
+            checkpoint,
+        )
 
     def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         return self.function(array, sample_rate_hz)
 
 
-def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path | None = None, device: torch.device | str | None = None) -> Method:
+def build_method(
+    machine: Machine,
+    config: DenoiseConfig,
+    checkpoint_path: Path | None = None,
+    device: torch.device | str | None = None,
+) -> Method:
     """The method that ``denoise_method`` names, for this machine.
 
     Raises
@@ -86,21 +114,44 @@ def build_method(machine: Machine, config: DenoiseConfig, checkpoint_path: Path 
     if not inspect.isclass(target):
         return Method(target, source)
     if config.method in BUILT_IN:
-        return Method(target(machine, config), digest_of([source, manifest(noise_recordings(machine, config))]))
+        return Method(
+            target(machine, config),
+            digest_of([source, manifest(noise_recordings(machine, config))]),
+        )
     method = built(target, machine, config)
     own = own_digest(method)
-    return Method(method, digest_of([source, own or all_it_is_given(machine, config)]), is_fitted=not own)
+    return Method(
+        method, digest_of([source, own or all_it_is_given(machine, config)]), is_fitted=not own
+    )
 
 
-def unet(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None) -> Method:
+def unet(
+    machine: Machine,
+    config: DenoiseConfig,
+    checkpoint_path: Path,
+    device: torch.device | str | None,
+) -> Method:
     denoiser = unet_denoiser(machine, config, checkpoint_path, device)
     if config.domain == "waveform":
         return Method(denoiser, denoiser.digest, denoiser.wavs, checkpoint=denoiser.checkpoint)
-    return Method(log_mel := lambda array, sample_rate_hz: denoiser.log_mel(array), denoiser.digest, log_mel, checkpoint=denoiser.checkpoint)
+    return Method(
+        log_mel := lambda array, sample_rate_hz: denoiser.log_mel(array),
+        denoiser.digest,
+        log_mel,
+        checkpoint=denoiser.checkpoint,
+    )
 
 
-def unet_denoiser(machine: Machine, config: DenoiseConfig, checkpoint_path: Path, device: torch.device | str | None, strength: float = 1.0) -> Denoiser:
-    """The trained U-Net's denoiser for this machine. Raises CheckpointError if its file is missing, damaged or made for something else."""
+def unet_denoiser(
+    machine: Machine,
+    config: DenoiseConfig,
+    checkpoint_path: Path,
+    device: torch.device | str | None,
+    strength: float = 1.0,
+) -> Denoiser:
+    """The trained U-Net's denoiser for this machine. Raises CheckpointError if its file is missing,
+    damaged or made for something else.
+    """
     checkpoint = Checkpoint.load(checkpoint_path)
     checkpoint.require(machine, config, checkpoint_path)
     if config.checkpoint:

@@ -1,14 +1,18 @@
-"""A method of the user's: finding it, building it, and telling when what it does has changed. The contract is in `methods`."""
+"""A method of the user's: finding it, building it, and telling when what it does has changed. The
+contract is in `methods`.
+"""
+
 from __future__ import annotations
 
 import contextlib
 import importlib
 import inspect
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +21,18 @@ from dcase_denoise_plugin.files import digest_of, file_digest
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.machine import Machine, manifest, own_noise
 
-ENTRY_POINTS = "dcase_denoise_plugin.methods"  # the group under which a user's package names its methods; part of the contract
-BUILT_IN_MODULES = ("dcase_denoise_plugin.stage.methods", "dcase_denoise_plugin.stage.filters")  # each rests on its file alone, not on the whole package
+ENTRY_POINTS = (  # the group under which a user's package names its methods; part of the contract
+    "dcase_denoise_plugin.methods"
+)
+BUILT_IN_MODULES = (
+    "dcase_denoise_plugin.stage.methods",
+    "dcase_denoise_plugin.stage.filters",
+)  # each rests on its file alone, not on the whole package
 
 
 def find(name: str, first: Iterable[Path] = (), last: Iterable[Path] = ()) -> Any:
-    """The class or function behind an entry point or ``package.module:function``, looked for in these folders before and after those on Python's path.
+    """The class or function behind an entry point or ``package.module:function``, looked for in
+    these folders before and after those on Python's path.
 
     Raises
     ------
@@ -39,16 +49,25 @@ def find(name: str, first: Iterable[Path] = (), last: Iterable[Path] = ()) -> An
         for attribute in path.split("."):
             target = getattr(target, attribute)
     except (Exception, SystemExit) as error:  # importing a user's module may raise anything
-        raise ConfigError(f"denoise_method: expected a built-in method, an entry point or package.module:function, got {name!r} "
-                          f"({one_line_with_place(error)}). Correct the name or install its package.") from error
+        raise ConfigError(
+            "denoise_method: expected a built-in method, an entry point or"
+            f" package.module:function, got {name!r} ({one_line_with_place(error)}). Correct the"
+            " name or install its package."
+        ) from error
     if not callable(target):
-        raise ConfigError(f"denoise_method: expected a function or class, got {type(target).__name__} {name!r}. Name something that can be called.")
+        raise ConfigError(
+            f"denoise_method: expected a function or class, got {type(target).__name__} {name!r}."
+            " Name something that can be called."
+        )
     return target
 
 
 @contextlib.contextmanager
 def _on_the_path(first: Iterable[Path], last: Iterable[Path]) -> Iterator[None]:
-    front, back = [str(folder) for folder in first], [str(folder) for folder in last if str(folder) not in sys.path]
+    front, back = (
+        [str(folder) for folder in first],
+        [str(folder) for folder in last if str(folder) not in sys.path],
+    )
     sys.path[:0] = front
     sys.path.extend(back)
     try:
@@ -59,61 +78,109 @@ def _on_the_path(first: Iterable[Path], last: Iterable[Path]) -> Iterator[None]:
 
 
 def source_digest(target: Any) -> str:
-    """Hex SHA-256 of the source that a user's function or class rests on, and of a ``digest`` of its own.
+    """Hex SHA-256 of the source that a user's function or class rests on, and of a ``digest`` of
+    its own.
 
     Raises
     ------
     ConfigError
-        If nothing tells the source of the callable and it has no digest of its own, or that is no text.
+        If nothing tells the source of the callable and it has no digest of its own, or that is no
+        text.
     """
     own = None if inspect.isclass(target) else own_digest(target)
     code = inspect.unwrap(target)
-    written = any(kind(code) for kind in (inspect.isclass, inspect.isfunction, inspect.ismethod, inspect.isbuiltin))
+    written = any(
+        kind(code)
+        for kind in (inspect.isclass, inspect.isfunction, inspect.ismethod, inspect.isbuiltin)
+    )
     sources = _source_files(inspect.getmodule(code)) if written else []
     if not sources and not own:
-        raise ConfigError(f"denoise_method: expected a function or class that is written in a file, got {type(target).__name__} {target!r:.80}. "
-                          "Wrap it in a function, or give it an attribute digest that changes with what it does.")
+        raise ConfigError(
+            "denoise_method: expected a function or class that is written in a file, got"
+            f" {type(target).__name__} {target!r:.80}. Wrap it in a function, or give it an"
+            " attribute digest that changes with what it does."
+        )
     contents = [(str(file.relative_to(folder)), file_digest(file)) for folder, file in sources]
-    return digest_of([getattr(code, "__module__", ""), getattr(code, "__qualname__", ""), contents, own])
+    return digest_of(
+        [getattr(code, "__module__", ""), getattr(code, "__qualname__", ""), contents, own]
+    )
 
 
 def tells_itself(target: Any) -> bool:
-    """Whether `target` is a class whose instances, once built, have a ``digest`` of their own: one of its functions sets or is called so."""
-    functions = [function for base in getattr(target, "__mro__", ()) for function in vars(base).values() if inspect.isfunction(function)]
-    return inspect.isclass(target) and (hasattr(target, "digest") or any("digest" in function.__code__.co_names for function in functions))
+    """Whether `target` is a class whose instances, once built, have a ``digest`` of their own: one
+    of its functions sets or is called so.
+    """
+    functions = [
+        function
+        for base in getattr(target, "__mro__", ())
+        for function in vars(base).values()
+        if inspect.isfunction(function)
+    ]
+    return inspect.isclass(target) and (
+        hasattr(target, "digest")
+        or any("digest" in function.__code__.co_names for function in functions)
+    )
 
 
 def _source_files(module: ModuleType | None) -> list[tuple[Path, Path]]:
-    """(folder, file) of the code in `module` and what it may import of its author's: its top-level package or, of a module on its own, those beside it."""
+    """(folder, file) of the code in `module` and what it may import of its author's: its top-level
+    package or, of a module on its own, those beside it.
+    """
     own = [file for file in [Path(getattr(module, "__file__", None) or "")] if file.is_file()]
     if module is None or module.__name__ in BUILT_IN_MODULES:
         return [(file.parent, file) for file in own]
-    folders, pattern = [Path(folder) for folder in getattr(sys.modules.get(module.__name__.partition(".")[0]), "__path__", ())], "**/*.py"
+    folders, pattern = (
+        [
+            Path(folder)
+            for folder in getattr(
+                sys.modules.get(module.__name__.partition(".")[0]), "__path__", ()
+            )
+        ],
+        "**/*.py",
+    )
     if not folders:
         folders, pattern = [file.parent for file in own if not is_installed(file)], "*.py"
     found = {file: folder for folder in folders for file in folder.glob(pattern) if file.is_file()}
-    return sorted((folder, file) for file, folder in ({file: file.parent for file in own} | found).items())
+    return sorted(
+        (folder, file) for file, folder in ({file: file.parent for file in own} | found).items()
+    )
 
 
 def own_digest(method: Any) -> str | None:
-    """The ``digest`` that a user's method offers, None if it offers none. Raises ConfigError if that is no text."""
+    """The ``digest`` that a user's method offers, None if it offers none. Raises ConfigError if
+    that is no text.
+    """
     own = getattr(method, "digest", None)
     if own is not None and not isinstance(own, str):
-        raise ConfigError(f"denoise_method: expected a text as the method's own digest, got {type(own).__name__} in {method!r:.80}. Make it one.")
+        raise ConfigError(
+            f"denoise_method: expected a text as the method's own digest, got {type(own).__name__}"
+            f" in {method!r:.80}. Make it one."
+        )
     return own
 
 
 def all_it_is_given(machine: Machine, config: DenoiseConfig) -> list[Any]:
     """Everything that a class can get at through what it is built with, the settings aside."""
-    named = (Path(config.checkpoint),) if config.checkpoint and Path(config.checkpoint).is_file() else ()
-    return [machine.training_digest(config), manifest(machine.other_files + own_noise(config) + named)]
+    named = (
+        (Path(config.checkpoint),)
+        if config.checkpoint and Path(config.checkpoint).is_file()
+        else ()
+    )
+    return [
+        machine.training_digest(config),
+        manifest(machine.other_files + own_noise(config) + named),
+    ]
 
 
-def built(target: type, machine: Machine, config: DenoiseConfig) -> Callable[[np.ndarray, int], np.ndarray]:
+def built(
+    target: type, machine: Machine, config: DenoiseConfig
+) -> Callable[[np.ndarray, int], np.ndarray]:
     try:
         return target(machine, config)
     except Exception as error:  # a user's class may raise anything
         if isinstance(error, DenoiseError):
             raise
-        raise DenoiseError(f"denoise_method {config.method}: expected it to be built for machine {machine.machine_type}, got {one_line_with_place(error)}. "
-                           "Correct the method.") from error
+        raise DenoiseError(
+            f"denoise_method {config.method}: expected it to be built for machine"
+            f" {machine.machine_type}, got {one_line_with_place(error)}. Correct the method."
+        ) from error

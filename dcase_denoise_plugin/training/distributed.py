@@ -1,12 +1,16 @@
-"""One training in several processes: what they share, and who speaks. In a single process every function does nothing.
+"""One training in several processes: what they share, and who speaks. In a single process every
+function does nothing.
 
-The processes are started by ``torchrun``, on one node or many; each takes its share of every batch, so that together they do what one process would.
+The processes are started by ``torchrun``, on one node or many; each takes its share of every batch,
+so that together they do what one process would.
 """
+
 from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -34,13 +38,18 @@ def summed(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def parallel(network: nn.Module) -> nn.Module:
-    """The network with its gradients averaged over all processes; normalisation keeps its statistics equal by itself."""
-    return network if processes() == 1 else DistributedDataParallel(network, broadcast_buffers=False)
+    """The network with its gradients averaged over all processes; normalisation keeps its
+    statistics equal by itself.
+    """
+    return (
+        network if processes() == 1 else DistributedDataParallel(network, broadcast_buffers=False)
+    )
 
 
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
-    """Joins the processes that torchrun started with this one, if any. The first that fails says why, the others end without a word.
+    """Joins the processes that torchrun started with this one, if any. The first that fails says
+    why, the others end without a word.
 
     Raises
     ------
@@ -51,10 +60,16 @@ def joined() -> Iterator[None]:
         yield
         return
     store, index, count = next(dist.rendezvous("env://"))
-    # torchrun's store outlives a restart; without a place of their own the new processes would look for the old ones' addresses.
+    # torchrun's store outlives a restart; without a place of their own the new processes would look
+    # for the old ones' addresses.
     store = dist.PrefixStore(f"restart {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", store=store, rank=index, world_size=count)
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
+            store=store,
+            rank=index,
+            world_size=count,
+        )
         yield
     except DenoiseError:
         _unless_said(store)
@@ -63,15 +78,19 @@ def joined() -> Iterator[None]:
         _unless_said(store)
         if not lost_another(error):
             raise
-        raise TrainingError(f"process {index} of {count}: expected the other processes to go on, got {first_line(error)}. "
-                            "The same command goes on from the last finished epoch.") from None
+        raise TrainingError(
+            f"process {index} of {count}: expected the other processes to go on, got"
+            f" {first_line(error)}. The same command goes on from the last finished epoch."
+        ) from None
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
 
 
 def lost_another(error: RuntimeError) -> bool:
-    """Whether it came of another process that has gone; gloo raises bare RuntimeErrors with the place in its source."""
+    """Whether it came of another process that has gone; gloo raises bare RuntimeErrors with the
+    place in its source.
+    """
     return isinstance(error, dist.DistError) or "gloo" in str(error)
 
 

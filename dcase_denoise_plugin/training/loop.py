@@ -1,4 +1,5 @@
 """The training loop: reconstruction loss on pairs, one resume file an epoch, one line an epoch."""
+
 from __future__ import annotations
 
 import contextlib
@@ -6,8 +7,9 @@ import dataclasses
 import datetime
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import filelock
 import torch
@@ -37,25 +39,41 @@ from dcase_denoise_plugin.training.random_streams import Place, generator_for
 from dcase_denoise_plugin.training.steps import Steps
 from dcase_denoise_plugin.training.stopping import BestEpoch, Probe, hold_out
 
-# Share of the steps in which the learning rate rises to its peak; without it a first step of 0.01 tripled the loss.
+# Share of the steps in which the learning rate rises to its peak; without it a first step of 0.01
+# tripled the loss.
 WARM_UP = 0.05
 # Why the noise in a machine's clips is not known, and what to do.
-LOUDER = ("its noise recordings are louder than its clips, which therefore do not hold it", "If they do, set denoise_noise_source: supplemental.")
-UNKNOWN = ("no recording tells what the noise in its clips is like", "Put some into supplemental (…_noise_….wav), or name a folder by denoise_noise_folder.")
+LOUDER = (
+    "its noise recordings are louder than its clips, which therefore do not hold it",
+    "If they do, set denoise_noise_source: supplemental.",
+)
+UNKNOWN = (
+    "no recording tells what the noise in its clips is like",
+    "Put some into supplemental (…_noise_….wav), or name a folder by denoise_noise_folder.",
+)
 
 
-def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None] = print,
-                   shared: bool = False) -> bool:
-    """Trains the machine's denoiser and writes it to `path`; goes on from the last finished epoch, and trains nothing if it is finished.
+def train_denoiser(
+    machine: Machine,
+    config: DenoiseConfig,
+    path: Path,
+    device: torch.device,
+    say: Callable[[str], None] = print,
+    shared: bool = False,
+) -> bool:
+    """Trains the machine's denoiser and writes it to `path`; goes on from the last finished epoch,
+    and trains nothing if it is finished.
 
     Parameters
     ----------
-    shared : whether runs of other strengths and outputs take the file too; it then holds none of those of `config`, so that it does not matter who was first.
+    shared : whether runs of other strengths and outputs take the file too; it then holds none of
+        those of `config`, so that it does not matter who was first.
 
     Returns
     -------
     bool
-        Whether the file was written: trained to its end, or finished before and now of the output that `config` asks for.
+        Whether the file was written: trained to its end, or finished before and now of the output
+        that `config` asks for.
 
     Raises
     ------
@@ -75,13 +93,20 @@ def train_denoiser(machine: Machine, config: DenoiseConfig, path: Path, device: 
         try:
             Training(machine, config, path, device, say, shared).run()
         except torch.OutOfMemoryError as error:
-            raise TrainingError(f"training of {machine.machine_type}: expected memory on {device} for it, got {first_line(error)}. "
-                                "Free some, take another GPU, or train on the CPU (use_cuda: False, --device cpu).") from None
+            raise TrainingError(
+                f"training of {machine.machine_type}: expected memory on {device} for it, got"
+                f" {first_line(error)}. Free some, take another GPU, or train on the CPU (use_cuda:"
+                " False, --device cpu)."
+            ) from None
         return True
 
 
-def _finished_with_output_of(machine: Machine, config: DenoiseConfig, path: Path, shared: bool) -> bool:
-    """Gives the finished file, if it is no shared one, the output that `config` asks for; whether it had to be written."""
+def _finished_with_output_of(
+    machine: Machine, config: DenoiseConfig, path: Path, shared: bool
+) -> bool:
+    """Gives the finished file, if it is no shared one, the output that `config` asks for; whether
+    it had to be written.
+    """
     finished = Checkpoint.load(path)
     finished.require(machine, config, path)
     asked = finished.config.with_output_of(config)
@@ -94,30 +119,68 @@ def _finished_with_output_of(machine: Machine, config: DenoiseConfig, path: Path
 class Training:
     """One denoiser in the making."""
 
-    def __init__(self, machine: Machine, config: DenoiseConfig, path: Path, device: torch.device, say: Callable[[str], None], shared: bool = False):
-        self.machine, self.config, self.path, self.device, self.shared = machine, config, path, torch.device(device), shared
-        self.say = lambda line: say(f"denoiser {machine.machine_type}: {line}") if rank() == 0 else None
+    def __init__(
+        self,
+        machine: Machine,
+        config: DenoiseConfig,
+        path: Path,
+        device: torch.device,
+        say: Callable[[str], None],
+        shared: bool = False,
+    ):
+        self.machine, self.config, self.path, self.device, self.shared = (
+            machine,
+            config,
+            path,
+            torch.device(device),
+            shared,
+        )
+        self.say = lambda line: (
+            say(f"denoiser {machine.machine_type}: {line}") if rank() == 0 else None
+        )
         if config.batch_size < processes():
-            raise ConfigError(f"denoise_batch_size: expected at least one pair for each of {processes()} processes, got {config.batch_size}. "
-                              "Start fewer processes or raise it.")
+            raise ConfigError(
+                f"denoise_batch_size: expected at least one pair for each of {processes()}"
+                f" processes, got {config.batch_size}. Start fewer processes or raise it."
+            )
         _, sample_rate_hz = read_wav(machine.train_files[0])
-        self.clips = clips = Clips(machine.train_files, Spectrogram(machine.features, sample_rate_hz, config.domain, self.device))
+        self.clips = clips = Clips(
+            machine.train_files,
+            Spectrogram(machine.features, sample_rate_hz, config.domain, self.device),
+        )
         self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
         self.images.check(clips.spectrogram.rows)
         noise = noise_source(machine, config, clips, generator_for(machine.seed, Place.NOISE))
         self.noise_known = noise_is_known(machine, config, clips, noise)
         machine_clips = MachineClips.of(machine, clips.spectrogram)
-        self.quantile = quantile_of(config, clips, noise if self.noise_known else None, machine_clips.reel if machine_clips else None)
+        self.quantile = quantile_of(
+            config,
+            clips,
+            noise if self.noise_known else None,
+            machine_clips.reel if machine_clips else None,
+        )
         if not self.noise_known and config.guessed_noise_share < 1:
-            why, remedy = LOUDER if machine.noise_files and config.noise_source == "auto" else UNKNOWN
+            why, remedy = (
+                LOUDER if machine.noise_files and config.noise_source == "auto" else UNKNOWN
+            )
             taker = "the U-Net" if config.was_told(self.quantile) else "the stage"
-            self.say(f"{why}: {taker} takes {config.guessed_noise_share:g} of what it would. {remedy}")
+            self.say(
+                f"{why}: {taker} takes {config.guessed_noise_share:g} of what it would. {remedy}"
+            )
         self.scaling = clips.scaling()
-        self.network = UNet(config.width, config.depth, config.norm, generator_for(machine.seed, Place.WEIGHTS)).to(self.device)
+        self.network = UNet(
+            config.width, config.depth, config.norm, generator_for(machine.seed, Place.WEIGHTS)
+        ).to(self.device)
         self.best_epoch = None
         if config.stopping != "none":
             (clips, noise), held_out = hold_out(clips, noise)
-            probe = Probe(*held_out, self.scaling, self.images, config, generator_for(machine.seed, Place.HELD_OUT))
+            probe = Probe(
+                *held_out,
+                self.scaling,
+                self.images,
+                config,
+                generator_for(machine.seed, Place.HELD_OUT),
+            )
             self.best_epoch = BestEpoch(config.stopping, probe, self.network)
         self.pairs = Pairs(clips, noise, self.scaling, self.images, config, machine_clips)
         self.steps = Steps(self.network, self.pairs, config, self.device, self.say)
@@ -132,16 +195,28 @@ class Training:
             epoch_started = time.monotonic()
             loss = self._train(epoch)
             if not math.isfinite(loss):
-                raise TrainingError(f"training loss of {self.machine.machine_type}: expected a finite number, got {loss} in epoch {epoch + 1}. "
-                                    "Lower denoise_learning_rate.")
+                raise TrainingError(
+                    f"training loss of {self.machine.machine_type}: expected a finite number, got"
+                    f" {loss} in epoch {epoch + 1}. Lower denoise_learning_rate."
+                )
             found = f"  {self.best_epoch.look(self.network)}" if self.best_epoch else ""
             if rank() == 0:
-                state = {"identity": self.identity, "epochs": epoch + 1, "network": self.network.state_dict(),
-                         "optimiser": self.steps.optimiser.state_dict(), "best_epoch": self.best_epoch.state() if self.best_epoch else None}
+                state = {
+                    "identity": self.identity,
+                    "epochs": epoch + 1,
+                    "network": self.network.state_dict(),
+                    "optimiser": self.steps.optimiser.state_dict(),
+                    "best_epoch": self.best_epoch.state() if self.best_epoch else None,
+                }
                 save_aside(state, self.resume_path)
             now = time.monotonic()
-            left = datetime.timedelta(seconds=round((now - started) / (epoch + 1 - first) * (self.epochs - epoch - 1)))
-            self.say(f"epoch {epoch + 1}/{self.epochs}  loss {loss:.5f}  {len(self.pairs) / (now - epoch_started):.1f} clips/s  ETA {left}{found}")
+            left = datetime.timedelta(
+                seconds=round((now - started) / (epoch + 1 - first) * (self.epochs - epoch - 1))
+            )
+            self.say(
+                f"epoch {epoch + 1}/{self.epochs}  loss {loss:.5f} "
+                f" {len(self.pairs) / (now - epoch_started):.1f} clips/s  ETA {left}{found}"
+            )
         if rank() == 0:
             self._checkpoint().save(self.path)
             self.resume_path.unlink(missing_ok=True)
@@ -150,10 +225,17 @@ class Training:
         """One epoch; the mean loss over its pairs."""
         self.network.train()
         draws = self.pairs.draws(generator_for(self.machine.seed, Place.EPOCHS, epoch))
-        batches = [draws[start:start + self.config.batch_size] for start in range(0, len(draws), self.config.batch_size)]
+        batches = [
+            draws[start : start + self.config.batch_size]
+            for start in range(0, len(draws), self.config.batch_size)
+        ]
         total = torch.zeros((), device=self.device)
         for step, batch in enumerate(batches, 1):
-            total += self.steps.take(batch, self.config.learning_rate * learning_rate_factor((epoch + step / len(batches)) / self.epochs))
+            total += self.steps.take(
+                batch,
+                self.config.learning_rate
+                * learning_rate_factor((epoch + step / len(batches)) / self.epochs),
+            )
         return summed(total).item() / len(draws)
 
     def _resume(self) -> int:
@@ -202,16 +284,22 @@ class Training:
 
 
 def learning_rate_factor(progress: float) -> float:
-    """Share of the peak learning rate after this share of the training: a short linear rise, then half a cosine down to zero."""
+    """Share of the peak learning rate after this share of the training: a short linear rise, then
+    half a cosine down to zero.
+    """
     return min(progress / WARM_UP, (1 + math.cos(math.pi * progress)) / 2)
 
 
 def alone_with(path: Path) -> contextlib.AbstractContextManager:
-    """Keeps other trainings from the same file; waits for one that is at it. Raises CheckpointError if its folder cannot be written."""
+    """Keeps other trainings from the same file; waits for one that is at it. Raises CheckpointError
+    if its folder cannot be written.
+    """
     if rank():
         return contextlib.nullcontext()  # process 0 holds it for all
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(f"{path}.lock").acquire()
     except OSError as error:
-        raise CheckpointError(f"denoiser: expected to write {path}, got {error}. Free space or choose another folder.") from None
+        raise CheckpointError(
+            f"denoiser: expected to write {path}, got {error}. Free space or choose another folder."
+        ) from None

@@ -1,8 +1,11 @@
-"""The pairs that a denoiser learns from: of each clip so many, some with noise on one side or both, the others a clip twice.
+"""The pairs that a denoiser learns from: of each clip so many, some with noise on one side or both,
+the others a clip twice.
 
-How many there are, which share of them is noisy, and what stands on the other side of a noisy one (the clip under another draw of noise, the clip itself,
-another clip) is the configuration's; seven of ten under two draws, three of ten a clip twice, is the published recipe.
+How many there are, which share of them is noisy, and what stands on the other side of a noisy one
+(the clip under another draw of noise, the clip itself, another clip) is the configuration's; seven
+of ten under two draws, three of ten a clip twice, is the published recipe.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -15,20 +18,24 @@ from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
 from dcase_denoise_plugin.sound.noise import CHANCES, MachineClips, NoiseSource, energy, gain_at_snr
 
-# The random frequency response bends at this many points along the rows: about one an octave third of a mel spectrogram.
+# The random frequency response bends at this many points along the rows: about one an octave third
+# of a mel spectrogram.
 RESPONSE_KNOTS = 24
 
 
 @dataclasses.dataclass(frozen=True)
 class Draws:
-    """Everything random about a number of pairs, pair by pair: any part of them, on any device and in any process, becomes the same pairs.
+    """Everything random about a number of pairs, pair by pair: any part of them, on any device and
+    in any process, becomes the same pairs.
 
     Attributes
     ----------
-    clips, others : (pairs,) indices of the clip, and of the other clip where ``denoise_pairing`` is different_clips.
+    clips, others : (pairs,) indices of the clip, and of the other clip where ``denoise_pairing`` is
+        different_clips.
     starts, other_starts : (pairs,) frames at which they are cut.
     noisy : (pairs,) bool, whether the pair gets noise.
-    alone : (pairs, 1 + CHANCES) uniform in [0, 1), whether a recording of the machine alone takes the clip's place, and which.
+    alone : (pairs, 1 + CHANCES) uniform in [0, 1), whether a recording of the machine alone takes
+        the clip's place, and which.
     noise : (pairs, 2, CHANCES) uniform in [0, 1), which noise each side gets.
     snr : (pairs, 2) uniform in [0, 1), where in the SNR range each side lies.
     level : (pairs, 1, 1) uniform in [-1, 1), the change of level.
@@ -47,14 +54,30 @@ class Draws:
     response: torch.Tensor
 
     @classmethod
-    def of(cls, clips: torch.Tensor, noisy: torch.Tensor, of_clips: int, starts: int, generator: torch.Generator) -> Draws:
-        """Draws for pairs of these `clips`, out of `of_clips`, each cut at one of `starts` frames."""
+    def of(
+        cls,
+        clips: torch.Tensor,
+        noisy: torch.Tensor,
+        of_clips: int,
+        starts: int,
+        generator: torch.Generator,
+    ) -> Draws:
+        """Draws for pairs of these `clips`, out of `of_clips`, each cut at one of `starts`
+        frames.
+        """
         pairs = len(clips)
-        return cls(clips, torch.randint(of_clips, (pairs,), generator=generator), torch.randint(starts, (pairs,), generator=generator),
-                   torch.randint(starts, (pairs,), generator=generator), noisy, torch.rand(pairs, 1 + CHANCES, generator=generator),
-                   torch.rand(pairs, 2, CHANCES, generator=generator), torch.rand(pairs, 2, generator=generator),
-                   2 * torch.rand(pairs, 1, 1, generator=generator) - 1,
-                   torch.randn(pairs, 1, RESPONSE_KNOTS, generator=generator))
+        return cls(
+            clips,
+            torch.randint(of_clips, (pairs,), generator=generator),
+            torch.randint(starts, (pairs,), generator=generator),
+            torch.randint(starts, (pairs,), generator=generator),
+            noisy,
+            torch.rand(pairs, 1 + CHANCES, generator=generator),
+            torch.rand(pairs, 2, CHANCES, generator=generator),
+            torch.rand(pairs, 2, generator=generator),
+            2 * torch.rand(pairs, 1, 1, generator=generator) - 1,
+            torch.randn(pairs, 1, RESPONSE_KNOTS, generator=generator),
+        )
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -80,24 +103,45 @@ class Draws:
 class Pairs:
     """Training pairs, made while they are used, on the clips' device; nothing is stored.
 
-    Noise is added to the complex STFT, where adding is exact, and both sides are turned into scaled images afterwards.
-    An original -> original pair has the clip itself on both sides and teaches the network to leave a recording as it is.
-    Where there are recordings of the machine alone, some noisy pairs go from the machine under noise to the machine alone.
+    Noise is added to the complex STFT, where adding is exact, and both sides are turned into scaled
+    images afterwards. An original -> original pair has the clip itself on both sides and teaches
+    the network to leave a recording as it is. Where there are recordings of the machine alone, some
+    noisy pairs go from the machine under noise to the machine alone.
     """
 
-    def __init__(self, clips: Clips, noise: NoiseSource, scaling: Scaling, images: ImageFormat, config: DenoiseConfig,
-                 machine_clips: MachineClips | None = None):
-        self.clips, self.noise, self.scaling, self.images, self.config, self.machine_clips = clips, noise, scaling, images, config, machine_clips
+    def __init__(
+        self,
+        clips: Clips,
+        noise: NoiseSource,
+        scaling: Scaling,
+        images: ImageFormat,
+        config: DenoiseConfig,
+        machine_clips: MachineClips | None = None,
+    ):
+        self.clips, self.noise, self.scaling, self.images, self.config, self.machine_clips = (
+            clips,
+            noise,
+            scaling,
+            images,
+            config,
+            machine_clips,
+        )
 
     def __len__(self) -> int:
         """Pairs in an epoch."""
         return len(self.clips) * self.config.pairs_per_clip
 
     def draws(self, generator: torch.Generator) -> Draws:
-        """Those of an epoch, drawn on the CPU and brought to the clips' device at once, so that no batch waits for the CPU."""
-        order, noisy = schedule(len(self.clips), self.config.pairs_per_clip, self.config.noisy_pair_share, generator)
+        """Those of an epoch, drawn on the CPU and brought to the clips' device at once, so that no
+        batch waits for the CPU.
+        """
+        order, noisy = schedule(
+            len(self.clips), self.config.pairs_per_clip, self.config.noisy_pair_share, generator
+        )
         starts = self.clips.frames - self.images.tile_frames + 1
-        return Draws.of(order, noisy, len(self.clips), starts, generator).to(self.scaling.mean_db.device)
+        return Draws.of(order, noisy, len(self.clips), starts, generator).to(
+            self.scaling.mean_db.device
+        )
 
     def batch(self, drawn: Draws) -> tuple[torch.Tensor, torch.Tensor]:
         """(input, target) images of these pairs, each (batch, 1, height, width)."""
@@ -108,7 +152,9 @@ class Pairs:
         return self._image(first, change_db), self._image(second, change_db)
 
     def specs(self, drawn: Draws) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The clips and both sides of their pairs: three times (batch, bins, tile_frames) complex64."""
+        """The clips and both sides of their pairs: three times (batch, bins, tile_frames)
+        complex64.
+        """
         clean, other = self.clips.cut(drawn.clips, drawn.starts, self.images.tile_frames), drawn
         if self.machine_clips:
             clean, replaced = self.machine_clips.put_in(clean, drawn.noisy, drawn.alone)
@@ -116,12 +162,20 @@ class Pairs:
         return clean, self._with_noise(clean, drawn, 0), self._other_side(clean, other)
 
     def change_db(self, drawn: Draws) -> torch.Tensor:
-        """What both sides of each pair are raised by, (batch, rows, 1) dB: levels and colours that the few clips do not have."""
-        response = F.interpolate(drawn.response, self.clips.spectrogram.rows, mode="linear", align_corners=True)
-        return (self.config.level_jitter_db * drawn.level + self.config.response_jitter_db * response).mT
+        """What both sides of each pair are raised by, (batch, rows, 1) dB: levels and colours that
+        the few clips do not have.
+        """
+        response = F.interpolate(
+            drawn.response, self.clips.spectrogram.rows, mode="linear", align_corners=True
+        )
+        return (
+            self.config.level_jitter_db * drawn.level + self.config.response_jitter_db * response
+        ).mT
 
     def _image(self, spec, change_db):
-        return self.images.image(self.scaling.scaled(self.clips.spectrogram.level_db(spec) + change_db))
+        return self.images.image(
+            self.scaling.scaled(self.clips.spectrogram.level_db(spec) + change_db)
+        )
 
     def _other_side(self, clean, drawn):
         if self.config.pairing == "to_original":
@@ -139,14 +193,24 @@ class Pairs:
 
 
 def match_db(clean: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-    """What brings the first side to the clip's level, and the second along with it, (batch, 1, 1) dB; added to levels, it saves a pass over the spectra."""
-    return 10 * (energy(clean).clamp_min(1e-20) / energy(first).clamp_min(1e-20)).log10()[:, None, None]
+    """What brings the first side to the clip's level, and the second along with it, (batch, 1, 1)
+    dB; added to levels, it saves a pass over the spectra.
+    """
+    return (
+        10
+        * (energy(clean).clamp_min(1e-20) / energy(first).clamp_min(1e-20)).log10()[:, None, None]
+    )
 
 
-def schedule(clips: int, pairs_per_clip: int, noisy_share: float, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Clip index and kind (True: noisy) of each pair of an epoch, shuffled; every clip comes `pairs_per_clip` times and gets its share of noisy pairs."""
+def schedule(
+    clips: int, pairs_per_clip: int, noisy_share: float, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Clip index and kind (True: noisy) of each pair of an epoch, shuffled; every clip comes
+    `pairs_per_clip` times and gets its share of noisy pairs.
+    """
     order = torch.randperm(clips, generator=generator).repeat_interleave(pairs_per_clip)
-    # Rounding the running count spreads the noisy pairs evenly: 7 of every 10 in a row for a share of 0.7.
+    # Rounding the running count spreads the noisy pairs evenly: 7 of every 10 in a row for a share
+    # of 0.7.
     count = torch.floor(torch.arange(len(order) + 1, dtype=torch.float64) * noisy_share + 1e-6)
     shuffle = torch.randperm(len(order), generator=generator)
     return order[shuffle], (count.diff() > 0)[shuffle]

@@ -1,4 +1,7 @@
-"""Generators of the stage's own, and the global random streams handed back as they were: the baseline's data split and weights hang on them."""
+"""Generators of the stage's own, and the global random streams handed back as they were: the
+baseline's data split and weights hang on them.
+"""
+
 from __future__ import annotations
 
 import enum
@@ -8,7 +11,9 @@ import torch
 
 
 class Place(enum.IntEnum):
-    """Places in the seed's tree of generators, one for each thing that the stage draws. Their numbers stay: others would be other denoisers."""
+    """Places in the seed's tree of generators, one for each thing that the stage draws. Their
+    numbers stay: others would be other denoisers.
+    """
 
     WEIGHTS = 0
     NOISE = 1
@@ -19,6 +24,8 @@ class Place(enum.IntEnum):
 
 
 def generator_for(seed: int, *place: int) -> torch.Generator:
-    """A generator that depends on nothing but the seed and the place (such as the epoch) it is for, so that a resumed run draws what it would have drawn."""
+    """A generator that depends on nothing but the seed and the place (such as the epoch) it is for,
+    so that a resumed run draws what it would have drawn.
+    """
     state = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state) // 2)  # torch takes 63 bits

@@ -5,7 +5,12 @@ from small_machine import hum, write
 
 from benchmarks.detectors import autoencoder_scores, harmonic_mean, linear_scores, log_mels, vectors
 
-NAMES = [f"section_00_{domain}_test_{label}_{number}.wav" for domain in ("source", "target") for label in ("normal", "anomaly") for number in range(5)]
+NAMES = [
+    f"section_00_{domain}_test_{label}_{number}.wav"
+    for domain in ("source", "target")
+    for label in ("normal", "anomaly")
+    for number in range(5)
+]
 
 
 def clips(count, seed):
@@ -14,10 +19,14 @@ def clips(count, seed):
 
 def test_vectors_are_five_frames_side_by_side():
     clip = clips(1, 0)
-    assert vectors(clip).shape == (1, 16, 80) and torch.equal(vectors(clip)[0, 3], clip[0, :, 3:8].mT.flatten())
+    assert vectors(clip).shape == (1, 16, 80) and torch.equal(
+        vectors(clip)[0, 3], clip[0, :, 3:8].mT.flatten()
+    )
 
 
-@pytest.mark.parametrize("scores", [linear_scores, lambda train, test: autoencoder_scores(train, test, 0, 50)])
+@pytest.mark.parametrize(
+    "scores", [linear_scores, lambda train, test: autoencoder_scores(train, test, 0, 50)]
+)
 def test_a_clip_unlike_the_training_clips_has_the_highest_score(scores):
     test = clips(5, 1)
     test[3, 4] += 15
@@ -26,8 +35,14 @@ def test_a_clip_unlike_the_training_clips_has_the_highest_score(scores):
 
 def test_the_autoencoder_rests_on_its_seed_alone_and_leaves_the_global_stream():
     before = torch.get_rng_state()
-    first, again, other = (autoencoder_scores(clips(8, 0), clips(3, 1), seed, 5) for seed in (1, 1, 2))
-    assert np.array_equal(first, again) and not np.array_equal(first, other) and torch.equal(torch.get_rng_state(), before)
+    first, again, other = (
+        autoencoder_scores(clips(8, 0), clips(3, 1), seed, 5) for seed in (1, 1, 2)
+    )
+    assert (
+        np.array_equal(first, again)
+        and not np.array_equal(first, other)
+        and torch.equal(torch.get_rng_state(), before)
+    )
 
 
 def test_the_harmonic_mean_is_100_for_a_perfect_detector_and_lower_where_one_domain_pays():
@@ -41,4 +56,8 @@ def test_log_mels_come_with_their_names_in_order(tmp_path):
     for name in ("b.wav", "a.wav"):
         write(tmp_path / name, hum(0, 16000, 16000), 16000)
     levels, names = log_mels(tmp_path)
-    assert levels.shape == (2, 128, 32) and levels.dtype == torch.float32 and names == ["a.wav", "b.wav"]
+    assert (
+        levels.shape == (2, 128, 32)
+        and levels.dtype == torch.float32
+        and names == ["a.wav", "b.wav"]
+    )

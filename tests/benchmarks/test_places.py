@@ -14,7 +14,10 @@ def clips_of(place):
 
 @pytest.fixture(scope="module")
 def machine_alone():
-    return {("train", clip.name): clip.machine for clip in train_clips("fan", 3, 2, places.CLIP_S, places.SEED)}
+    return {
+        ("train", clip.name): clip.machine
+        for clip in train_clips("fan", 3, 2, places.CLIP_S, places.SEED)
+    }
 
 
 def noise_of(place, machine_alone):
@@ -22,22 +25,47 @@ def noise_of(place, machine_alone):
     return [clips[key] - machine for key, machine in machine_alone.items()]
 
 
-@pytest.mark.parametrize(("place", "louder_db"), [(Place(louder_db=10, source=3, target=2, test=0), 10), (Place(((sounds.air, 1.0),), -5, 3, 2, 0), -5)])
-def test_a_place_changes_the_noise_by_its_level_and_leaves_the_machine(machine_alone, place, louder_db):
-    at_home, there = (noise_of(where, machine_alone) for where in (Place(source=3, target=2, test=0), place))
+@pytest.mark.parametrize(
+    ("place", "louder_db"),
+    [
+        (Place(louder_db=10, source=3, target=2, test=0), 10),
+        (Place(((sounds.air, 1.0),), -5, 3, 2, 0), -5),
+    ],
+)
+def test_a_place_changes_the_noise_by_its_level_and_leaves_the_machine(
+    machine_alone, place, louder_db
+):
+    at_home, there = (
+        noise_of(where, machine_alone) for where in (Place(source=3, target=2, test=0), place)
+    )
     for before, after in zip(at_home, there):
-        assert 20 * np.log10(sounds.rms(after) / sounds.rms(before)) == pytest.approx(louder_db, abs=0.01)
+        assert 20 * np.log10(sounds.rms(after) / sounds.rms(before)) == pytest.approx(
+            louder_db, abs=0.01
+        )
 
 
 def test_other_noise_is_drawn_once_for_a_clip_and_anew_for_the_next(machine_alone):
     air = Place(((sounds.air, 1.0),), source=3, target=2, test=0)
     first, again = noise_of(air, machine_alone), noise_of(air, machine_alone)
-    assert all(map(np.array_equal, first, again)) and abs(np.corrcoef(first[0], first[1])[0, 1]) < 0.1
+    assert (
+        all(map(np.array_equal, first, again)) and abs(np.corrcoef(first[0], first[1])[0, 1]) < 0.1
+    )
 
 
 def test_the_command_prints_a_line_for_each_place(monkeypatch):
-    monkeypatch.setattr(places, "PLACES", {HOME: Place(source=4, target=2, test=3), "louder": Place(louder_db=10, source=4, target=2, test=3)})
-    small = [argument for key in ("epochs=1", "pairs_per_clip=1", "width=2") for argument in ("--set", f"denoise_{key}")]
+    monkeypatch.setattr(
+        places,
+        "PLACES",
+        {
+            HOME: Place(source=4, target=2, test=3),
+            "louder": Place(louder_db=10, source=4, target=2, test=3),
+        },
+    )
+    small = [
+        argument
+        for key in ("epochs=1", "pairs_per_clip=1", "width=2")
+        for argument in ("--set", f"denoise_{key}")
+    ]
     result = CliRunner().invoke(places.main, ["fan", "--seed", "1", *small])
     assert result.exit_code == 0, result.output
     lines = [line for line in result.stdout.splitlines() if "known" in line]

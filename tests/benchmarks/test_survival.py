@@ -14,7 +14,9 @@ from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.sound.images import Scaling
 
-SOUNDS = [(hum(index).astype(float), 0.3 * (1 + index) * hiss(index).astype(float)) for index in range(3)]
+SOUNDS = [
+    (hum(index).astype(float), 0.3 * (1 + index) * hiss(index).astype(float)) for index in range(3)
+]
 
 
 def rng():
@@ -27,8 +29,23 @@ def denoiser_that_takes(constant, quantile=None, **keys):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
     torch.nn.init.constant_(network.last.bias, constant)
     scaling = Scaling(torch.full((FEATURES.n_mels, 1), -40.0), 10.0)
-    return Denoiser(Checkpoint(config, FEATURES, RATE_HZ, "MADEUP", "fan", "0", 32, scaling, quantile, True,
-                               NO_BOUNDS_DB, network.state_dict()), "cpu")
+    return Denoiser(
+        Checkpoint(
+            config,
+            FEATURES,
+            RATE_HZ,
+            "MADEUP",
+            "fan",
+            "0",
+            32,
+            scaling,
+            quantile,
+            True,
+            NO_BOUNDS_DB,
+            network.state_dict(),
+        ),
+        "cpu",
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -36,12 +53,16 @@ def denoiser_that_takes(constant, quantile=None, **keys):
 def test_an_anomaly_has_the_level_that_was_asked_for(kind, level_db):
     clean = hum(0, 16000, 16000).astype(float)
     added = anomaly(kind, clean, level_db, rng(), 16000)
-    assert added.shape == clean.shape and 10 * np.log10((added**2).mean() / (clean**2).mean()) == pytest.approx(level_db, abs=0.01)
+    assert added.shape == clean.shape and 10 * np.log10(
+        (added**2).mean() / (clean**2).mean()
+    ) == pytest.approx(level_db, abs=0.01)
 
 
 def test_the_same_generator_gives_the_same_anomaly_and_another_one_another():
     clean = hum(0, 16000, 16000).astype(float)
-    first, again, other = (anomaly("clicks", clean, 0.0, np.random.default_rng(seed), 16000) for seed in (1, 1, 2))
+    first, again, other = (
+        anomaly("clicks", clean, 0.0, np.random.default_rng(seed), 16000) for seed in (1, 1, 2)
+    )
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
@@ -49,27 +70,49 @@ def test_sidebands_of_a_tone_lie_beside_it_and_leave_it_as_it_is():
     clean = np.cos(2 * np.pi * 1000 * np.arange(16000) / 16000)
     spectrum = np.abs(np.fft.rfft(anomaly("sidebands", clean, 0.0, rng(), 16000)))
     beside = np.flatnonzero(spectrum > 0.2 * spectrum.max()) - 1000
-    assert beside.min() < -2 and beside.max() > 2 and np.abs(beside).max() <= 31 and spectrum[1000] < 0.1 * spectrum.max()
+    assert (
+        beside.min() < -2
+        and beside.max() > 2
+        and np.abs(beside).max() <= 31
+        and spectrum[1000] < 0.1 * spectrum.max()
+    )
 
 
 @pytest.mark.parametrize("taken", [0.0, 1.0])
 def test_a_denoiser_that_takes_the_same_from_everything_costs_no_anomaly_anything(taken):
     found = survival(denoiser_that_takes(taken), SOUNDS, "tone", 0.0, rng())
-    assert found.spectrum.kept == pytest.approx(1, abs=1e-4) and found.fluctuation.kept == pytest.approx(1, abs=1e-4)
-    assert [found.machine_db, found.anomaly_db, found.noise_db] == pytest.approx([-10 * taken] * 3, abs=1e-3)
-    assert found.noise_loss_db == pytest.approx(0, abs=1e-3) and not found.gain_holds and not found.spectrum_holds
+    assert found.spectrum.kept == pytest.approx(
+        1, abs=1e-4
+    ) and found.fluctuation.kept == pytest.approx(1, abs=1e-4)
+    assert [found.machine_db, found.anomaly_db, found.noise_db] == pytest.approx(
+        [-10 * taken] * 3, abs=1e-3
+    )
+    assert (
+        found.noise_loss_db == pytest.approx(0, abs=1e-3)
+        and not found.gain_holds
+        and not found.spectrum_holds
+    )
 
 
 @pytest.mark.parametrize(("quantile", "kept"), [(None, 1.0), (0.1, 0.25)])
-def test_half_of_the_fluctuation_is_a_quarter_of_its_energy_where_the_machine_is_heard_in_pauses_and_else_all_stays(quantile, kept):
+def test_half_of_the_fluctuation_is_a_quarter_of_its_energy_where_the_machine_is_heard_in_pauses_and_else_all_stays(
+    quantile, kept
+):
     denoiser = denoiser_that_takes(0.0, quantile=quantile, output="clip_spectrum", fluctuation=0.5)
-    assert survival(denoiser, SOUNDS, "clicks", 10.0, rng()).fluctuation.kept == pytest.approx(kept, abs=1e-3)
+    assert survival(denoiser, SOUNDS, "clicks", 10.0, rng()).fluctuation.kept == pytest.approx(
+        kept, abs=1e-3
+    )
 
 
 def test_a_low_quantile_over_time_keeps_a_tone_and_erases_clicks():
     low = denoiser_that_takes(0.0, quantile=0.1, output="clip_spectrum")
     clips = [(clean, np.zeros_like(clean)) for clean, _ in SOUNDS]
-    tone, clicks = (survival(low, [(clean, noise + 1e-4 * hiss(9)) for clean, noise in clips], kind, 0.0, rng()).spectrum for kind in ("tone", "clicks"))
+    tone, clicks = (
+        survival(
+            low, [(clean, noise + 1e-4 * hiss(9)) for clean, noise in clips], kind, 0.0, rng()
+        ).spectrum
+        for kind in ("tone", "clicks")
+    )
     assert tone.kept > 0.9 and clicks.kept < 0.1
 
 
@@ -80,14 +123,32 @@ def test_an_anomaly_that_turns_into_its_opposite_is_not_kept():
 def test_the_noise_of_a_clip_is_what_it_has_more_than_its_reference(tmp_path):
     for index in range(4):
         write(tmp_path / "reference" / f"section_00_source_test_normal_{index}.wav", hum(index))
-        write(tmp_path / "test" / f"section_00_source_test_normal_{index}.wav", hum(index) + hiss(index))
+        write(
+            tmp_path / "test" / f"section_00_source_test_normal_{index}.wav",
+            hum(index) + hiss(index),
+        )
     write(tmp_path / "reference" / "section_00_source_test_anomaly_0.wav", hum(7))
     sounds = known_sounds(tmp_path / "test", tmp_path / "reference", 2)
-    assert len(sounds) == 2 and np.allclose(sounds[1][0], hum(2)) and np.allclose(sounds[1][1], hiss(2), atol=1e-6)
+    assert (
+        len(sounds) == 2
+        and np.allclose(sounds[1][0], hum(2))
+        and np.allclose(sounds[1][1], hiss(2), atol=1e-6)
+    )
 
 
 def test_a_steady_tone_keeps_nine_tenths_of_its_energy_behind_the_recommended_preset(tmp_path):
-    (folder,) = make_machines(tmp_path, source_train=14, target_train=2, test=3, noise=8, clip_s=2.0, machine_types=("fan",))
+    (folder,) = make_machines(
+        tmp_path,
+        source_train=14,
+        target_train=2,
+        test=3,
+        noise=8,
+        clip_s=2.0,
+        machine_types=("fan",),
+    )
     denoiser = trained(folder, resolve({"preset": "recommended", "epochs": 2}, {}), seed=1)
     sounds = known_sounds(folder / "test", tmp_path / REFERENCE_FOLDER / "fan" / "test", 6)
-    assert all(survival(denoiser, sounds, "tone", level_db, rng()).spectrum.kept >= 0.9 for level_db in (-10.0, 0.0))
+    assert all(
+        survival(denoiser, sounds, "tone", level_db, rng()).spectrum.kept >= 0.9
+        for level_db in (-10.0, 0.0)
+    )

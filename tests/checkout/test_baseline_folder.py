@@ -9,7 +9,9 @@ from dcase_denoise_plugin.checkout.baseline import Baseline, clone_baseline, fin
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
 
 
-def test_the_folder_given_wins_over_the_environment_and_that_over_the_default(tmp_path, monkeypatch):
+def test_the_folder_given_wins_over_the_environment_and_that_over_the_default(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "baseline").mkdir()
     assert find_baseline("given", {"DCASE_BASELINE_DIR": "named"}).name == "given"
@@ -19,7 +21,10 @@ def test_the_folder_given_wins_over_the_environment_and_that_over_the_default(tm
 
 def test_no_baseline_names_the_command_that_brings_one_and_its_licence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BaselineError, match=r"git clone --branch v4\.3\.0 https://github.com/nttcslab/\S+ baseline.*licence"):
+    with pytest.raises(
+        BaselineError,
+        match=r"git clone --branch v4\.3\.0 https://github.com/nttcslab/\S+ baseline.*licence",
+    ):
         find_baseline(None, {})
 
 
@@ -61,7 +66,10 @@ def test_an_unknown_setting_is_refused_with_the_nearest_or_all_that_there_are(tm
 
 def test_machine_types_come_from_the_years_file_else_from_the_legacy_file(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
-    (tmp_path / "datasets/machine_type_legacy.yaml").write_text("DCASE2020T2:\n  machine_type:\n    pump:\n      dev: ['00']\n    fan:\n      eval: ['01']\n")
+    (tmp_path / "datasets/machine_type_legacy.yaml").write_text(
+        "DCASE2020T2:\n  machine_type:\n    pump:\n      dev: ['00']\n    fan:\n      eval:"
+        " ['01']\n"
+    )
     assert baseline.machine_types("DCASE2025T2", "dev") == ("fan", "ToyCar", "valve")
     assert baseline.machine_types("DCASE2020T2", "dev") == ("pump",)
     assert baseline.machine_types("DCASE2031T2", "dev") == ()
@@ -95,6 +103,7 @@ def test_the_loaders_digest_follows_what_makes_features(tmp_path):
 @pytest.fixture
 def git_that(tmp_path, monkeypatch):
     """Puts a git of our own on PATH that notes its arguments and ends with a status."""
+
     def make(status):
         folder = tmp_path / "bin"
         folder.mkdir()
@@ -103,6 +112,7 @@ def git_that(tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.chdir(tmp_path)
         return tmp_path / "git.txt"
+
     return make
 
 

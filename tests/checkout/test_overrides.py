@@ -28,19 +28,27 @@ def test_an_assignment_wins_over_the_file_and_dashes_do_not_matter(baseline, tmp
 def test_a_list_becomes_several_values_and_null_becomes_the_baselines_None(baseline, tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("epochs: null\n")
-    assert read_overrides(file, ["gpu_id=[0, 1]"], baseline).options(baseline) == ["--epochs=None", "--gpu_id", "0", "1"]
+    assert read_overrides(file, ["gpu_id=[0, 1]"], baseline).options(baseline) == [
+        "--epochs=None",
+        "--gpu_id",
+        "0",
+        "1",
+    ]
 
 
-@pytest.mark.parametrize("assignment, complaint", [
-    ("epochs", "expected key=value, got 'epochs'"),
-    ("=2", "expected key=value"),
-    ("epcohs=2", "Did you mean epochs"),
-    ("denoise_streng=1", "Did you mean denoise_strength"),
-    ("denoise_strength=2", "from 0 to 1"),
-    ("denoise=maybe", "Use one of the words baseline, denoise, compare"),
-    ("seed=3", "Use --seed"),
-    ("train_only=true", "Leave it out"),
-])
+@pytest.mark.parametrize(
+    "assignment, complaint",
+    [
+        ("epochs", "expected key=value, got 'epochs'"),
+        ("=2", "expected key=value"),
+        ("epcohs=2", "Did you mean epochs"),
+        ("denoise_streng=1", "Did you mean denoise_strength"),
+        ("denoise_strength=2", "from 0 to 1"),
+        ("denoise=maybe", "Use one of the words baseline, denoise, compare"),
+        ("seed=3", "Use --seed"),
+        ("train_only=true", "Leave it out"),
+    ],
+)
 def test_what_cannot_be_asked_for_is_refused_before_anything_runs(baseline, assignment, complaint):
     with pytest.raises(ConfigError, match=complaint):
         resolve_stage(baseline, read_overrides(None, [assignment], baseline), "recommended", {})
@@ -52,13 +60,24 @@ def test_a_file_that_is_not_there_is_refused(baseline):
 
 
 def test_the_fallback_preset_is_asked_for_only_if_nobody_names_one(baseline, tmp_path):
-    assert resolve_stage(baseline, Overrides(), "recommended", {})[0].denoise_options() == ["--denoise_preset=recommended"]
-    assert resolve_stage(baseline, Overrides(denoise={"preset": "denoise"}), "recommended", {})[0].denoise_options() == ["--denoise_preset=denoise"]
-    assert resolve_stage(baseline, Overrides(), "recommended", {"DCASE_DENOISE_YAML": "denoise"})[0].denoise_options() == []
+    assert resolve_stage(baseline, Overrides(), "recommended", {})[0].denoise_options() == [
+        "--denoise_preset=recommended"
+    ]
+    assert resolve_stage(baseline, Overrides(denoise={"preset": "denoise"}), "recommended", {})[
+        0
+    ].denoise_options() == ["--denoise_preset=denoise"]
+    assert (
+        resolve_stage(baseline, Overrides(), "recommended", {"DCASE_DENOISE_YAML": "denoise"})[
+            0
+        ].denoise_options()
+        == []
+    )
     written = baseline.folder / "baseline.yaml"
     written.write_text(written.read_text() + "denoise_preset: own.yaml\n")
     (baseline.folder / "own.yaml").write_text("denoise_epochs: 7\n")
-    overrides, config = resolve_stage(type(baseline).from_folder(baseline.folder), Overrides(), "recommended", {})
+    overrides, config = resolve_stage(
+        type(baseline).from_folder(baseline.folder), Overrides(), "recommended", {}
+    )
     assert overrides.denoise_options() == [] and config.epochs == 7
 
 
@@ -69,13 +88,31 @@ def test_the_resolved_stage_is_switched_on_and_follows_preset_file_and_overrides
 
 def test_paths_are_the_callers_not_the_baselines(baseline, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    denoise = read_overrides(None, ["denoise_checkpoint=models/mine.pt", "denoise_preset=mine.yaml", "denoise_noise_folder=noise"], baseline).denoise
-    assert denoise == {name: os.path.join(tmp_path, path) for name, path in
-                       (("checkpoint", "models/mine.pt"), ("preset", "mine.yaml"), ("noise_folder", "noise"))}
+    denoise = read_overrides(
+        None,
+        [
+            "denoise_checkpoint=models/mine.pt",
+            "denoise_preset=mine.yaml",
+            "denoise_noise_folder=noise",
+        ],
+        baseline,
+    ).denoise
+    assert denoise == {
+        name: os.path.join(tmp_path, path)
+        for name, path in (
+            ("checkpoint", "models/mine.pt"),
+            ("preset", "mine.yaml"),
+            ("noise_folder", "noise"),
+        )
+    }
     monkeypatch.setenv("HOME", "/home/me")
-    assert read_overrides(None, ["denoise_noise_folder=~/noise"], baseline).denoise == {"noise_folder": "/home/me/noise"}
+    assert read_overrides(None, ["denoise_noise_folder=~/noise"], baseline).denoise == {
+        "noise_folder": "/home/me/noise"
+    }
     assert read_overrides(None, ["denoise_noise_folder="], baseline).denoise == {"noise_folder": ""}
-    assert read_overrides(None, ["denoise_preset=recommended"], baseline).denoise == {"preset": "recommended"}
+    assert read_overrides(None, ["denoise_preset=recommended"], baseline).denoise == {
+        "preset": "recommended"
+    }
 
 
 @pytest.fixture
@@ -92,9 +129,17 @@ def elsewhere(tmp_path, monkeypatch):
 METHOD = "def denoise(array, sample_rate_hz):\n    return array\n"
 
 
-@pytest.mark.parametrize("file, method", [("their_method.py", "their_method:denoise"), ("their_package/deep.py", "their_package.deep:denoise")])
+@pytest.mark.parametrize(
+    "file, method",
+    [
+        ("their_method.py", "their_method:denoise"),
+        ("their_package/deep.py", "their_package.deep:denoise"),
+    ],
+)
 @pytest.mark.parametrize("in_baseline", [True, False])
-def test_a_method_in_the_callers_or_the_baselines_folder_passes_and_is_found_by_the_baselines_process(baseline, elsewhere, file, method, in_baseline):
+def test_a_method_in_the_callers_or_the_baselines_folder_passes_and_is_found_by_the_baselines_process(
+    baseline, elsewhere, file, method, in_baseline
+):
     path = (baseline.folder if in_baseline else elsewhere) / file
     path.parent.mkdir(exist_ok=True)
     path.write_text(METHOD)
@@ -102,16 +147,28 @@ def test_a_method_in_the_callers_or_the_baselines_folder_passes_and_is_found_by_
     for _ in range(2):
         resolve_stage(baseline, Overrides(denoise={"method": method}), "recommended", {})
     assert sys.path == before
-    assert os.environ["PYTHONPATH"] == "/users/own" + ("" if in_baseline else f"{os.pathsep}{elsewhere}")
+    assert os.environ["PYTHONPATH"] == "/users/own" + (
+        "" if in_baseline else f"{os.pathsep}{elsewhere}"
+    )
     program = f"import {method.partition(':')[0]} as found; print(found.__file__)"
-    child = subprocess.run([sys.executable, "-c", program], cwd=baseline.folder, env=child_environment(), capture_output=True, text=True)
+    child = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=baseline.folder,
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+    )
     assert child.stdout.strip() == str(path), child.stderr
 
 
-def test_of_two_modules_of_one_name_the_check_takes_the_one_that_the_baselines_process_will(baseline, elsewhere):
+def test_of_two_modules_of_one_name_the_check_takes_the_one_that_the_baselines_process_will(
+    baseline, elsewhere
+):
     (elsewhere / "their_method.py").write_text("")
     (baseline.folder / "their_method.py").write_text(METHOD)
-    resolve_stage(baseline, Overrides(denoise={"method": "their_method:denoise"}), "recommended", {})
+    resolve_stage(
+        baseline, Overrides(denoise={"method": "their_method:denoise"}), "recommended", {}
+    )
     assert os.environ["PYTHONPATH"] == "/users/own"
 
 
@@ -120,14 +177,27 @@ def test_a_method_whose_source_cannot_be_told_is_refused_before_anything_runs(ba
         resolve_stage(baseline, Overrides(denoise={"method": "sys:getsizeof"}), "recommended", {})
 
 
-@pytest.mark.parametrize("folder, found", [("/nowhere", False), ("noise", True), ("nowhere", False)])
-def test_a_noise_folder_without_clips_is_refused_before_anything_runs_and_the_checkouts_own_is_looked_for_there(baseline, folder, found):
+@pytest.mark.parametrize(
+    "folder, found", [("/nowhere", False), ("noise", True), ("nowhere", False)]
+)
+def test_a_noise_folder_without_clips_is_refused_before_anything_runs_and_the_checkouts_own_is_looked_for_there(
+    baseline, folder, found
+):
     (baseline.folder / "noise").mkdir()
     (baseline.folder / "noise/hall.wav").touch()
-    with contextlib.nullcontext() if found else pytest.raises(DataError, match="denoise_noise_folder: expected .*, got 0 in /.*nowhere. Correct the path"):
+    with (
+        contextlib.nullcontext()
+        if found
+        else pytest.raises(
+            DataError,
+            match="denoise_noise_folder: expected .*, got 0 in /.*nowhere. Correct the path",
+        )
+    ):
         resolve_stage(baseline, Overrides(denoise={"noise_folder": folder}), "recommended", {})
 
 
 def test_a_method_of_ones_own_that_cannot_be_imported_is_refused(baseline):
     with pytest.raises(ConfigError, match="no_such_package"):
-        resolve_stage(baseline, Overrides(denoise={"method": "no_such_package:method"}), "recommended", {})
+        resolve_stage(
+            baseline, Overrides(denoise={"method": "no_such_package:method"}), "recommended", {}
+        )

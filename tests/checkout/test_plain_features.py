@@ -69,7 +69,9 @@ def write_clip(path, time_ns=10**18):
 def make_features(fan, loader=LOADER, **settings):
     """A step of the baseline, which makes the pickle if there is none; returns it."""
     raw, processed = fan
-    path = processed / "train" / f"mels{settings.get('n_mels', 128)}_fft1024_hop512/section_00.pickle"
+    path = (
+        processed / "train" / f"mels{settings.get('n_mels', 128)}_fft1024_hop512/section_00.pickle"
+    )
     with fresh_features(raw, processed, {**SETTINGS, **settings}, loader):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,18 +85,33 @@ def test_features_of_the_clips_and_settings_that_are_there_are_taken(fan):
     assert make_features(fan, power="2", win_length="None", fmin=0).stat() == made
 
 
-@pytest.mark.parametrize("setting, complaint", [
-    ({"power": "1.0"}, "of power 1.0, got those of 2.0 in"), ({"win_length": 512}, "of win_length 512.0, got those of None in")])
-def test_features_of_another_setting_that_their_name_does_not_tell_are_refused(fan, setting, complaint):
+@pytest.mark.parametrize(
+    "setting, complaint",
+    [
+        ({"power": "1.0"}, "of power 1.0, got those of 2.0 in"),
+        ({"win_length": 512}, "of win_length 512.0, got those of None in"),
+    ],
+)
+def test_features_of_another_setting_that_their_name_does_not_tell_are_refused(
+    fan, setting, complaint
+):
     make_features(fan)
-    with pytest.raises(RunError, match=f"{complaint}.*section_00.pickle.*delete .*processed/fan and run again"):
+    with pytest.raises(
+        RunError, match=f"{complaint}.*section_00.pickle.*delete .*processed/fan and run again"
+    ):
         make_features(fan, **setting)
 
 
 def test_features_by_other_code_of_the_baseline_are_refused(fan):
     make_features(fan)
-    with pytest.raises(RunError, match=r"expected the plain baseline's features to be made by the code that is in its folder datasets, got those of other "
-                                       r"code in .*section_00.pickle\. .*delete .*processed/fan and run again"):
+    with pytest.raises(
+        RunError,
+        match=(
+            r"expected the plain baseline's features to be made by the code that is in its folder"
+            r" datasets, got those of other "
+            r"code in .*section_00.pickle\. .*delete .*processed/fan and run again"
+        ),
+    ):
         make_features(fan, loader="digest of other code")
 
 
@@ -104,20 +121,29 @@ def test_features_in_another_place_are_nobodys_business(fan):
     make_features(fan)
 
 
-@pytest.mark.parametrize("change, complaint", [
-    (lambda raw: write_clip(raw / "train/clip_2.wav", 10**17), "clip_2.wav was added"),
-    (lambda raw: (raw / "train/clip_0.wav").unlink(), "clip_0.wav was removed"),
-    (lambda raw: write_clip(raw / "train/clip_1.wav", 10**17), "clip_1.wav was changed")])
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        (lambda raw: write_clip(raw / "train/clip_2.wav", 10**17), "clip_2.wav was added"),
+        (lambda raw: (raw / "train/clip_0.wav").unlink(), "clip_0.wav was removed"),
+        (lambda raw: write_clip(raw / "train/clip_1.wav", 10**17), "clip_1.wav was changed"),
+    ],
+)
 def test_features_of_other_clips_are_refused_however_old_the_clips_are(fan, change, complaint):
     make_features(fan)
     change(fan[0])
-    with pytest.raises(RunError, match=f"from before {complaint}.*delete .*processed/fan and run again"):
+    with pytest.raises(
+        RunError, match=f"from before {complaint}.*delete .*processed/fan and run again"
+    ):
         make_features(fan)
 
 
 def test_a_clip_that_changes_during_the_step_spoils_it(fan):
     raw, processed = fan
-    with pytest.raises(RunError, match="clip_0.wav was changed"), fresh_features(raw, processed, SETTINGS, LOADER):
+    with (
+        pytest.raises(RunError, match="clip_0.wav was changed"),
+        fresh_features(raw, processed, SETTINGS, LOADER),
+    ):
         path = processed / "train/mels128_fft1024_hop512/section_00.pickle"
         path.parent.mkdir(parents=True)
         path.write_text("features")
@@ -148,6 +174,7 @@ def test_runs_that_share_features_note_them_one_after_the_other(fan, monkeypatch
         with pytest.raises(Timeout):
             FileLock(f"{note}.lock", timeout=0).acquire()
         return written_whole(note)
+
     monkeypatch.setattr("dcase_denoise_plugin.checkout.plain_features.written_whole", look)
     pickle = make_features(fan)
     assert pickle.with_name("section_00.pickle.json").exists()
@@ -165,7 +192,10 @@ def test_features_without_a_note_of_their_own_must_be_younger_than_the_clips(fan
     write_clip(raw / "train/clip_1.wav", made)
     check_fresh(raw, processed, SETTINGS, LOADER)
     write_clip(raw / "train/clip_1.wav", made + 1)
-    with pytest.raises(RunError, match=r"section_00.pickle from before clip_1.wav was written.*delete .*processed/fan"):
+    with pytest.raises(
+        RunError,
+        match=r"section_00.pickle from before clip_1.wav was written.*delete .*processed/fan",
+    ):
         check_fresh(raw, processed, SETTINGS, LOADER)
 
 
@@ -181,7 +211,13 @@ def test_features_without_a_note_must_be_younger_than_the_last_change_in_the_cli
     pickle.with_name("section_00.pickle.json").unlink()
     (raw / "train/clip_0.wav").unlink()
     os.utime(raw / "train", ns=(0, pickle.stat().st_mtime_ns + 1))
-    with pytest.raises(RunError, match=r"from before a file was added to it or removed from it \(if it was no clip: touch .*section_00.pickle\)"):
+    with pytest.raises(
+        RunError,
+        match=(
+            r"from before a file was added to it or removed from it \(if it was no clip: touch"
+            r" .*section_00.pickle\)"
+        ),
+    ):
         check_fresh(raw, processed, SETTINGS, LOADER)
 
 

@@ -13,21 +13,39 @@ def test_every_machine_with_clips_runs_by_default_and_the_others_are_named(tmp_p
 def test_where_the_baseline_lists_no_data_sets_one_is_taken_from_its_folders(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     (tmp_path / "datasets/machine_type_2025_dev.yaml").unlink()
-    clip = tmp_path / "data/own2031t2xx/dev_data/raw/mill/train/section_00_source_train_normal_0000.wav"
+    clip = (
+        tmp_path
+        / "data/own2031t2xx/dev_data/raw/mill/train/section_00_source_train_normal_0000.wav"
+    )
     clip.parent.mkdir(parents=True)
     clip.write_text("sound")
     assert fake_baseline.plan_of(baseline, dataset="OWN2031T2XX").machines(()) == (["mill"], [])
 
 
-@pytest.mark.parametrize("mode, known", [("dev", "DCASE2025T2, DCASE2020T2, which the baseline lists for dev data"), ("eval", "DCASE2020T2, which")])
-def test_a_data_set_that_the_baseline_does_not_list_is_refused_with_those_that_it_does_the_nearest_first(tmp_path, mode, known):
+@pytest.mark.parametrize(
+    "mode, known",
+    [
+        ("dev", "DCASE2025T2, DCASE2020T2, which the baseline lists for dev data"),
+        ("eval", "DCASE2020T2, which"),
+    ],
+)
+def test_a_data_set_that_the_baseline_does_not_list_is_refused_with_those_that_it_does_the_nearest_first(
+    tmp_path, mode, known
+):
     baseline = fake_baseline.lay_out(tmp_path)
-    (tmp_path / "datasets/machine_type_legacy.yaml").write_text("DCASE2020T2:\n  machine_type:\n    pump:\n      dev: ['00']\n")
-    with pytest.raises(DataError, match=f"--dataset: expected one of {known}.*, got 'dcase2025t2'. Correct"):
+    (tmp_path / "datasets/machine_type_legacy.yaml").write_text(
+        "DCASE2020T2:\n  machine_type:\n    pump:\n      dev: ['00']\n"
+    )
+    with pytest.raises(
+        DataError, match=f"--dataset: expected one of {known}.*, got 'dcase2025t2'. Correct"
+    ):
         fake_baseline.plan_of(baseline, mode=mode, dataset="dcase2025t2").machines(())
 
 
-@pytest.mark.parametrize("machine, complaint", [("fann", "one of fan, valve, got 'fann'"), ("valve", r"training clips.*raw/valve/train")])
+@pytest.mark.parametrize(
+    "machine, complaint",
+    [("fann", "one of fan, valve, got 'fann'"), ("valve", r"training clips.*raw/valve/train")],
+)
 def test_a_machine_that_cannot_run_is_refused_by_name(tmp_path, machine, complaint):
     with pytest.raises(DataError, match=complaint):
         fake_baseline.plan_of(fake_baseline.lay_out(tmp_path)).machines((machine,))

@@ -16,7 +16,12 @@ from dcase_denoise_plugin.settings.sources import preset_path
 def finish(run, step="train"):
     """Runs a step as the runner does."""
     asked, start_ns = wanted(run, step), time.time_ns()
-    subprocess.run([sys.executable, *run.command(step)], cwd=run.plan.baseline.folder, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, *run.command(step)],
+        cwd=run.plan.baseline.folder,
+        check=True,
+        capture_output=True,
+    )
     write_record(run, step, start_ns, asked, {"threads": "1", "device": "cpu"})
 
 
@@ -47,23 +52,43 @@ def test_a_step_is_finished_when_its_record_says_so(run):
 
 
 def test_another_setting_is_another_step(run, baseline):
-    assert not is_finished(fake_baseline.run_of(fake_baseline.plan_of(baseline, "epochs=2")), "train")
+    assert not is_finished(
+        fake_baseline.run_of(fake_baseline.plan_of(baseline, "epochs=2")), "train"
+    )
 
 
-def test_other_threads_or_another_name_of_the_same_preset_do_not_undo_it(denoised, baseline, tmp_path):
+def test_other_threads_or_another_name_of_the_same_preset_do_not_undo_it(
+    denoised, baseline, tmp_path
+):
     finish(denoised, "MSE")
     preset = tmp_path / "same.yaml"
     preset.write_text(preset_path("recommended").read_text())
-    again = fake_baseline.run_of(fake_baseline.plan_of(baseline, "denoise_threads=3", f"denoise_preset={preset}"), arm="denoised")
-    assert is_finished(again, "train") and is_finished(again, "MSE") and "--denoise_threads=3" in again.command("train")
+    again = fake_baseline.run_of(
+        fake_baseline.plan_of(baseline, "denoise_threads=3", f"denoise_preset={preset}"),
+        arm="denoised",
+    )
+    assert (
+        is_finished(again, "train")
+        and is_finished(again, "MSE")
+        and "--denoise_threads=3" in again.command("train")
+    )
     finish(again, "MAHALA")
     assert is_finished(denoised, "MAHALA")
     preset.write_text("denoise_strength: 0.5\n")
-    assert not is_finished(fake_baseline.run_of(fake_baseline.plan_of(baseline, f"denoise_preset={preset}"), arm="denoised"), "train")
+    assert not is_finished(
+        fake_baseline.run_of(
+            fake_baseline.plan_of(baseline, f"denoise_preset={preset}"), arm="denoised"
+        ),
+        "train",
+    )
 
 
 def test_a_changed_clip_baseline_or_output_undoes_it(run):
-    clip, code, model = next(iter(run.clips)), run.plan.baseline.folder / "networks/base_model.py", run.outputs("train")[0]
+    clip, code, model = (
+        next(iter(run.clips)),
+        run.plan.baseline.folder / "networks/base_model.py",
+        run.outputs("train")[0],
+    )
     for file in (clip, code, model):
         before, times = file.read_bytes(), file.stat()
         file.write_text("changed")
@@ -73,7 +98,9 @@ def test_a_changed_clip_baseline_or_output_undoes_it(run):
         assert is_finished(run, "train")
 
 
-def test_settings_are_those_in_the_baselines_file_when_the_step_starts_not_when_it_was_planned(run, baseline):
+def test_settings_are_those_in_the_baselines_file_when_the_step_starts_not_when_it_was_planned(
+    run, baseline
+):
     file = baseline.folder / "baseline.yaml"
     file.write_text(file.read_text().replace("--epochs: 100", "--epochs: 99"))
     assert not is_finished(run, "train") and wanted(run, "train")["settings"]["epochs"] == 99
@@ -95,7 +122,10 @@ def test_a_test_rests_on_the_model_it_tested(run):
     assert not is_finished(run, "MSE")
 
 
-@pytest.mark.parametrize("record", ["{", "[]", '{"wanted": 3}', '{"wanted": {"command": 3}}', '{"wanted": {"command": [3]}}'])
+@pytest.mark.parametrize(
+    "record",
+    ["{", "[]", '{"wanted": 3}', '{"wanted": {"command": 3}}', '{"wanted": {"command": [3]}}'],
+)
 def test_a_damaged_record_counts_as_none(run, record):
     run.record("train").write_text(record)
     assert not is_finished(run, "train")
@@ -103,31 +133,46 @@ def test_a_damaged_record_counts_as_none(run, record):
 
 def test_the_record_says_what_the_result_rests_on(denoised):
     record = json.loads(denoised.record("train").read_text())
-    assert record["stage_digest"] == "d" * 64 and record["wanted"]["stage"]["denoise_preset"] == "recommended"
-    assert {"torch", "numpy", "librosa", "dcase_denoise_plugin"} == set(record["wanted"]["versions"]) and record["place"] == {"threads": "1", "device": "cpu"}
+    assert (
+        record["stage_digest"] == "d" * 64
+        and record["wanted"]["stage"]["denoise_preset"] == "recommended"
+    )
+    assert {"torch", "numpy", "librosa", "dcase_denoise_plugin"} == set(
+        record["wanted"]["versions"]
+    ) and record["place"] == {"threads": "1", "device": "cpu"}
 
 
 def test_a_users_method_undoes_its_steps_when_its_source_changes(baseline, tmp_path, monkeypatch):
     source = tmp_path / "own_method_of_a_test.py"
     source.write_text("def method(array, sample_rate_hz):\n    return array\n")
     monkeypatch.syspath_prepend(tmp_path)
-    run = fake_baseline.run_of(fake_baseline.plan_of(baseline, "denoise_method=own_method_of_a_test:method"), arm="denoised")
+    run = fake_baseline.run_of(
+        fake_baseline.plan_of(baseline, "denoise_method=own_method_of_a_test:method"),
+        arm="denoised",
+    )
     finish(run)
     assert is_finished(run, "train")
     source.write_text("def method(array, sample_rate_hz):\n    return 2 * array\n")
     assert not is_finished(run, "train")
 
 
-def test_a_users_class_undoes_its_steps_when_the_digest_that_it_tells_changes(baseline, tmp_path, monkeypatch):
+def test_a_users_class_undoes_its_steps_when_the_digest_that_it_tells_changes(
+    baseline, tmp_path, monkeypatch
+):
     (tmp_path / "weighted_method_of_a_test.py").write_text(
-        "from pathlib import Path\n\nclass Weighted:\n    def __init__(self, machine, config):\n"
-        "        self.digest = Path('weights.txt').read_text()\n    def __call__(self, array, sample_rate_hz):\n        return array\n")
+        "from pathlib import Path\n\nclass Weighted:\n    def __init__(self, machine, config):\n   "
+        "     self.digest = Path('weights.txt').read_text()\n    def __call__(self, array,"
+        " sample_rate_hz):\n        return array\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     caller = tmp_path / "caller"
     caller.mkdir()
     (caller / "weights.txt").write_text("not these: the baseline runs in its own folder")
     monkeypatch.chdir(caller)
-    run = fake_baseline.run_of(fake_baseline.plan_of(baseline, "denoise_method=weighted_method_of_a_test:Weighted"), arm="denoised")
+    run = fake_baseline.run_of(
+        fake_baseline.plan_of(baseline, "denoise_method=weighted_method_of_a_test:Weighted"),
+        arm="denoised",
+    )
     weights = baseline.folder / "weights.txt"
     weights.write_text("weights 1")
     finish(run)
@@ -136,8 +181,14 @@ def test_a_users_class_undoes_its_steps_when_the_digest_that_it_tells_changes(ba
     assert not is_finished(run, "train")
     weights.unlink()
     assert not is_finished(run, "train")
-    with pytest.raises(RunError, match=r"expected denoise_method weighted_method_of_a_test:Weighted to be built, to tell its digest, got denoise_method .*"
-                                       r"FileNotFoundError.*weights.txt.* in .*Correct the method"):
+    with pytest.raises(
+        RunError,
+        match=(
+            r"expected denoise_method weighted_method_of_a_test:Weighted to be built, to tell its"
+            r" digest, got denoise_method .*"
+            r"FileNotFoundError.*weights.txt.* in .*Correct the method"
+        ),
+    ):
         wanted(run, "train")
 
 
@@ -150,7 +201,9 @@ def test_a_recording_added_to_the_users_noise_folder_undoes_the_denoised_steps(b
     noise = baseline.folder / "noise"
     noise.mkdir()
     (noise / "hall.wav").write_text("noise")
-    run = fake_baseline.run_of(fake_baseline.plan_of(baseline, f"denoise_noise_folder={noise}"), arm="denoised")
+    run = fake_baseline.run_of(
+        fake_baseline.plan_of(baseline, f"denoise_noise_folder={noise}"), arm="denoised"
+    )
     finish(run)
     assert is_finished(run, "train")
     (noise / "yard.wav").write_text("noise")
@@ -158,9 +211,13 @@ def test_a_recording_added_to_the_users_noise_folder_undoes_the_denoised_steps(b
 
 
 @pytest.mark.parametrize("source, undone", [("other_machines", True), ("auto", False)])
-def test_another_machines_training_clip_undoes_the_steps_of_a_denoiser_that_takes_it_for_noise(tmp_path, source, undone):
+def test_another_machines_training_clip_undoes_the_steps_of_a_denoiser_that_takes_it_for_noise(
+    tmp_path, source, undone
+):
     baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
-    run = fake_baseline.run_of(fake_baseline.plan_of(baseline, f"denoise_noise_source={source}"), arm="denoised")
+    run = fake_baseline.run_of(
+        fake_baseline.plan_of(baseline, f"denoise_noise_source={source}"), arm="denoised"
+    )
     finish(run)
     next((tmp_path / "data/dcase2025t2/dev_data/raw/ToyCar/train").glob("*.wav")).unlink()
     assert is_finished(run, "train") is not undone
@@ -169,7 +226,9 @@ def test_another_machines_training_clip_undoes_the_steps_of_a_denoiser_that_take
 def test_a_checkpoint_of_the_users_undoes_its_steps_when_it_changes(baseline, tmp_path):
     checkpoint = tmp_path / "mine.pt"
     checkpoint.write_text("weights")
-    run = fake_baseline.run_of(fake_baseline.plan_of(baseline, f"denoise_checkpoint={checkpoint}"), arm="denoised")
+    run = fake_baseline.run_of(
+        fake_baseline.plan_of(baseline, f"denoise_checkpoint={checkpoint}"), arm="denoised"
+    )
     finish(run)
     checkpoint.write_text("other weights")
     assert not is_finished(run, "train")
@@ -184,7 +243,13 @@ def test_without_a_receipt_a_denoised_step_is_not_finished(denoised):
 
 def test_a_receipt_from_before_does_not_vouch_for_a_new_run(denoised):
     with pytest.raises(RunError, match="got an earlier one"):
-        write_record(denoised, "train", denoised.receipt("train").stat().st_mtime_ns + 1, wanted(denoised, "train"), {})
+        write_record(
+            denoised,
+            "train",
+            denoised.receipt("train").stat().st_mtime_ns + 1,
+            wanted(denoised, "train"),
+            {},
+        )
 
 
 def test_a_receipt_of_another_configuration_is_refused_by_what_differs(denoised):

@@ -32,7 +32,11 @@ def path(tmp_path, machine):
 def machine_elsewhere(folder, gain=0.25, rate_hz=RATE_HZ, clips=6, domain="source"):
     """Another machine, quieter."""
     for index in range(clips):
-        write(folder / "valve" / "train" / f"section_00_{domain}_train_normal_{index}.wav", gain * hum(index, rate_hz, rate_hz), rate_hz)
+        write(
+            folder / "valve" / "train" / f"section_00_{domain}_train_normal_{index}.wav",
+            gain * hum(index, rate_hz, rate_hz),
+            rate_hz,
+        )
     return Machine.from_folder(folder / "valve", "MADEUP", FEATURES, seed=7)
 
 
@@ -40,7 +44,9 @@ def test_a_denoiser_of_the_machines_own_clips_stays_as_it_is(machine, path):
     assert adapted(Checkpoint.load(path), machine, IN_PAUSES).digest == Checkpoint.load(path).digest
 
 
-def test_a_denoiser_from_elsewhere_keeps_its_weights_and_takes_the_level_of_the_machine_it_serves(tmp_path, path):
+def test_a_denoiser_from_elsewhere_keeps_its_weights_and_takes_the_level_of_the_machine_it_serves(
+    tmp_path, path
+):
     trained = Checkpoint.load(path)
     here = adapted(trained, machine_elsewhere(tmp_path), IN_PAUSES)
     assert all(torch.equal(here.weights[name], trained.weights[name]) for name in trained.weights)
@@ -49,17 +55,36 @@ def test_a_denoiser_from_elsewhere_keeps_its_weights_and_takes_the_level_of_the_
 
 
 def taken_by_domain(checkpoint, machine):
-    """What goes out of the spectra of source and of target training clips, (clips, rows, 1) dB each."""
+    """What goes out of the spectra of source and of target training clips, (clips, rows, 1) dB
+    each.
+    """
     denoiser = Denoiser(checkpoint, "cpu")
-    of_files = [denoiser.taken_from_spectrum_db(torch.from_numpy(denoiser.spectrogram.level_of_wav_db(read_wav(file)[0]))) for file in machine.train_files]
-    return [torch.stack([taken for taken, file in zip(of_files, machine.train_files) if domain in file.name]) for domain in ("_source_", "_target_")]
+    of_files = [
+        denoiser.taken_from_spectrum_db(
+            torch.from_numpy(denoiser.spectrogram.level_of_wav_db(read_wav(file)[0]))
+        )
+        for file in machine.train_files
+    ]
+    return [
+        torch.stack(
+            [taken for taken, file in zip(of_files, machine.train_files) if domain in file.name]
+        )
+        for domain in ("_source_", "_target_")
+    ]
 
 
-def test_what_is_usual_is_the_wider_range_of_nine_tenths_of_either_domains_training_clips(tmp_path, path):
+def test_what_is_usual_is_the_wider_range_of_nine_tenths_of_either_domains_training_clips(
+    tmp_path, path
+):
     machine_elsewhere(tmp_path, clips=40)
     machine = machine_elsewhere(tmp_path, gain=0.5, clips=20, domain="target")
-    here = adapted(Checkpoint.load(path), machine, dataclasses.replace(IN_PAUSES, output="clip_spectrum"))
-    ranges = [taken.quantile(torch.tensor([0.05, 0.95]), dim=0) for taken in taken_by_domain(here, machine)]
+    here = adapted(
+        Checkpoint.load(path), machine, dataclasses.replace(IN_PAUSES, output="clip_spectrum")
+    )
+    ranges = [
+        taken.quantile(torch.tensor([0.05, 0.95]), dim=0)
+        for taken in taken_by_domain(here, machine)
+    ]
     assert not torch.allclose(ranges[0], ranges[1], atol=0.05)
     torch.testing.assert_close(here.usual_db[0], torch.minimum(ranges[0][0], ranges[1][0]))
     torch.testing.assert_close(here.usual_db[1], torch.maximum(ranges[0][1], ranges[1][1]))
@@ -67,7 +92,10 @@ def test_what_is_usual_is_the_wider_range_of_nine_tenths_of_either_domains_train
 
 def test_what_is_usual_is_not_measured_where_nothing_asks_for_it(tmp_path, path):
     trained, elsewhere = Checkpoint.load(path), machine_elsewhere(tmp_path)
-    for unguarded in (IN_PAUSES, dataclasses.replace(IN_PAUSES, output="clip_spectrum", anomaly_guard=False)):
+    for unguarded in (
+        IN_PAUSES,
+        dataclasses.replace(IN_PAUSES, output="clip_spectrum", anomaly_guard=False),
+    ):
         assert torch.equal(adapted(trained, elsewhere, unguarded).usual_db, trained.usual_db)
 
 
@@ -75,9 +103,18 @@ def test_a_denoiser_named_by_key_serves_another_machine(tmp_path, path):
     machine = machine_elsewhere(tmp_path)
     method = build_method(machine, dataclasses.replace(IN_PAUSES, checkpoint=str(path)), path)
     log_mel = np.random.default_rng(0).normal(-60, 5, (16, 40)).astype(np.float32)
-    assert np.isfinite(method(log_mel, RATE_HZ)).all() and method.digest == adapted(Checkpoint.load(path), machine, IN_PAUSES).digest
+    assert (
+        np.isfinite(method(log_mel, RATE_HZ)).all()
+        and method.digest == adapted(Checkpoint.load(path), machine, IN_PAUSES).digest
+    )
 
 
 def test_clips_of_another_rate_are_refused(tmp_path, path):
-    with pytest.raises(AudioError, match=f"clip: expected {RATE_HZ} Hz as the denoiser was trained at, got 8000 Hz in .*normal_0.wav. Resample"):
+    with pytest.raises(
+        AudioError,
+        match=(
+            f"clip: expected {RATE_HZ} Hz as the denoiser was trained at, got 8000 Hz in"
+            " .*normal_0.wav. Resample"
+        ),
+    ):
         adapted(Checkpoint.load(path), machine_elsewhere(tmp_path, rate_hz=8000), IN_PAUSES)

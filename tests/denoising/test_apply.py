@@ -16,7 +16,13 @@ from dcase_denoise_plugin.training.loop import train_denoiser
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    train_denoiser(small_machine(folder), SMALL, folder / "denoiser.pt", torch.device("cpu"), say=lambda line: None)
+    train_denoiser(
+        small_machine(folder),
+        SMALL,
+        folder / "denoiser.pt",
+        torch.device("cpu"),
+        say=lambda line: None,
+    )
     return folder / "denoiser.pt"
 
 
@@ -27,11 +33,17 @@ def test_every_clip_is_denoised_under_its_own_name_and_the_originals_stay(tmp_pa
     assert [clip.read_bytes() for clip in clips] == before
     for name in ("a.wav", "deeper/b.wav"):
         wav, sample_rate_hz = read_wav(tmp_path / "out" / name)
-        assert len(wav) == RATE_HZ and sample_rate_hz == RATE_HZ and not np.allclose(wav, hum(1), rtol=0, atol=1 / 32768)
+        assert (
+            len(wav) == RATE_HZ
+            and sample_rate_hz == RATE_HZ
+            and not np.allclose(wav, hum(1), rtol=0, atol=1 / 32768)
+        )
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
-def test_strength_0_hands_over_the_clips_as_they_are_in_their_own_format(tmp_path, checkpoint, subtype):
+def test_strength_0_hands_over_the_clips_as_they_are_in_their_own_format(
+    tmp_path, checkpoint, subtype
+):
     louder = 3 if subtype in ("FLOAT", "DOUBLE") else 0.9
     write_wav(tmp_path / "in/a.wav", louder * hum(1) / np.abs(hum(1)).max(), RATE_HZ, subtype)
     denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint, strength=0.0)
@@ -40,7 +52,9 @@ def test_strength_0_hands_over_the_clips_as_they_are_in_their_own_format(tmp_pat
         assert after.subtype == subtype and np.array_equal(after.read(), before.read())
 
 
-def test_recordings_in_capital_letters_and_with_names_of_any_bytes_are_denoised_and_hidden_files_left(tmp_path, checkpoint):
+def test_recordings_in_capital_letters_and_with_names_of_any_bytes_are_denoised_and_hidden_files_left(
+    tmp_path, checkpoint
+):
     for name in (b"A.WAV", b"caf\xe9.wav", b"._a.wav"):
         os.rename(write(tmp_path / "in/new.wav", hum(1)), tmp_path / "in" / os.fsdecode(name))
     assert denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint) == 2
@@ -53,7 +67,9 @@ def test_a_folder_without_clips_is_refused(tmp_path, checkpoint):
 
 
 @pytest.mark.parametrize("target", [".", "denoised", "deeper/denoised"])
-def test_the_recordings_cannot_be_overwritten_nor_what_was_denoised_be_denoised_again(tmp_path, checkpoint, target):
+def test_the_recordings_cannot_be_overwritten_nor_what_was_denoised_be_denoised_again(
+    tmp_path, checkpoint, target
+):
     write(tmp_path / "a.wav", hum(1))
     with pytest.raises(DataError, match="OUT_DIR: expected a folder outside IN_DIR"):
         denoise_folder(tmp_path, tmp_path / target, checkpoint)
@@ -67,9 +83,20 @@ def test_a_checkpoint_that_is_none_writes_nothing(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("wav, rate_hz, complaint", [(hum(1, 8000), 8000, "clip: expected 4000 Hz as in training, got 8000 Hz in {}. Resample"),
-                                                     (np.stack([hum(1), hum(2)], 1), RATE_HZ, "clip: expected one channel, got 2 in {}. Convert")])
-def test_a_clip_that_does_not_fit_is_named_before_any_is_written(tmp_path, checkpoint, wav, rate_hz, complaint):
+@pytest.mark.parametrize(
+    "wav, rate_hz, complaint",
+    [
+        (hum(1, 8000), 8000, "clip: expected 4000 Hz as in training, got 8000 Hz in {}. Resample"),
+        (
+            np.stack([hum(1), hum(2)], 1),
+            RATE_HZ,
+            "clip: expected one channel, got 2 in {}. Convert",
+        ),
+    ],
+)
+def test_a_clip_that_does_not_fit_is_named_before_any_is_written(
+    tmp_path, checkpoint, wav, rate_hz, complaint
+):
     write(tmp_path / "in/a.wav", hum(1))
     other = write(tmp_path / "in/deeper/b.wav", wav, rate_hz)
     with pytest.raises(AudioError, match=complaint.format(re.escape(str(other)))):

@@ -20,8 +20,20 @@ from dcase_denoise_plugin.sound.images import Scaling
 
 def checkpoint_for(machine, config=SMALL):
     network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
-    return Checkpoint(config, machine.features, 4000, machine.dataset, machine.machine_type, machine.training_digest(config), 26,
-                      Scaling(torch.zeros(16, 1), 9.5), 0.1, True, torch.arange(32.0).view(2, 16, 1), network.state_dict())
+    return Checkpoint(
+        config,
+        machine.features,
+        4000,
+        machine.dataset,
+        machine.machine_type,
+        machine.training_digest(config),
+        26,
+        Scaling(torch.zeros(16, 1), 9.5),
+        0.1,
+        True,
+        torch.arange(32.0).view(2, 16, 1),
+        network.state_dict(),
+    )
 
 
 @pytest.fixture
@@ -38,8 +50,18 @@ def test_what_is_saved_is_loaded(machine, path):
     saved = checkpoint_for(machine)
     saved.save(path)
     loaded = Checkpoint.load(path)
-    assert (loaded.config, loaded.features, loaded.sample_rate_hz, loaded.tile_frames, loaded.digest) == (SMALL, machine.features, 4000, 26, saved.digest)
-    assert loaded.quantile == 0.1 and loaded.scaling.std_db == 9.5 and torch.equal(loaded.usual_db, saved.usual_db)
+    assert (
+        loaded.config,
+        loaded.features,
+        loaded.sample_rate_hz,
+        loaded.tile_frames,
+        loaded.digest,
+    ) == (SMALL, machine.features, 4000, 26, saved.digest)
+    assert (
+        loaded.quantile == 0.1
+        and loaded.scaling.std_db == 9.5
+        and torch.equal(loaded.usual_db, saved.usual_db)
+    )
     assert all(torch.equal(loaded.weights[name], weight) for name, weight in saved.weights.items())
     loaded.require(machine, SMALL, path)
 
@@ -48,7 +70,9 @@ def test_the_digest_covers_weights_statistics_and_settings(machine):
     digest = checkpoint_for(machine).digest
     other_weights = checkpoint_for(machine)
     other_weights.weights["last.bias"] += 1e-6
-    other_statistics = dataclasses.replace(checkpoint_for(machine), scaling=Scaling(torch.zeros(16, 1), 9.6))
+    other_statistics = dataclasses.replace(
+        checkpoint_for(machine), scaling=Scaling(torch.zeros(16, 1), 9.6)
+    )
     other_settings = checkpoint_for(machine, dataclasses.replace(SMALL, epochs=3))
     assert checkpoint_for(machine).digest == digest
     assert len({digest, other_weights.digest, other_statistics.digest, other_settings.digest}) == 4
@@ -56,22 +80,37 @@ def test_the_digest_covers_weights_statistics_and_settings(machine):
 
 def test_a_pickled_network_is_refused_without_the_advice_to_let_it_run_code(path):
     torch.save(torch.nn.Linear(1, 1), path)
-    with pytest.raises(CheckpointError, match=r"denoiser: expected a readable file, got one that this plugin did not write in .*\. Train it again\.$"):
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            r"denoiser: expected a readable file, got one that this plugin did not write in .*\."
+            r" Train it again\.$"
+        ),
+    ):
         Checkpoint.load(path)
 
 
 def test_a_missing_file_is_refused(path):
-    with pytest.raises(CheckpointError, match=r"denoiser: expected a readable file, got .*No such file.* in .*denoiser\.pt\. Train it again\."):
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            r"denoiser: expected a readable file, got .*No such file.* in .*denoiser\.pt\. Train it"
+            r" again\."
+        ),
+    ):
         Checkpoint.load(path)
 
 
-@pytest.mark.parametrize("damage", [
-    lambda data: b"",
-    lambda data: data[: len(data) // 2],
-    lambda data: data[:-1],
-    lambda data: b"junk" * 100,
-    lambda data: data[:600] + b"\xff" * 64 + data[664:],
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:-1],
+        lambda data: b"junk" * 100,
+        lambda data: data[:600] + b"\xff" * 64 + data[664:],
+    ],
+)
 def test_a_damaged_file_is_refused_in_one_line(machine, path, damage):
     checkpoint_for(machine).save(path)
     path.write_bytes(damage(path.read_bytes()))
@@ -85,14 +124,23 @@ def test_changed_weights_are_noticed(machine, path):
     content = torch.load(path, weights_only=True)
     content["weights"]["last.bias"] += 1
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match="expected content that fits its digest, got other content in .*Delete the damaged file and train it again"):
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            "expected content that fits its digest, got other content in .*Delete the damaged file"
+            " and train it again"
+        ),
+    ):
         Checkpoint.load(path)
 
 
 @pytest.mark.parametrize("content", [{"weights": {}}, [1, 2], torch.zeros(3)])
 def test_a_foreign_file_is_refused(path, content):
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match="expected a file of format 'dcase_denoise_plugin denoiser 9', got something else in"):
+    with pytest.raises(
+        CheckpointError,
+        match="expected a file of format 'dcase_denoise_plugin denoiser 9', got something else in",
+    ):
         Checkpoint.load(path)
 
 
@@ -111,35 +159,63 @@ def test_a_file_with_keys_of_another_version_is_refused(machine, path):
     content = checkpoint_for(machine)._content()
     content["config"]["denoise_widht"] = 3
     save_aside({**content, "digest": content_digest(content)}, path)
-    with pytest.raises(CheckpointError, match="expected keys this version knows, got: denoise_widht.*Train it again"):
+    with pytest.raises(
+        CheckpointError,
+        match="expected keys this version knows, got: denoise_widht.*Train it again",
+    ):
         Checkpoint.load(path)
 
 
 @pytest.mark.parametrize("lacking", ["noise_known", "usual_db", "weights"])
 def test_a_file_that_lacks_a_part_is_refused_by_the_parts_name(machine, path, lacking):
-    content = {name: value for name, value in checkpoint_for(machine)._content().items() if name != lacking}
+    content = {
+        name: value for name, value in checkpoint_for(machine)._content().items() if name != lacking
+    }
     save_aside({**content, "digest": content_digest(content)}, path)
-    with pytest.raises(CheckpointError, match=f"denoiser: expected what this version writes, got KeyError.'{lacking}'.* in .*denoiser.pt. Train it again"):
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            f"denoiser: expected what this version writes, got KeyError.'{lacking}'.* in"
+            " .*denoiser.pt. Train it again"
+        ),
+    ):
         Checkpoint.load(path)
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"machine_type": "valve"}, "expected machine type 'valve', got 'fan'"),
-    ({"dataset": "OTHER"}, "expected dataset 'OTHER', got 'MADEUP'"),
-    ({"features": FeatureSettings(n_mels=64)}, "expected n_fft 1024, got 256"),
-    ({"train_files": ()}, "expected training recordings "),
-    ({"seed": 8}, "expected training recordings "),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"machine_type": "valve"}, "expected machine type 'valve', got 'fan'"),
+        ({"dataset": "OTHER"}, "expected dataset 'OTHER', got 'MADEUP'"),
+        ({"features": FeatureSettings(n_mels=64)}, "expected n_fft 1024, got 256"),
+        ({"train_files": ()}, "expected training recordings "),
+        ({"seed": 8}, "expected training recordings "),
+    ],
+)
 def test_a_denoiser_of_another_machine_is_refused(machine, path, change, message):
-    with pytest.raises(CheckpointError, match=f"denoiser: {message}.* in .*denoiser.pt. Delete the file to train it again"):
+    with pytest.raises(
+        CheckpointError,
+        match=f"denoiser: {message}.* in .*denoiser.pt. Delete the file to train it again",
+    ):
         checkpoint_for(machine).require(dataclasses.replace(machine, **change), SMALL, path)
 
 
-@pytest.mark.parametrize(("key", "value"), [
-    ("image_size", 32), ("width", 4), ("domain", "waveform"), ("norm", "group"), ("epochs", 3), ("noise_source", "floor"),
-])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("image_size", 32),
+        ("width", 4),
+        ("domain", "waveform"),
+        ("norm", "group"),
+        ("epochs", 3),
+        ("noise_source", "floor"),
+    ],
+)
 def test_a_denoiser_of_another_configuration_is_refused(machine, path, key, value):
-    with pytest.raises(CheckpointError, match=f"denoiser: expected denoise_{key} {value!r}, got {getattr(SMALL, key)!r} in"):
+    with pytest.raises(
+        CheckpointError,
+        match=f"denoiser: expected denoise_{key} {value!r}, got {getattr(SMALL, key)!r} in",
+    ):
         checkpoint_for(machine).require(machine, dataclasses.replace(SMALL, **{key: value}), path)
 
 
@@ -147,19 +223,37 @@ def test_a_denoiser_serves_any_strength(machine, path):
     checkpoint_for(machine).require(machine, dataclasses.replace(SMALL, strength=0.5), path)
 
 
-def test_a_denoiser_named_by_key_may_come_from_another_machine_and_schedule_but_not_another_network(machine, path):
+def test_a_denoiser_named_by_key_may_come_from_another_machine_and_schedule_but_not_another_network(
+    machine, path
+):
     named = dataclasses.replace(SMALL, checkpoint=str(path), epochs=DenoiseConfig.epochs)
     assert named.epochs != SMALL.epochs
-    checkpoint_for(machine).require(dataclasses.replace(machine, seed=99, machine_type="valve"), named, path)
+    checkpoint_for(machine).require(
+        dataclasses.replace(machine, seed=99, machine_type="valve"), named, path
+    )
     of_another_network = dataclasses.replace(named, image_size=32, width=4)
-    with pytest.raises(CheckpointError, match=r"expected denoise_image_size 32, got 16 in .*\. Set denoise_image_size: 16, denoise_width: 2, or choose another "
-                                              r"denoise_checkpoint\."):
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            r"expected denoise_image_size 32, got 16 in .*\. Set denoise_image_size: 16,"
+            r" denoise_width: 2, or choose another "
+            r"denoise_checkpoint\."
+        ),
+    ):
         checkpoint_for(machine).require(machine, of_another_network, path)
 
 
-def test_a_denoiser_named_by_key_is_refused_beside_settings_that_it_was_not_trained_with(machine, path):
+def test_a_denoiser_named_by_key_is_refused_beside_settings_that_it_was_not_trained_with(
+    machine, path
+):
     named = dataclasses.replace(SMALL, checkpoint=str(path), clip_level="0.05")
-    with pytest.raises(CheckpointError, match=r"expected denoise_clip_level '0.05', got '.*' in .*\. Set denoise_clip_level: .*, or choose another"):
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            r"expected denoise_clip_level '0.05', got '.*' in .*\. Set denoise_clip_level: .*, or"
+            r" choose another"
+        ),
+    ):
         checkpoint_for(machine).require(machine, named, path)
 
 
@@ -172,9 +266,18 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_half_written(machine, pa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(CheckpointError, match=r"expected to write .*denoiser\.pt, got .*No space left on device.*\. Free space or choose another folder\."):
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            r"expected to write .*denoiser\.pt, got .*No space left on device.*\. Free space or"
+            r" choose another folder\."
+        ),
+    ):
         checkpoint_for(machine).save(path)
-    assert path.read_bytes() == before and [file.name for file in path.parent.iterdir() if "partial" in file.name] == []
+    assert (
+        path.read_bytes() == before
+        and [file.name for file in path.parent.iterdir() if "partial" in file.name] == []
+    )
 
 
 def test_loaded_tensors_are_on_the_cpu(path):

@@ -48,7 +48,9 @@ def test_strength_zero_returns_the_input_exactly(domain):
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
 @pytest.mark.parametrize(("residual_db", "gain_db"), [(6.0, -6.0), (300.0, -80.0), (-3.0, 0.0)])
-def test_a_clip_is_turned_down_by_what_is_taken_away_within_the_mask_range(domain, residual_db, gain_db):
+def test_a_clip_is_turned_down_by_what_is_taken_away_within_the_mask_range(
+    domain, residual_db, gain_db
+):
     wav = hum(0)
     denoised = denoiser_that(residual_db / 10, domain)(wav, RATE_HZ)
     np.testing.assert_allclose(denoised, wav * 10 ** (gain_db / 20), atol=1e-5)
@@ -57,15 +59,22 @@ def test_a_clip_is_turned_down_by_what_is_taken_away_within_the_mask_range(domai
 def test_a_steady_machine_comes_out_of_bursts_of_noise(tmp_path):
     tone = (0.02 * np.sin(2 * np.pi * 500 * np.arange(10 * RATE_HZ) / RATE_HZ)).astype(np.float32)
     bursts = hiss(0, len(tone)) * (np.arange(len(tone)) % RATE_HZ < RATE_HZ / 2)
-    denoised = denoiser_that(domain="waveform", output="steady_machine", quantile=0.1)(tone + bursts, RATE_HZ)
+    denoised = denoiser_that(domain="waveform", output="steady_machine", quantile=0.1)(
+        tone + bursts, RATE_HZ
+    )
     assert np.square(denoised - tone).sum() < 0.1 * np.square(bursts).sum()
-    assert denoised @ tone / (tone @ tone) > 0.4  # the tone itself is lost only where a burst covers it
+    assert (
+        denoised @ tone / (tone @ tone) > 0.4
+    )  # the tone itself is lost only where a burst covers it
 
 
 @pytest.mark.parametrize("quantile", [None, 0.5, 0.9])
 def test_a_machine_that_is_not_heard_in_pauses_is_not_taken_for_steady(quantile):
     wav = hum(0)
-    frames, steady = (denoiser_that(0.6, "waveform", output=output, quantile=quantile)(wav, RATE_HZ) for output in ("frames", "steady_machine"))
+    frames, steady = (
+        denoiser_that(0.6, "waveform", output=output, quantile=quantile)(wav, RATE_HZ)
+        for output in ("frames", "steady_machine")
+    )
     assert np.array_equal(frames, steady) and not np.array_equal(frames, wav)
 
 
@@ -77,28 +86,53 @@ def test_log_mel_of_any_length_keeps_its_shape_and_loses_what_is_taken_away(fram
 
 @pytest.mark.parametrize("quantile", [None, 0.1, 0.9])
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_a_clip_spectrum_denoiser_hands_over_the_cleaned_spectrum_and_its_share_of_the_fluctuation(share, quantile):
+def test_a_clip_spectrum_denoiser_hands_over_the_cleaned_spectrum_and_its_share_of_the_fluctuation(
+    share, quantile
+):
     log_mel = np.random.default_rng(0).normal(-40, 10, (16, 61)).astype(np.float32)
-    denoised = denoiser_that(0.7, output="clip_spectrum", fluctuation=share, quantile=quantile).log_mel(log_mel)
+    denoised = denoiser_that(
+        0.7, output="clip_spectrum", fluctuation=share, quantile=quantile
+    ).log_mel(log_mel)
     mean = log_mel.mean(1, keepdims=True)
     spectrum = mean if quantile is None else np.quantile(log_mel, quantile, axis=1, keepdims=True)
-    stays = share if quantile == 0.1 else 1.0  # where the machine is not heard in pauses, its own sound may fluctuate
+    stays = (
+        share if quantile == 0.1 else 1.0
+    )  # where the machine is not heard in pauses, its own sound may fluctuate
     np.testing.assert_allclose(denoised, spectrum - 7 + stays * (log_mel - mean), atol=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
-def test_where_recordings_told_the_quantile_the_spectrum_is_taken_there_and_only_the_u_nets_part_of_guessed_noise_is_a_share(share):
-    denoiser = denoiser_that(0.7, quantile=0.1, noise_known=False, guessed_noise_share=share, output="clip_spectrum", clip_level="auto", fluctuation=0.5)
+def test_where_recordings_told_the_quantile_the_spectrum_is_taken_there_and_only_the_u_nets_part_of_guessed_noise_is_a_share(
+    share,
+):
+    denoiser = denoiser_that(
+        0.7,
+        quantile=0.1,
+        noise_known=False,
+        guessed_noise_share=share,
+        output="clip_spectrum",
+        clip_level="auto",
+        fluctuation=0.5,
+    )
     log_mel = log_mel_of(hum(0))
-    expected = np.quantile(log_mel, 0.1, axis=-1, keepdims=True) + 0.5 * (log_mel - log_mel.mean(-1, keepdims=True)) - share * 7
+    expected = (
+        np.quantile(log_mel, 0.1, axis=-1, keepdims=True)
+        + 0.5 * (log_mel - log_mel.mean(-1, keepdims=True))
+        - share * 7
+    )
     np.testing.assert_allclose(denoiser.log_mel(log_mel), expected, atol=0.5)
 
 
 @pytest.mark.parametrize("output", ["clip_spectrum", "steady_machine"])
 def test_the_guard_holds_what_goes_out_of_the_spectrum_within_what_is_usual(output):
     log_mel = log_mel_of(hum(3, 16000))
-    kept = {usual: denoiser_that(0.7, quantile=0.1, output=output, usual_db=usual).log_mel(log_mel) for usual in [(-math.inf, math.inf), (1, 3), (9, 12)]}
-    unguarded = denoiser_that(0.7, quantile=0.1, output=output, usual_db=(1, 3), anomaly_guard=False).log_mel(log_mel)
+    kept = {
+        usual: denoiser_that(0.7, quantile=0.1, output=output, usual_db=usual).log_mel(log_mel)
+        for usual in [(-math.inf, math.inf), (1, 3), (9, 12)]
+    }
+    unguarded = denoiser_that(
+        0.7, quantile=0.1, output=output, usual_db=(1, 3), anomaly_guard=False
+    ).log_mel(log_mel)
     assert np.array_equal(unguarded, kept[-math.inf, math.inf])
     if output == "clip_spectrum":  # 7 dB by itself
         np.testing.assert_allclose(kept[1, 3], unguarded + 4, atol=1e-4)
@@ -108,10 +142,17 @@ def test_the_guard_holds_what_goes_out_of_the_spectrum_within_what_is_usual(outp
         assert (kept[9, 12] <= unguarded).all() and (kept[9, 12] < unguarded).any()
 
 
-@pytest.mark.parametrize("output, quantile", [("frames", 0.1), ("steady_machine", None), ("steady_machine", 0.9), ("clip_spectrum", None)])
+@pytest.mark.parametrize(
+    "output, quantile",
+    [("frames", 0.1), ("steady_machine", None), ("steady_machine", 0.9), ("clip_spectrum", None)],
+)
 def test_the_guard_leaves_a_u_net_alone_where_no_spectrum_is_taken_in_pauses(output, quantile):
     log_mel = log_mel_of(hum(3, 16000))
-    np.testing.assert_allclose(denoiser_that(0.7, quantile=quantile, output=output, usual_db=(1, 3)).log_mel(log_mel), log_mel - 7, atol=1e-4)
+    np.testing.assert_allclose(
+        denoiser_that(0.7, quantile=quantile, output=output, usual_db=(1, 3)).log_mel(log_mel),
+        log_mel - 7,
+        atol=1e-4,
+    )
 
 
 def test_every_band_has_a_range_of_its_own_and_clips_at_once_are_guarded_as_one_by_one():
@@ -121,21 +162,33 @@ def test_every_band_has_a_range_of_its_own_and_clips_at_once_are_guarded_as_one_
     unguarded = denoiser.log_mel(clips)
     denoiser.usual_db = torch.stack([torch.zeros(16, 1), most])
     together = denoiser.log_mel(clips)
-    np.testing.assert_allclose(together - unguarded, np.broadcast_to(7 - np.minimum(most.numpy(), 7), clips.shape), atol=1e-4)
+    np.testing.assert_allclose(
+        together - unguarded,
+        np.broadcast_to(7 - np.minimum(most.numpy(), 7), clips.shape),
+        atol=1e-4,
+    )
     assert np.allclose(together, [denoiser.log_mel(clip) for clip in clips], atol=1e-5)
 
 
 def test_of_guessed_noise_the_guard_takes_its_share_too():
     log_mel = log_mel_of(hum(3, 16000))
-    told = dict(quantile=0.1, noise_known=False, clip_level="auto", output="clip_spectrum", usual_db=(9, 12))
-    nothing, half = (denoiser_that(0.7, guessed_noise_share=share, **told).log_mel(log_mel) for share in (0.0, 0.5))
+    told = dict(
+        quantile=0.1, noise_known=False, clip_level="auto", output="clip_spectrum", usual_db=(9, 12)
+    )
+    nothing, half = (
+        denoiser_that(0.7, guessed_noise_share=share, **told).log_mel(log_mel)
+        for share in (0.0, 0.5)
+    )
     np.testing.assert_allclose(half, nothing - 4.5, atol=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_of_guessed_noise_only_its_share_is_taken_away_and_recorded_noise_goes_whole(share):
     log_mel = np.random.default_rng(0).normal(-40, 10, (16, 60)).astype(np.float32)
-    guessed, recorded = (denoiser_that(0.7, noise_known=known, guessed_noise_share=share).log_mel(log_mel) for known in (False, True))
+    guessed, recorded = (
+        denoiser_that(0.7, noise_known=known, guessed_noise_share=share).log_mel(log_mel)
+        for known in (False, True)
+    )
     np.testing.assert_allclose(guessed, log_mel - share * 7, atol=1e-4)
     np.testing.assert_allclose(recorded, log_mel - 7, atol=1e-4)
 
@@ -143,24 +196,42 @@ def test_of_guessed_noise_only_its_share_is_taken_away_and_recorded_noise_goes_w
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
 def test_half_strength_goes_half_the_way(domain):
     wav = hum(0)
-    full, half = denoiser_that(1.0, domain)(wav, RATE_HZ), denoiser_that(1.0, domain, strength=0.5)(wav, RATE_HZ)
+    full, half = (
+        denoiser_that(1.0, domain)(wav, RATE_HZ),
+        denoiser_that(1.0, domain, strength=0.5)(wav, RATE_HZ),
+    )
     np.testing.assert_allclose(half, wav - 0.5 * (wav - full), atol=1e-6)
 
 
 def test_a_louder_clip_stays_louder_by_as_much(tmp_path):
     denoiser = denoiser_that(0.5, "waveform")
-    np.testing.assert_allclose(denoiser(4 * hum(0), RATE_HZ), 4 * denoiser(hum(0), RATE_HZ), atol=1e-5)
+    np.testing.assert_allclose(
+        denoiser(4 * hum(0), RATE_HZ), 4 * denoiser(hum(0), RATE_HZ), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
 def test_a_trained_denoiser_lowers_noise_it_knows_and_spares_the_hum(tmp_path, domain):
     machine = small_machine(tmp_path, clips=6, noise_clips=4)
-    config = dataclasses.replace(SMALL, domain=domain, image_size=32, width=8, epochs=3, pairs_per_clip=32, batch_size=8, learning_rate=2e-2,
-                                 snr_db_min=-10.0, snr_db_max=20.0)
+    config = dataclasses.replace(
+        SMALL,
+        domain=domain,
+        image_size=32,
+        width=8,
+        epochs=3,
+        pairs_per_clip=32,
+        batch_size=8,
+        learning_rate=2e-2,
+        snr_db_min=-10.0,
+        snr_db_max=20.0,
+    )
     train_denoiser(machine, config, tmp_path / "denoiser.pt", torch.device("cpu"), say=[].append)
     denoiser = Denoiser.load(tmp_path / "denoiser.pt", "cpu")
     clean, noisy = hum(1), hum(1) + 3 * hiss(1)
-    before, after = (np.abs(log_mel_of(wav) - log_mel_of(clean)).mean() for wav in (noisy, denoiser(noisy, RATE_HZ)))
+    before, after = (
+        np.abs(log_mel_of(wav) - log_mel_of(clean)).mean()
+        for wav in (noisy, denoiser(noisy, RATE_HZ))
+    )
     assert after < 0.8 * before
     assert np.abs(log_mel_of(denoiser(clean, RATE_HZ)) - log_mel_of(clean)).mean() < 0.3 * before
 
@@ -176,10 +247,20 @@ def test_a_loaded_denoiser_is_the_saved_one(tmp_path):
 
 def test_a_preset_says_what_is_made_of_the_prediction_and_a_strength_wins_over_its_own(tmp_path):
     denoiser_that(0.3, fluctuation=0.9).checkpoint.save(tmp_path / "denoiser.pt")
-    (tmp_path / "mine.yaml").write_text("denoise_output: clip_spectrum\ndenoise_strength: 0.25\ndenoise_width: 64\n")
+    (tmp_path / "mine.yaml").write_text(
+        "denoise_output: clip_spectrum\ndenoise_strength: 0.25\ndenoise_width: 64\n"
+    )
     loaded = Denoiser.load(tmp_path / "denoiser.pt", "cpu", preset=str(tmp_path / "mine.yaml"))
-    assert (loaded.config.output, loaded.config.fluctuation, loaded.strength, loaded.config.width) == ("clip_spectrum", 0.5, 0.25, SMALL.width)
-    assert Denoiser.load(tmp_path / "denoiser.pt", "cpu", 1.0, str(tmp_path / "mine.yaml")).strength == 1.0
+    assert (
+        loaded.config.output,
+        loaded.config.fluctuation,
+        loaded.strength,
+        loaded.config.width,
+    ) == ("clip_spectrum", 0.5, 0.25, SMALL.width)
+    assert (
+        Denoiser.load(tmp_path / "denoiser.pt", "cpu", 1.0, str(tmp_path / "mine.yaml")).strength
+        == 1.0
+    )
 
 
 def test_denoising_leaves_the_array_and_the_random_stream_alone():
@@ -190,7 +271,9 @@ def test_denoising_leaves_the_array_and_the_random_stream_alone():
 
 def test_denoising_takes_one_thread_and_gives_the_others_back(monkeypatch):
     denoiser, seen = denoiser_that(0.5), []
-    monkeypatch.setattr(denoiser.network, "forward", lambda image: seen.append(torch.get_num_threads()) or image)
+    monkeypatch.setattr(
+        denoiser.network, "forward", lambda image: seen.append(torch.get_num_threads()) or image
+    )
     with thread_limit(3):
         denoiser(hum(0), RATE_HZ)
         denoiser.log_mel(log_mel_of(hum(0)))
@@ -198,23 +281,44 @@ def test_denoising_takes_one_thread_and_gives_the_others_back(monkeypatch):
 
 
 def test_a_clip_of_another_rate_is_refused():
-    with pytest.raises(AudioError, match="expected 4000 Hz as in training, got 8000 Hz in the array passed in. Resample it."):
+    with pytest.raises(
+        AudioError,
+        match="expected 4000 Hz as in training, got 8000 Hz in the array passed in. Resample it.",
+    ):
         denoiser_that()(hum(0, 8000, 8000), 8000)
 
 
-@pytest.mark.parametrize("wav", [np.zeros(4000, np.float32), hum(0)[:3999], hum(0)[:1], np.full(4000, np.nan, np.float32), np.ones((2, 4000), np.float32)])
+@pytest.mark.parametrize(
+    "wav",
+    [
+        np.zeros(4000, np.float32),
+        hum(0)[:3999],
+        hum(0)[:1],
+        np.full(4000, np.nan, np.float32),
+        np.ones((2, 4000), np.float32),
+    ],
+)
 def test_a_clip_that_is_unfit_is_refused(wav):
     with pytest.raises(AudioError, match="in the array passed in"):
         denoiser_that()(wav, RATE_HZ)
 
 
 def test_a_waveform_denoiser_has_no_log_mel():
-    with pytest.raises(ConfigError, match="denoise_domain: expected a denoiser trained for mel, got one for waveform .* Call it with the waveform"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            "denoise_domain: expected a denoiser trained for mel, got one for waveform .* Call it"
+            " with the waveform"
+        ),
+    ):
         denoiser_that(domain="waveform").log_mel(log_mel_of(hum(0)))
 
 
 def test_log_mel_of_other_bands_is_refused():
-    with pytest.raises(CheckpointError, match=r"log-mel: expected shape \(16, frames\), got \(64, 40\) in the array passed in"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"log-mel: expected shape \(16, frames\), got \(64, 40\) in the array passed in",
+    ):
         denoiser_that().log_mel(np.zeros((64, 40), np.float32))
 
 
@@ -233,5 +337,7 @@ assert Denoiser.load
 def test_the_package_has_no_other_surprises():
     import dcase_denoise_plugin
 
-    with pytest.raises(AttributeError, match="module 'dcase_denoise_plugin' has no attribute 'Denoizer'"):
+    with pytest.raises(
+        AttributeError, match="module 'dcase_denoise_plugin' has no attribute 'Denoizer'"
+    ):
         _ = dcase_denoise_plugin.Denoizer

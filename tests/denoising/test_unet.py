@@ -34,7 +34,11 @@ def test_every_weight_but_the_last_layers_is_drawn_and_every_weight_learns(norm)
         with torch.no_grad():
             for weight in net.parameters():
                 weight -= 0.1 * weight.grad
-    assert [name for name, weight in net.named_parameters() if weight.grad.eq(0).all() and "up" not in name and "0.bias" not in name] == []
+    assert [
+        name
+        for name, weight in net.named_parameters()
+        if weight.grad.eq(0).all() and "up" not in name and "0.bias" not in name
+    ] == []
 
 
 def test_the_weights_depend_on_the_generator_alone():
@@ -50,7 +54,14 @@ def test_building_a_network_leaves_the_global_random_stream_alone():
 
 
 def test_channels_double_up_to_eight_times_the_width():
-    assert [level.convolutions[0].out_channels for level in network(2, 6).encoder] == [2, 4, 8, 16, 16, 16]
+    assert [level.convolutions[0].out_channels for level in network(2, 6).encoder] == [
+        2,
+        4,
+        8,
+        16,
+        16,
+        16,
+    ]
 
 
 def test_each_output_pixel_sees_far_around_it():
@@ -65,5 +76,9 @@ def test_each_output_pixel_sees_far_around_it():
 def test_pixels_move_into_channels_and_back_as_pixel_shuffle_moves_them():
     image = torch.randn(3, 1, 8, 12, generator=torch.Generator().manual_seed(0))
     channels = pixels_to_channels(image)
-    assert torch.equal(channels, F.pixel_unshuffle(image, 2)) and torch.equal(channels_to_pixels(channels), image)
-    assert channels.is_contiguous(memory_format=torch.channels_last) and pixels_to_channels(image[:0]).shape == (0, 4, 4, 6)
+    assert torch.equal(channels, F.pixel_unshuffle(image, 2)) and torch.equal(
+        channels_to_pixels(channels), image
+    )
+    assert channels.is_contiguous(memory_format=torch.channels_last) and pixels_to_channels(
+        image[:0]
+    ).shape == (0, 4, 4, 6)

@@ -1,4 +1,5 @@
 """Exported graphs against `Denoiser`, run by onnxruntime."""
+
 import json
 import subprocess
 import sys
@@ -21,20 +22,41 @@ PATHS = {
     "mel frames, native image, tiles": dict(domain="mel", image_size=0),
     "mel frames, square image": dict(domain="mel", image_size=16, tile_frames=47),
     "mel clip spectrum at a quantile, half strength": dict(
-        domain="mel", image_size=0, output="clip_spectrum", quantile=0.1, fluctuation=0.3, strength=0.5, usual_db=(-0.5, 0.5)),
-    "mel clip spectrum at its mean, clip shorter than a tile": dict(domain="mel", image_size=16, tile_frames=60, output="clip_spectrum"),
+        domain="mel",
+        image_size=0,
+        output="clip_spectrum",
+        quantile=0.1,
+        fluctuation=0.3,
+        strength=0.5,
+        usual_db=(-0.5, 0.5),
+    ),
+    "mel clip spectrum at its mean, clip shorter than a tile": dict(
+        domain="mel", image_size=16, tile_frames=60, output="clip_spectrum"
+    ),
     "mel clip spectrum at a quantile, network left out": dict(
-        domain="mel", output="clip_spectrum", clip_level="auto", quantile=0.1, noise_known=False, guessed_noise_share=0.0),
+        domain="mel",
+        output="clip_spectrum",
+        clip_level="auto",
+        quantile=0.1,
+        noise_known=False,
+        guessed_noise_share=0.0,
+    ),
     "waveform frames, square image": dict(domain="waveform", image_size=16),
-    "waveform of a steady machine, native image, tiles": dict(domain="waveform", image_size=0, output="steady_machine", quantile=0.1, usual_db=(1, 2)),
-    "waveform clip spectrum, native image, instance norm": dict(domain="waveform", image_size=0, output="clip_spectrum", norm="instance"),
+    "waveform of a steady machine, native image, tiles": dict(
+        domain="waveform", image_size=0, output="steady_machine", quantile=0.1, usual_db=(1, 2)
+    ),
+    "waveform clip spectrum, native image, instance norm": dict(
+        domain="waveform", image_size=0, output="clip_spectrum", norm="instance"
+    ),
 }
 
 
 def busy(keys):
     """A denoiser whose network says something about every pixel."""
     denoiser = denoiser_that(**keys)
-    torch.nn.init.normal_(denoiser.network.last.weight, std=0.1, generator=torch.Generator().manual_seed(1))
+    torch.nn.init.normal_(
+        denoiser.network.last.weight, std=0.1, generator=torch.Generator().manual_seed(1)
+    )
     return denoiser
 
 
@@ -42,7 +64,11 @@ def clips():
     rng = np.random.default_rng(0)
     recorded = hum(0, SAMPLES) + 0.3 * hiss(0, SAMPLES)
     fading = hum(1, SAMPLES) * np.linspace(0, 1, SAMPLES, dtype=np.float32)
-    return [np.round(recorded * 2**15).astype(np.float32) / 2**15, fading, rng.uniform(-1, 1, SAMPLES).astype(np.float32)]
+    return [
+        np.round(recorded * 2**15).astype(np.float32) / 2**15,
+        fading,
+        rng.uniform(-1, 1, SAMPLES).astype(np.float32),
+    ]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -65,15 +91,26 @@ def test_onnxruntime_gives_the_log_mel_of_the_denoiser(tmp_path, path):
         np.testing.assert_allclose(exported(log_mel), denoiser.log_mel(log_mel), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize(("win_length", "hop_length"), [(None, 128), (200, 50), (None, 192), (255, 100)])
+@pytest.mark.parametrize(
+    ("win_length", "hop_length"), [(None, 128), (200, 50), (None, 192), (255, 100)]
+)
 @pytest.mark.parametrize("samples", [4000, 4096, 4223])
 def test_the_real_stft_is_the_complex_one_and_so_is_its_inverse(win_length, hop_length, samples):
-    features = FEATURES.__class__(n_fft=256, hop_length=hop_length, win_length=win_length, n_mels=16)
+    features = FEATURES.__class__(
+        n_fft=256, hop_length=hop_length, win_length=win_length, n_mels=16
+    )
     spectrogram, wav = Spectrogram(features, RATE_HZ, "waveform"), torch.from_numpy(hum(0, samples))
     stft = RealSTFT(spectrogram, samples)
     real, imaginary = stft.spec(wav)
-    torch.testing.assert_close(torch.complex(real, imaginary), spectrogram.spec(wav), rtol=0, atol=1e-4)
-    torch.testing.assert_close(stft.wav(real / 2, imaginary), spectrogram.wav(torch.complex(real / 2, imaginary), samples), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        torch.complex(real, imaginary), spectrogram.spec(wav), rtol=0, atol=1e-4
+    )
+    torch.testing.assert_close(
+        stft.wav(real / 2, imaginary),
+        spectrogram.wav(torch.complex(real / 2, imaginary), samples),
+        rtol=0,
+        atol=1e-5,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +123,21 @@ def model(tmp_path_factory):
 def test_the_file_says_what_it_is_and_nothing_else_lies_beside_it(model):
     facts = OnnxModel(model).facts
     assert {**facts, "digest": len(facts["digest"])} == {
-        "format": "dcase_denoise_plugin graph 1", "plugin_version": __version__, "input": "wav", "output": "wav",
-        "dataset": "MADEUP", "machine": "fan", "sample_rate_hz": RATE_HZ, "samples": SAMPLES,
-        "latency_samples": SAMPLES, "digest": 64, "domain": "waveform", "denoise_output": "frames", "strength": 1.0, "int8": False}
+        "format": "dcase_denoise_plugin graph 1",
+        "plugin_version": __version__,
+        "input": "wav",
+        "output": "wav",
+        "dataset": "MADEUP",
+        "machine": "fan",
+        "sample_rate_hz": RATE_HZ,
+        "samples": SAMPLES,
+        "latency_samples": SAMPLES,
+        "digest": 64,
+        "domain": "waveform",
+        "denoise_output": "frames",
+        "strength": 1.0,
+        "int8": False,
+    }
     assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
 
 
@@ -106,7 +155,13 @@ assert not {{"torch", "librosa", "scipy"}} & set(sys.modules)
 
 
 def test_another_length_or_rate_is_refused(model):
-    with pytest.raises(AudioError, match=rf"wav: expected shape \({SAMPLES},\), the one length the graph was exported for, got \(4000,\) .* Cut the clip"):
+    with pytest.raises(
+        AudioError,
+        match=(
+            rf"wav: expected shape \({SAMPLES},\), the one length the graph was exported for, got"
+            r" \(4000,\) .* Cut the clip"
+        ),
+    ):
         OnnxDenoiser(model)(hum(0), RATE_HZ)
     with pytest.raises(AudioError, match="expected 4000 Hz as in training, got 8000 Hz"):
         OnnxDenoiser(model)(clips()[0], 8000)
@@ -115,43 +170,92 @@ def test_another_length_or_rate_is_refused(model):
 def test_a_file_that_is_missing_damaged_foreign_or_of_another_kind_is_refused(model, tmp_path):
     import onnx
 
-    with pytest.raises(CheckpointError, match="expected a file, got none at .*none.onnx. Write it with dcase-denoise export."):
+    with pytest.raises(
+        CheckpointError,
+        match="expected a file, got none at .*none.onnx. Write it with dcase-denoise export.",
+    ):
         OnnxModel(tmp_path / "none.onnx")
     damaged = tmp_path / "damaged.onnx"
     damaged.write_bytes(model.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match="expected a graph that onnxruntime can run, got .* in .*damaged.onnx. Export it again."):
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            "expected a graph that onnxruntime can run, got .* in .*damaged.onnx. Export it again."
+        ),
+    ):
         OnnxModel(damaged)
     graph = onnx.load(model)
     kept = {entry.key: entry.value for entry in graph.metadata_props}
     onnx.helper.set_model_props(graph, {**kept, "dcase_denoise.input": json.dumps("log_mel")})
     onnx.save(graph, tmp_path / "other.onnx")
-    with pytest.raises(CheckpointError, match="expected a graph with input wav, got log_mel in .*other.onnx. Export the other kind."):
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            "expected a graph with input wav, got log_mel in .*other.onnx. Export the other kind."
+        ),
+    ):
         OnnxDenoiser(tmp_path / "other.onnx")
     onnx.helper.set_model_props(graph, {**kept, "dcase_denoise.input": "{"})
     onnx.save(graph, tmp_path / "garbled.onnx")
-    with pytest.raises(CheckpointError, match="expected metadata in JSON, got .* in .*garbled.onnx. Export it again."):
+    with pytest.raises(
+        CheckpointError,
+        match="expected metadata in JSON, got .* in .*garbled.onnx. Export it again.",
+    ):
         OnnxModel(tmp_path / "garbled.onnx")
     onnx.helper.set_model_props(graph, {})
     onnx.save(graph, tmp_path / "foreign.onnx")
-    with pytest.raises(CheckpointError, match="expected metadata of format 'dcase_denoise_plugin graph 1', got other ones in .*foreign.onnx"):
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            "expected metadata of format 'dcase_denoise_plugin graph 1', got other ones in"
+            " .*foreign.onnx"
+        ),
+    ):
         OnnxModel(tmp_path / "foreign.onnx")
 
 
 def test_log_mel_of_a_waveform_denoiser_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="--log-mel: expected a denoiser trained for mel, got one for waveform. Leave the option out."):
-        export_denoiser(denoiser_that(domain="waveform"), SAMPLES, tmp_path / "model.onnx", log_mel=True)
+    with pytest.raises(
+        ConfigError,
+        match=(
+            "--log-mel: expected a denoiser trained for mel, got one for waveform. Leave the option"
+            " out."
+        ),
+    ):
+        export_denoiser(
+            denoiser_that(domain="waveform"), SAMPLES, tmp_path / "model.onnx", log_mel=True
+        )
 
 
 def test_a_place_where_nothing_can_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(CheckpointError, match="exported model: expected to write .*file/model.onnx, got .* Free space or choose another folder."):
-        export_denoiser(denoiser_that(noise_known=False, guessed_noise_share=0.0), SAMPLES, tmp_path / "file" / "model.onnx")
+    with pytest.raises(
+        CheckpointError,
+        match=(
+            "exported model: expected to write .*file/model.onnx, got .* Free space or choose"
+            " another folder."
+        ),
+    ):
+        export_denoiser(
+            denoiser_that(noise_known=False, guessed_noise_share=0.0),
+            SAMPLES,
+            tmp_path / "file" / "model.onnx",
+        )
 
 
-@pytest.mark.parametrize(("package", "message"), [("onnxscript", "export: expected onnx and onnxscript"), ("onnxruntime", "expected onnxruntime to run it")])
+@pytest.mark.parametrize(
+    ("package", "message"),
+    [
+        ("onnxscript", "export: expected onnx and onnxscript"),
+        ("onnxruntime", "expected onnxruntime to run it"),
+    ],
+)
 def test_missing_packages_are_named_with_the_extra(tmp_path, monkeypatch, model, package, message):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ConfigError, match=message + r".* Install the extra in a clone of this plugin: pip install '.\[edge\]'"):
+    with pytest.raises(
+        ConfigError,
+        match=message + r".* Install the extra in a clone of this plugin: pip install '.\[edge\]'",
+    ):
         if package == "onnxscript":
             export_denoiser(denoiser_that(), SAMPLES, tmp_path / "model.onnx")
         else:

@@ -23,7 +23,9 @@ class Pipe:
 
 def wav_of(wav, subtype="PCM_16", channels=1, container="WAV"):
     stream = io.BytesIO()
-    soundfile.write(stream, np.repeat(wav[:, None], channels, 1), RATE_HZ, format=container, subtype=subtype)
+    soundfile.write(
+        stream, np.repeat(wav[:, None], channels, 1), RATE_HZ, format=container, subtype=subtype
+    )
     return stream.getvalue()
 
 
@@ -49,12 +51,16 @@ def test_raw_samples_are_cut_into_clips_with_the_values_that_a_file_would_have(p
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"])
 def test_a_wav_is_cut_into_clips_with_the_values_of_the_file(subtype, container):
     content = wav_of(hum(0), subtype, container=container)
-    assert np.array_equal(np.concatenate(clips(content)), soundfile.read(io.BytesIO(content), dtype="float32")[0])
+    assert np.array_equal(
+        np.concatenate(clips(content)), soundfile.read(io.BytesIO(content), dtype="float32")[0]
+    )
 
 
 def test_what_stands_before_and_behind_the_samples_is_no_sound():
     content = wav_of(hum(0))
-    note = b"LIST" + (200001).to_bytes(4, "little") + bytes(200002)  # an odd size is followed by one more byte
+    note = (
+        b"LIST" + (200001).to_bytes(4, "little") + bytes(200002)
+    )  # an odd size is followed by one more byte
     found = clips(content[:36] + note + content[36:] + note)
     assert np.array_equal(np.concatenate(found), np.concatenate(clips(content)))
 
@@ -69,9 +75,21 @@ def test_a_wav_whose_header_announces_more_than_any_pipe_holds_is_read_to_its_en
 def test_a_wav_whose_header_announces_no_data_is_read_to_its_end(riff_size):
     content = bytearray(wav_of(hum(0)))
     content[4:8], content[40:44] = riff_size.to_bytes(4, "little"), bytes(4)
-    assert np.array_equal(np.concatenate(clips(bytes(content))), np.concatenate(clips(wav_of(hum(0)))))
-    after_whole_clips(2, bytes(content[:44 + 5001]), None, "expected whole samples of 2 bytes, got 1 bytes of one at the end, after 2 clips.")
-    after_whole_clips(0, bytes(content[:44]), None, "expected clips of 1000 samples, got 0 samples at the end, after 0 clips")
+    assert np.array_equal(
+        np.concatenate(clips(bytes(content))), np.concatenate(clips(wav_of(hum(0))))
+    )
+    after_whole_clips(
+        2,
+        bytes(content[: 44 + 5001]),
+        None,
+        "expected whole samples of 2 bytes, got 1 bytes of one at the end, after 2 clips.",
+    )
+    after_whole_clips(
+        0,
+        bytes(content[:44]),
+        None,
+        "expected clips of 1000 samples, got 0 samples at the end, after 0 clips",
+    )
 
 
 def test_no_more_than_one_clip_is_held_of_an_endless_stream():
@@ -93,30 +111,74 @@ def after_whole_clips(count, content, pcm, message):
 
 
 def test_a_stream_that_ends_within_a_sample_is_told_after_its_whole_clips():
-    after_whole_clips(2, raw_of(hum(0), "s16le")[:5001], "s16le", "expected whole samples of 2 bytes, got 1 bytes of one at the end, after 2 clips.")
-    after_whole_clips(2, wav_of(hum(0))[:44 + 5001], None, "expected whole samples of 2 bytes, got 1 bytes of one at the end, after 2 clips.")
+    after_whole_clips(
+        2,
+        raw_of(hum(0), "s16le")[:5001],
+        "s16le",
+        "expected whole samples of 2 bytes, got 1 bytes of one at the end, after 2 clips.",
+    )
+    after_whole_clips(
+        2,
+        wav_of(hum(0))[: 44 + 5001],
+        None,
+        "expected whole samples of 2 bytes, got 1 bytes of one at the end, after 2 clips.",
+    )
 
 
 def test_a_stream_that_ends_within_a_clip_is_told_after_its_whole_clips():
-    after_whole_clips(3, raw_of(hum(0)[:3400], "s16le"), "s16le", "expected clips of 1000 samples, got 400 samples at the end, after 3 clips.")
+    after_whole_clips(
+        3,
+        raw_of(hum(0)[:3400], "s16le"),
+        "s16le",
+        "expected clips of 1000 samples, got 400 samples at the end, after 3 clips.",
+    )
 
 
-@pytest.mark.parametrize(("content", "pcm", "message"), [
-    (b"", None, r"expected a wav of PCM or float samples, got something else \(no RIFF header\). Pipe a wav, or"),
-    (b"", "s16le", "expected clips of 1000 samples, got 0 samples at the end, after 0 clips"),
-    (b"no sound at all, but a text", None, r"expected a wav .*, got something else \(no RIFF header\)"),
-    (wav_of(hum(0))[:20], None, r"expected a wav .*, got something else \(an end before its header was whole\)"),
-    (wav_of(hum(0))[:12] + wav_of(hum(0))[36:], None, r"expected a wav .*, got something else \(no format before its samples\)"),
-    (wav_of(hum(0), "ULAW"), None, r"expected a wav .*, got something else \(format 7 of 8 bits\)"),
-    (wav_of(hum(0), channels=2), None, "expected one channel, got 2. Convert it to mono."),
-    (wav_of(hum(0)), "s16le", "expected raw s16le samples, got a wav header. Leave --pcm out."),
-])
+@pytest.mark.parametrize(
+    ("content", "pcm", "message"),
+    [
+        (
+            b"",
+            None,
+            (
+                r"expected a wav of PCM or float samples, got something else \(no RIFF header\)."
+                r" Pipe a wav, or"
+            ),
+        ),
+        (b"", "s16le", "expected clips of 1000 samples, got 0 samples at the end, after 0 clips"),
+        (
+            b"no sound at all, but a text",
+            None,
+            r"expected a wav .*, got something else \(no RIFF header\)",
+        ),
+        (
+            wav_of(hum(0))[:20],
+            None,
+            r"expected a wav .*, got something else \(an end before its header was whole\)",
+        ),
+        (
+            wav_of(hum(0))[:12] + wav_of(hum(0))[36:],
+            None,
+            r"expected a wav .*, got something else \(no format before its samples\)",
+        ),
+        (
+            wav_of(hum(0), "ULAW"),
+            None,
+            r"expected a wav .*, got something else \(format 7 of 8 bits\)",
+        ),
+        (wav_of(hum(0), channels=2), None, "expected one channel, got 2. Convert it to mono."),
+        (wav_of(hum(0)), "s16le", "expected raw s16le samples, got a wav header. Leave --pcm out."),
+    ],
+)
 def test_what_is_no_sound_of_this_kind_is_refused(content, pcm, message):
     after_whole_clips(0, content, pcm, message)
 
 
 def test_another_rate_is_refused():
-    with pytest.raises(AudioError, match="standard input: expected 8000 Hz as in training, got 4000 Hz. Resample it."):
+    with pytest.raises(
+        AudioError,
+        match="standard input: expected 8000 Hz as in training, got 4000 Hz. Resample it.",
+    ):
         list(clips_of(Pipe(wav_of(hum(0))), SAMPLES, 8000))
 
 
@@ -131,7 +193,9 @@ class Trickle(Pipe):
 def test_raw_samples_arrive_as_blocks_however_they_are_cut_and_go_out_as_they_came(pcm):
     content = raw_of(hum(0), pcm)
     blocks = list(blocks_of(Trickle(content), pcm))
-    assert len(blocks) > 100 and np.array_equal(np.concatenate(blocks), np.concatenate(clips(content, pcm)))
+    assert len(blocks) > 100 and np.array_equal(
+        np.concatenate(blocks), np.concatenate(clips(content, pcm))
+    )
     assert encoded(np.concatenate(blocks), pcm) == content
 
 
@@ -150,10 +214,14 @@ def test_a_stream_of_blocks_may_be_shorter_than_a_wav_mark_or_empty():
 
 
 def test_blocks_of_a_wav_or_of_a_broken_sample_are_refused_after_the_whole_ones():
-    with pytest.raises(AudioError, match="expected raw s16le samples, got a wav header. Send the samples alone"):
+    with pytest.raises(
+        AudioError, match="expected raw s16le samples, got a wav header. Send the samples alone"
+    ):
         next(blocks_of(Trickle(wav_of(hum(0))), "s16le"))
     blocks = blocks_of(Trickle(raw_of(hum(0), "s16le")[:-1]), "s16le")
-    with pytest.raises(AudioError, match="expected whole samples of 2 bytes, got 1 bytes of one at the end"):
+    with pytest.raises(
+        AudioError, match="expected whole samples of 2 bytes, got 1 bytes of one at the end"
+    ):
         total = 0
         for block in blocks:
             total += len(block)

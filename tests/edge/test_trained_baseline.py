@@ -1,4 +1,5 @@
 """What stands in the way of reading a training; test_monitor reads whole ones."""
+
 import json
 import os
 import shutil
@@ -29,33 +30,62 @@ def run(tmp_path):
 
 def noted(run, content):
     """Notes the settings of the training, and has it save the model."""
-    settings = run.plan.baseline.folder / "models/checkpoint" / run.plan.export_dir(run.arm) / NAME / "args.json"
+    settings = (
+        run.plan.baseline.folder
+        / "models/checkpoint"
+        / run.plan.export_dir(run.arm)
+        / NAME
+        / "args.json"
+    )
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps(content))
     (run.folder("train") / f"{NAME}.pth").touch()
     return settings
 
 
-@pytest.mark.parametrize("content, complaint", [({name: 1 for name in NEEDED if name != "frames"}, "none of frames in"), (3, "not iterable in")])
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        ({name: 1 for name in NEEDED if name != "frames"}, "none of frames in"),
+        (3, "not iterable in"),
+    ],
+)
 def test_settings_that_lack_a_key_are_refused(run, content, complaint):
     noted(run, content)
-    with pytest.raises(BaselineError, match=rf"expected the settings of the training, .*{complaint} .*args\.json. Train it again."):
+    with pytest.raises(
+        BaselineError,
+        match=(
+            rf"expected the settings of the training, .*{complaint} .*args\.json. Train it again."
+        ),
+    ):
         TrainedBaseline.load(run)
 
 
 def test_a_first_clip_that_cannot_be_read_is_refused(run):
     noted(run, dict.fromkeys(NEEDED, 1))
-    with pytest.raises(AudioError, match="clip: expected a readable wav file, got .* in .*section_00_source_train_normal_0000.wav"):
+    with pytest.raises(
+        AudioError,
+        match=(
+            "clip: expected a readable wav file, got .* in"
+            " .*section_00_source_train_normal_0000.wav"
+        ),
+    ):
         TrainedBaseline.load(run)
 
 
 def whole_training(plain, arm="plain"):
-    """A run of `arm`, and its files by the end of their names, a second apart; none of them can be used, which is found out later."""
+    """A run of `arm`, and its files by the end of their names, a second apart; none of them can be
+    used, which is found out later.
+    """
     run = fake_baseline.run_of(plain.plan, arm=arm)
     folder = run.folder("train")
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"args": noted(run, dict.fromkeys(NEEDED, 1)), **({"receipt": run.receipt("train")} if arm == "denoised" else {}),
-             **{score: folder / f"score_distr_{NAME}_{score}.pickle" for score in ("mse", "mahala")}, "model": folder / f"{NAME}.pth"}
+    files = {
+        "args": noted(run, dict.fromkeys(NEEDED, 1)),
+        **({"receipt": run.receipt("train")} if arm == "denoised" else {}),
+        **{score: folder / f"score_distr_{NAME}_{score}.pickle" for score in ("mse", "mahala")},
+        "model": folder / f"{NAME}.pth",
+    }
     for second, file in enumerate(files.values()):
         file.touch()
         os.utime(file, (second, second))
@@ -68,16 +98,30 @@ def test_a_whole_training_is_read(run, arm):
         TrainedBaseline.load(whole_training(run, arm)[0])
 
 
-@pytest.mark.parametrize("arm, rewritten, left", [
-    ("plain", ["args"], "mse"), ("plain", ["mse"], "mahala"), ("plain", ["mse", "model"], "mahala"), ("plain", ["mse", "mahala"], "model"),
-    ("denoised", ["receipt"], "mse"), ("denoised", ["args", "mse", "model"], "mahala")])
+@pytest.mark.parametrize(
+    "arm, rewritten, left",
+    [
+        ("plain", ["args"], "mse"),
+        ("plain", ["mse"], "mahala"),
+        ("plain", ["mse", "model"], "mahala"),
+        ("plain", ["mse", "mahala"], "model"),
+        ("denoised", ["receipt"], "mse"),
+        ("denoised", ["args", "mse", "model"], "mahala"),
+    ],
+)
 def test_a_training_that_was_interrupted_over_a_whole_one_is_refused(run, arm, rewritten, left):
     run, files = whole_training(run, arm)
     for name in rewritten:
         os.utime(files[name], (100, 100))
-    with pytest.raises(BaselineError, match="expected a training that came to its end, got an interrupted one that wrote") as error:
+    with pytest.raises(
+        BaselineError,
+        match="expected a training that came to its end, got an interrupted one that wrote",
+    ) as error:
         TrainedBaseline.load(run)
-    assert f"anew and not {files[left]}. Delete that and train again: dcase-denoise run {'baseline' if arm == 'plain' else 'denoise'} -d" in str(error.value)
+    assert (
+        f"anew and not {files[left]}. Delete that and train again: dcase-denoise run"
+        f" {'baseline' if arm == 'plain' else 'denoise'} -d" in str(error.value)
+    )
 
 
 @pytest.mark.parametrize("later", ["test_only", "restart"])
@@ -88,18 +132,43 @@ def test_a_later_test_or_a_restart_with_nothing_left_to_do_may_note_its_settings
         TrainedBaseline.load(run)
 
 
-def test_a_noise_folder_that_baseline_yaml_names_is_looked_for_in_the_checkout(tmp_path, monkeypatch):
+def test_a_noise_folder_that_baseline_yaml_names_is_looked_for_in_the_checkout(
+    tmp_path, monkeypatch
+):
     baseline = fake_baseline.lay_out(tmp_path, ())
     fan = make_machine(tmp_path / "data/dcase2025t2/dev_data/raw", train=4, test_each=1)
     shutil.copytree(fan / "supplemental", tmp_path / "own_noise")
     run = fake_baseline.run_of(fake_baseline.plan_of(baseline), arm="denoised")
-    config = DenoiseConfig(denoise=True, noise_folder="own_noise", image_size=32, width=2, depth=2, epochs=1, pairs_per_clip=2)
+    config = DenoiseConfig(
+        denoise=True,
+        noise_folder="own_noise",
+        image_size=32,
+        width=2,
+        depth=2,
+        epochs=1,
+        pairs_per_clip=2,
+    )
     monkeypatch.chdir(tmp_path)
-    trained = Stage(Machine.from_folder(fan, "DCASE2025T2", seed=run.seed), config, torch.device("cpu"))
+    trained = Stage(
+        Machine.from_folder(fan, "DCASE2025T2", seed=run.seed), config, torch.device("cpu")
+    )
     run.folder("train").mkdir(parents=True)
     run.receipt("train").write_text(json.dumps(trained.receipt()))
-    noted(run, {"n_fft": 1024, "hop_length": 512, "win_length": None, "n_mels": 128, "power": 2.0, "fmin": 0.0, "fmax": None,
-                "frames": 5, "frame_hop_length": 1, "decision_threshold": 0.9})
+    noted(
+        run,
+        {
+            "n_fft": 1024,
+            "hop_length": 512,
+            "win_length": None,
+            "n_mels": 128,
+            "power": 2.0,
+            "fmin": 0.0,
+            "fmax": None,
+            "frames": 5,
+            "frame_hop_length": 1,
+            "decision_threshold": 0.9,
+        },
+    )
     monkeypatch.setattr(trained_baseline.Autoencoder, "load", lambda *settings: None)
     monkeypatch.setattr(trained_baseline, "decision_threshold", lambda *settings: 0.0)
     monkeypatch.chdir("/")

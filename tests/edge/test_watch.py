@@ -15,7 +15,9 @@ def read(file):
 
 
 def watched(folder, *between, patience_s=1000.0, read=read):
-    """(name, whether it was read) of each clip, while between two looks the next of `between` happens; ends when there is none left."""
+    """(name, whether it was read) of each clip, while between two looks the next of `between`
+    happens; ends when there is none left.
+    """
     steps, found = iter(between), []
 
     class Over(Exception):
@@ -52,7 +54,10 @@ def test_a_new_file_comes_when_two_looks_find_it_unchanged_and_only_once(tmp_pat
 
 def test_a_file_written_anew_comes_again(tmp_path):
     file = write(tmp_path / "a.wav", hum(0))
-    assert watched(tmp_path, nothing, lambda: write(file, hum(1, 5000)), nothing, nothing) == [("a.wav", True)] * 2
+    assert (
+        watched(tmp_path, nothing, lambda: write(file, hum(1, 5000)), nothing, nothing)
+        == [("a.wav", True)] * 2
+    )
 
 
 def test_a_growing_file_is_waited_for_and_read_whole(tmp_path):
@@ -63,8 +68,18 @@ def test_a_growing_file_is_waited_for_and_read_whole(tmp_path):
     def grow_to(count):
         return lambda: (folder / "a.wav").write_bytes(whole[:count])
 
-    # Unchanged over two looks in between, as with a slow sender: a truncated file is not given up at once.
-    assert watched(folder, grow_to(1000), grow_to(2000), nothing, nothing, grow_to(len(whole)), nothing, nothing) == [("a.wav", True)]
+    # Unchanged over two looks in between, as with a slow sender: a truncated file is not given up
+    # at once.
+    assert watched(
+        folder,
+        grow_to(1000),
+        grow_to(2000),
+        nothing,
+        nothing,
+        grow_to(len(whole)),
+        nothing,
+        nothing,
+    ) == [("a.wav", True)]
 
 
 def test_a_half_written_file_is_given_up_some_time_after_its_last_change(tmp_path):
@@ -84,14 +99,19 @@ def test_a_file_that_vanishes_is_no_error_and_is_forgotten(tmp_path):
         raise AudioError("gone")
 
     assert watched(tmp_path, nothing, nothing, read=gone) == []
-    assert watched(tmp_path, nothing, lambda: write(file, hum(0)), nothing, nothing, nothing) == [("a.wav", True)]
+    assert watched(tmp_path, nothing, lambda: write(file, hum(0)), nothing, nothing, nothing) == [
+        ("a.wav", True)
+    ]
 
 
 @pytest.mark.parametrize("there", [False, True])
 def test_a_source_that_is_no_folder_is_refused(tmp_path, there):
     if there:
         (tmp_path / "source").touch()
-    with pytest.raises(DataError, match="SOURCE: expected a folder, or - for standard input, got .*source. Correct the path."):
+    with pytest.raises(
+        DataError,
+        match="SOURCE: expected a folder, or - for standard input, got .*source. Correct the path.",
+    ):
         next(itertools.chain(clips_in(tmp_path / "source", read)))
 
 

@@ -8,24 +8,37 @@ from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.score_files import read_roc
 from dcase_denoise_plugin.figures.screen_table import OVERALL, Comparison, write_rows
 
-ROC = "section,AUC (source),AUC (target),pAUC\n00,{0},{1},{2}\narithmetic mean,{0},{1},{2}\nharmonic mean,{0},{1},{2}\n\n"
+ROC = (
+    "section,AUC (source),AUC (target),pAUC\n00,{0},{1},{2}\narithmetic mean,{0},{1},{2}\nharmonic"
+    " mean,{0},{1},{2}\n\n"
+)
 
 
 @pytest.fixture
 def runs_with(tmp_path):
-    """Makes runs from {(machine, seed, arm): (AUC source, AUC target, pAUC)}, with their CSVs as the baseline writes them."""
+    """Makes runs from {(machine, seed, arm): (AUC source, AUC target, pAUC)}, with their CSVs as
+    the baseline writes them.
+    """
+
     def make(aucs):
-        plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, tuple({machine for machine, _, _ in aucs})))
+        plan = fake_baseline.plan_of(
+            fake_baseline.lay_out(tmp_path, tuple({machine for machine, _, _ in aucs}))
+        )
         runs = [fake_baseline.run_of(plan, *key) for key in aucs]
         for run, values in zip(runs, aucs.values()):
             run.folder("MSE").mkdir(parents=True, exist_ok=True)
             run.roc("MSE").write_text(ROC.format(*values))
         return runs
+
     return make
 
 
-def test_the_table_shows_plain_denoised_and_their_difference_with_the_official_score_last(runs_with):
-    runs = runs_with({("fan", 1, "plain"): (0.6, 0.5, 0.5), ("fan", 1, "denoised"): (0.7, 0.45, 0.5)})
+def test_the_table_shows_plain_denoised_and_their_difference_with_the_official_score_last(
+    runs_with,
+):
+    runs = runs_with(
+        {("fan", 1, "plain"): (0.6, 0.5, 0.5), ("fan", 1, "denoised"): (0.7, 0.45, 0.5)}
+    )
     assert Comparison.read(runs, "MSE").table("TITLE").splitlines() == [
         "TITLE, MSE: percent, one seed, which proves nothing by itself",
         "               plain                  denoised               difference",
@@ -36,17 +49,30 @@ def test_the_table_shows_plain_denoised_and_their_difference_with_the_official_s
 
 
 def test_seeds_are_averaged_and_the_difference_is_taken_seed_by_seed(runs_with):
-    runs = runs_with({("fan", 1, "plain"): (0.6, 0.5, 0.5), ("fan", 2, "plain"): (0.8, 0.5, 0.5),
-                      ("fan", 1, "denoised"): (0.61, 0.5, 0.5), ("fan", 2, "denoised"): (0.81, 0.5, 0.5)})
+    runs = runs_with(
+        {
+            ("fan", 1, "plain"): (0.6, 0.5, 0.5),
+            ("fan", 2, "plain"): (0.8, 0.5, 0.5),
+            ("fan", 1, "denoised"): (0.61, 0.5, 0.5),
+            ("fan", 2, "denoised"): (0.81, 0.5, 0.5),
+        }
+    )
     comparison = Comparison.read(runs, "MSE")
     assert comparison.values["fan", "plain", "AUC (source)"] == [60, 80]
     assert comparison.values["fan", "difference", "AUC (source)"] == pytest.approx([1, 1])
     table = comparison.table("TITLE")
-    assert "mean of 2 seeds ± standard deviation" in table and "70.0±14.1" in table and "+1.0±0.0" in table
+    assert (
+        "mean of 2 seeds ± standard deviation" in table
+        and "70.0±14.1" in table
+        and "+1.0±0.0" in table
+    )
 
 
 def test_the_official_score_is_the_harmonic_mean_over_machines_and_metrics(runs_with):
-    comparison = Comparison.read(runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5), ("valve", 1, "plain"): (1.0, 1.0, 1.0)}), "MSE")
+    comparison = Comparison.read(
+        runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5), ("valve", 1, "plain"): (1.0, 1.0, 1.0)}),
+        "MSE",
+    )
     assert comparison.values[OVERALL, "plain", ""] == pytest.approx([100 * 6 / 9])
     assert comparison.arms == ("plain",)
 
@@ -57,28 +83,57 @@ def test_plain_stands_before_denoised_whichever_comes_first(runs_with):
 
 
 def test_the_table_of_the_widest_data_set_fits_100_columns(runs_with):
-    aucs = {("CoffeeGrinder", seed, arm): (0.7 + seed / 20, 0.3 + seed / 20, 0.5) for arm in ARMS["compare"] for seed in (0, 1)}
+    aucs = {
+        ("CoffeeGrinder", seed, arm): (0.7 + seed / 20, 0.3 + seed / 20, 0.5)
+        for arm in ARMS["compare"]
+        for seed in (0, 1)
+    }
     comparison = Comparison.read(runs_with(aucs), "MSE")
     assert max(map(len, comparison.table("DCASE2025T2 evaluation data").splitlines())) <= 100
 
 
 def seven_machines(spread, arms=ARMS["compare"]):
     """AUCs of seven machine types and three seeds whose standard deviation is `spread`."""
-    return {(machine, seed, arm): (0.5 + spread * (seed - 1) * (1 if arm == "plain" else -1), 0.5, 0.5 + spread * (seed - 1))
-            for machine in ("ToyCar", "ToyTrain", "bearing", "fan", "gearbox", "slider", "CoffeeGrinder") for seed in range(3) for arm in arms}
+    return {
+        (machine, seed, arm): (
+            0.5 + spread * (seed - 1) * (1 if arm == "plain" else -1),
+            0.5,
+            0.5 + spread * (seed - 1),
+        )
+        for machine in (
+            "ToyCar",
+            "ToyTrain",
+            "bearing",
+            "fan",
+            "gearbox",
+            "slider",
+            "CoffeeGrinder",
+        )
+        for seed in range(3)
+        for arm in arms
+    }
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.2, 0.49])
 def test_seven_machines_and_three_seeds_fit_100_columns_whatever_the_figures(runs_with, spread):
     comparison = Comparison.read(runs_with(seven_machines(spread)), "MSE")
     lines = comparison.table("DCASE2025T2 development data").splitlines()
-    assert max(map(len, lines)) <= 100 and all(any(line.startswith(machine) for line in lines) for machine in comparison.machines)
+    assert max(map(len, lines)) <= 100 and all(
+        any(line.startswith(machine) for line in lines) for machine in comparison.machines
+    )
 
 
 def test_arms_stand_below_each_other_where_side_by_side_is_too_wide(runs_with):
     lines = Comparison.read(runs_with(seven_machines(0.49)), "MSE").table("TITLE").splitlines()
-    assert lines[1].split() == ["machine", "arm", "AUC", "src", "AUC", "tgt", "pAUC"] and len(lines) == 2 + 3 * 8
-    assert [line[:25].split() for line in lines[2:5]] == [["ToyCar", "plain"], ["denoised"], ["difference"]]
+    assert (
+        lines[1].split() == ["machine", "arm", "AUC", "src", "AUC", "tgt", "pAUC"]
+        and len(lines) == 2 + 3 * 8
+    )
+    assert [line[:25].split() for line in lines[2:5]] == [
+        ["ToyCar", "plain"],
+        ["denoised"],
+        ["difference"],
+    ]
     assert lines[-3].startswith("harmonic mean  plain")
 
 
@@ -88,8 +143,17 @@ def test_data_sets_without_domains_have_one_auc(tmp_path, runs_with):
     assert Comparison.read([run], "MSE").metrics == ("AUC", "pAUC")
 
 
-@pytest.mark.parametrize("content", [None, "", "section,AUC\n00,0.5\n", "section,AUC\nharmonic mean,none\n", "section,AUC\nharmonic mean\n",
-                                     "section,recall\nharmonic mean,1\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        "section,AUC\n00,0.5\n",
+        "section,AUC\nharmonic mean,none\n",
+        "section,AUC\nharmonic mean\n",
+        "section,recall\nharmonic mean,1\n",
+    ],
+)
 def test_a_csv_that_is_not_the_baselines_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "roc.csv").write_text(content)
@@ -103,4 +167,12 @@ def test_the_csv_holds_every_cell(tmp_path, runs_with):
     with open(tmp_path / "new" / "table.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4
-    assert rows[0] == {"score": "MSE", "machine": "fan", "arm": "plain", "metric": "AUC (source)", "mean": "60.0", "standard deviation": "", "seeds": "1"}
+    assert rows[0] == {
+        "score": "MSE",
+        "machine": "fan",
+        "arm": "plain",
+        "metric": "AUC (source)",
+        "mean": "60.0",
+        "standard deviation": "",
+        "seeds": "1",
+    }

@@ -12,7 +12,9 @@ def test_a_file_is_there_with_its_folder_when_all_of_it_is_written_and_not_befor
 
 
 @pytest.mark.parametrize("interruption", [OSError, KeyboardInterrupt])
-def test_what_was_there_stays_and_nothing_is_left_beside_it_when_the_writing_fails(tmp_path, interruption):
+def test_what_was_there_stays_and_nothing_is_left_beside_it_when_the_writing_fails(
+    tmp_path, interruption
+):
     path = tmp_path / "table.csv"
     path.write_text("of before")
     with pytest.raises(interruption), written_whole(path) as aside:

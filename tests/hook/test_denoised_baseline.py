@@ -1,4 +1,7 @@
-"""The stage inside a baseline, in whole runs of its own train.py: the stand-in always, the real one (all supported tags) where DCASE_BASELINE_DIR is set."""
+"""The stage inside a baseline, in whole runs of its own train.py: the stand-in always, the real one
+(all supported tags) where DCASE_BASELINE_DIR is set.
+"""
+
 import json
 import os
 import re
@@ -15,8 +18,20 @@ from baseline_checkouts import RATE_HZ, TAG, TINY_UNET, make_machine
 from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.checkout.overrides import Overrides, resolve_stage
 
-MODEL_RECEIPT = f"models/saved_model/baseline_denoise/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json"
-TRAIN_PY = (sys.executable, "train.py", "--dataset=DCASE2025T2fan", "-d", f"-tag={TAG}", "--use_ids", "0", "--epochs", "2")
+MODEL_RECEIPT = (
+    f"models/saved_model/baseline_denoise/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json"
+)
+TRAIN_PY = (
+    sys.executable,
+    "train.py",
+    "--dataset=DCASE2025T2fan",
+    "-d",
+    f"-tag={TAG}",
+    "--use_ids",
+    "0",
+    "--epochs",
+    "2",
+)
 UNET = ("--denoise", "true", *TINY_UNET)
 IDENTITY = ("--denoise", "true", "--denoise_method", "identity")
 
@@ -26,7 +41,11 @@ def receipt(checkout, where=MODEL_RECEIPT):
 
 
 def everything_under(folder):
-    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def pickles(checkout):
@@ -63,9 +82,19 @@ def test_identity_is_identity_to_the_last_byte_in_its_own_folders(plain):
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
-def test_strength_zero_hands_over_the_clips_untouched_though_a_unet_was_trained_in_between(plain, domain):
+def test_strength_zero_hands_over_the_clips_untouched_though_a_unet_was_trained_in_between(
+    plain, domain
+):
     checkout, csvs = plain
-    checkout.train_and_test(*UNET, "--denoise_domain", domain, "--denoise_strength", "0", "--export_dir", f"zero_{domain}")
+    checkout.train_and_test(
+        *UNET,
+        "--denoise_domain",
+        domain,
+        "--denoise_strength",
+        "0",
+        "--export_dir",
+        f"zero_{domain}",
+    )
     assert checkout.csvs(f"zero_{domain}") == csvs
     assert denoisers(checkout)
 
@@ -74,8 +103,19 @@ def test_strength_zero_hands_over_the_clips_untouched_though_a_unet_was_trained_
 def denoised(plain):
     """The same checkout after a denoised run, and what the plain run had left before it."""
     checkout, csvs = plain
-    before = {folder: everything_under(checkout.root / folder) for folder in ("models/saved_model/baseline", "results/dev_data/baseline_MSE", "logs/baseline")}
-    features = {path: path.read_bytes() for path in pickles(checkout) if not path.parent.name.startswith("denoise_")}
+    before = {
+        folder: everything_under(checkout.root / folder)
+        for folder in (
+            "models/saved_model/baseline",
+            "results/dev_data/baseline_MSE",
+            "logs/baseline",
+        )
+    }
+    features = {
+        path: path.read_bytes()
+        for path in pickles(checkout)
+        if not path.parent.name.startswith("denoise_")
+    }
     checkout.train_and_test(*UNET, "--export_dir", "unet")
     return checkout, csvs, before, features
 
@@ -83,9 +123,15 @@ def denoised(plain):
 def test_a_denoised_run_changes_the_scores_and_nothing_of_the_plain_run(denoised):
     checkout, csvs, before, features = denoised
     changed = checkout.csvs("unet")
-    assert changed.keys() == csvs.keys() and all(changed[name] != csvs[name] for name in csvs if "anomaly_score" in name)
-    assert all(everything_under(checkout.root / folder) == content for folder, content in before.items())
-    assert len(features) == 2 and all(path.read_bytes() == content for path, content in features.items())
+    assert changed.keys() == csvs.keys() and all(
+        changed[name] != csvs[name] for name in csvs if "anomaly_score" in name
+    )
+    assert all(
+        everything_under(checkout.root / folder) == content for folder, content in before.items()
+    )
+    assert len(features) == 2 and all(
+        path.read_bytes() == content for path, content in features.items()
+    )
     checkout.train_and_test("--export_dir", "plain_again", hooked=False)
     assert checkout.csvs("plain_again") == csvs
 
@@ -94,7 +140,9 @@ def test_nothing_on_disk_is_edited(denoised):
     checkout, *_ = denoised
     if not (checkout.root / ".git").exists():
         pytest.skip("the stand-in is no git checkout")
-    status = subprocess.run(["git", "status", "--short"], cwd=checkout.root, capture_output=True, text=True).stdout.split("\n")
+    status = subprocess.run(
+        ["git", "status", "--short"], cwd=checkout.root, capture_output=True, text=True
+    ).stdout.split("\n")
     assert set(filter(None, status)) <= {"?? baseline.log"}
     assert subprocess.run(["git", "diff", "--quiet"], cwd=checkout.root).returncode == 0
 
@@ -102,14 +150,19 @@ def test_nothing_on_disk_is_edited(denoised):
 def test_the_keys_are_in_the_help_and_in_args_json(denoised):
     checkout, *_ = denoised
     assert "--denoise_strength" in checkout.python("train.py", "-h").stdout
-    args, = (checkout.root / "models/checkpoint/unet").glob("*/args.json")
+    (args,) = (checkout.root / "models/checkpoint/unet").glob("*/args.json")
     assert json.loads(args.read_text())["denoise_image_size"] == 32
 
 
 def test_a_receipt_says_what_was_done(denoised):
     checkout, *_ = denoised
-    trained = receipt(checkout, f"models/saved_model/unet/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json")
-    tested = receipt(checkout, f"results/dev_data/unet_MAHALA/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json")
+    trained = receipt(
+        checkout, f"models/saved_model/unet/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json"
+    )
+    tested = receipt(
+        checkout,
+        f"results/dev_data/unet_MAHALA/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json",
+    )
     assert trained["baseline"]["warning"] is None and trained["baseline"]["family"]
     assert trained["splits"]["train"]["clips"] == 12 and tested["splits"]["test"]["clips"] == 16
     assert trained["stage_digest"] == tested["stage_digest"] and len(trained["method_digest"]) == 64
@@ -124,19 +177,30 @@ def checkout(stand_in):
 
 def stopped(run, *texts):
     """Asserts that the run stopped with exit code 2 and one line of ours with all of `texts`."""
-    line, = (line for line in run.stderr.splitlines() if line.startswith("dcase-denoise: ")) if run.returncode == 2 else (run.stderr[-2000:],)
+    (line,) = (
+        (line for line in run.stderr.splitlines() if line.startswith("dcase-denoise: "))
+        if run.returncode == 2
+        else (run.stderr[-2000:],)
+    )
     assert run.returncode == 2 and all(text in line for text in texts), line
 
 
 def test_testing_without_a_denoiser_stops_and_names_the_command_that_trains_it(checkout):
     run = checkout.train_py("--test_only", *UNET, ok=False)
-    stopped(run, "denoiser of fan: expected one trained with these settings", "Train it first: python3 train.py --dataset=DCASE2025T2fan", "--train_only")
+    stopped(
+        run,
+        "denoiser of fan: expected one trained with these settings",
+        "Train it first: python3 train.py --dataset=DCASE2025T2fan",
+        "--train_only",
+    )
     assert "--test_only" not in run.stderr.split("Train it first")[1] and not denoisers(checkout)
 
 
 def test_testing_an_autoencoder_of_another_stage_stops(checkout):
     checkout.train_py("--train_only", *IDENTITY)
-    run = checkout.train_py("--test_only", "--denoise", "true", "--denoise_method", "wiener", ok=False)
+    run = checkout.train_py(
+        "--test_only", "--denoise", "true", "--denoise_method", "wiener", ok=False
+    )
     stopped(run, "expected one trained on the features of denoiser stage", "Train it first")
     assert not list((checkout.root / "results").rglob("*.csv"))
 
@@ -144,10 +208,14 @@ def test_testing_an_autoencoder_of_another_stage_stops(checkout):
 @pytest.mark.parametrize("left", ["an older model", "none"])
 def test_testing_an_autoencoder_whose_training_was_not_finished_stops(checkout, left):
     checkout.train_py("--train_only", *IDENTITY)
-    model, = (checkout.root / "models/saved_model/baseline_denoise").glob("*.pth")
+    (model,) = (checkout.root / "models/saved_model/baseline_denoise").glob("*.pth")
     os.utime(model, (0, 0)) if left == "an older model" else model.unlink()
     run = checkout.train_py("--test_only", *IDENTITY, ok=False)
-    stopped(run, f"{model.name}: expected one that was saved after its receipt, got an older one or none", "was not finished; run it again: python3 train.py")
+    stopped(
+        run,
+        f"{model.name}: expected one that was saved after its receipt, got an older one or none",
+        "was not finished; run it again: python3 train.py",
+    )
     assert not list((checkout.root / "results").rglob("*.csv"))
 
 
@@ -161,21 +229,32 @@ def epochs_trained(run):
 def test_a_training_that_goes_on_behind_the_same_stage_keeps_its_receipt(checkout):
     checkout.train_py("--train_only", *IDENTITY)
     before = receipt(checkout)
-    assert epochs_trained(checkout.train_py(*IDENTITY, *RESTART)) == ["3"] and receipt(checkout) == before
+    assert (
+        epochs_trained(checkout.train_py(*IDENTITY, *RESTART)) == ["3"]
+        and receipt(checkout) == before
+    )
 
 
 def test_a_training_that_is_to_go_on_behind_another_stage_stops_and_the_receipt_stays(checkout):
     checkout.train_py("--train_only", *IDENTITY)
     before = receipt(checkout)
     run = checkout.train_py("--denoise", "true", "--denoise_method", "wiener", *RESTART, ok=False)
-    stopped(run, "--restart: expected an autoencoder in training on the features of denoiser stage", "checkpoint.tar. Leave --restart out")
+    stopped(
+        run,
+        "--restart: expected an autoencoder in training on the features of denoiser stage",
+        "checkpoint.tar. Leave --restart out",
+    )
     assert receipt(checkout) == before
 
 
 def test_a_training_that_is_to_go_on_from_a_plain_autoencoder_stops(checkout):
     checkout.train_py("--train_only")
-    state, = (checkout.root / "models/checkpoint/baseline").glob("*/checkpoint.tar")
-    stopped(checkout.train_py(*IDENTITY, *RESTART, "--checkpoint_path", str(state), ok=False), "got one of another stage or of none in", str(state))
+    (state,) = (checkout.root / "models/checkpoint/baseline").glob("*/checkpoint.tar")
+    stopped(
+        checkout.train_py(*IDENTITY, *RESTART, "--checkpoint_path", str(state), ok=False),
+        "got one of another stage or of none in",
+        str(state),
+    )
     assert not list(checkout.root.rglob("denoise_receipt*"))
 
 
@@ -187,7 +266,10 @@ def test_a_restart_with_nothing_to_go_on_from_trains_anew(checkout):
 
 def test_a_plain_and_a_denoised_run_never_share_a_folder(checkout):
     checkout.train_py("--train_only", *IDENTITY, "--export_dir", "mine")
-    stopped(checkout.train_py("--train_only", "--export_dir", "mine", ok=False), "expected a folder without denoised models for a plain run, got 'mine'")
+    stopped(
+        checkout.train_py("--train_only", "--export_dir", "mine", ok=False),
+        "expected a folder without denoised models for a plain run, got 'mine'",
+    )
     checkout.train_py("--train_only", "--export_dir", "yours")
     run = checkout.train_py("--train_only", *IDENTITY, "--export_dir", "yours", ok=False)
     stopped(run, "expected a folder without plain models for a denoised run, got 'yours'")
@@ -218,9 +300,14 @@ def test_the_denoiser_is_trained_once_for_every_strength(checkout):
 
 def test_the_baselines_own_scripts_need_the_yaml_flag_only(checkout):
     with (checkout.root / "baseline.yaml").open("a") as settings:
-        settings.write("\n--denoise: true\ndenoise_image_size: 32\n--denoise_width: 2\ndenoise_depth: 2\ndenoise_epochs: 1\n")
+        settings.write(
+            "\n--denoise: true\ndenoise_image_size: 32\n--denoise_width: 2\ndenoise_depth:"
+            " 2\ndenoise_epochs: 1\n"
+        )
     text = (checkout.root / "baseline.yaml").read_text()
-    (checkout.root / "baseline.yaml").write_text(re.sub(r"(?m)^--epochs: 100$", "--epochs: 2", text))
+    (checkout.root / "baseline.yaml").write_text(
+        re.sub(r"(?m)^--epochs: 100$", "--epochs: 2", text)
+    )
     scripts = sorted(path.name for path in checkout.root.glob("0[12]*_2025t2.sh"))
     assert len(scripts) == 3
     for script in scripts:
@@ -231,29 +318,49 @@ def test_the_baselines_own_scripts_need_the_yaml_flag_only(checkout):
 
 def test_a_preset_stands_below_the_yaml_and_the_command_line_above_it(checkout, tmp_path):
     preset = tmp_path / "mine.yaml"
-    preset.write_text("denoise_method: wiener\ndenoise_strength: 0.25\ndenoise_seedless: 1\n".replace("denoise_seedless: 1\n", "denoise_width: 3\n"))
+    preset.write_text(
+        "denoise_method: wiener\ndenoise_strength: 0.25\ndenoise_seedless: 1\n".replace(
+            "denoise_seedless: 1\n", "denoise_width: 3\n"
+        )
+    )
     with (checkout.root / "baseline.yaml").open("a") as settings:
         settings.write(f"\ndenoise: true\ndenoise_preset: {preset}\ndenoise_strength: 0.5\n")
     checkout.train_py("--train_only", "--denoise_method", "identity")
     config = receipt(checkout)["config"]
-    assert (config["denoise_method"], config["denoise_strength"], config["denoise_width"]) == ("identity", 0.5, 3)
+    assert (config["denoise_method"], config["denoise_strength"], config["denoise_width"]) == (
+        "identity",
+        0.5,
+        3,
+    )
 
 
 @pytest.mark.parametrize("empty", ["''", "null", "None"])
 def test_an_empty_key_takes_back_what_the_preset_says_in_the_hook_as_in_the_runner(checkout, empty):
     with (checkout.root / "baseline.yaml").open("a") as settings:
-        settings.write(f"\ndenoise: true\ndenoise_preset: denoise\ndenoise_machine_epochs: {empty}\n")
-    program = "import common, json; print(json.dumps(vars(common.get_argparse().parse_args(common.param_to_args_list(common.yaml_load())))))"
+        settings.write(
+            f"\ndenoise: true\ndenoise_preset: denoise\ndenoise_machine_epochs: {empty}\n"
+        )
+    program = (
+        "import common, json;"
+        " print(json.dumps(vars(common.get_argparse().parse_args(common.param_to_args_list(common.yaml_load())))))"
+    )
     hooked = json.loads(checkout.python("-c", program).stdout)
     _, config = resolve_stage(Baseline.from_folder(checkout.root), Overrides(), environment={})
-    assert {key: hooked[key] for key in config.as_keys()} == config.as_keys() and config.machine_epochs == "" and config.epochs == 100
+    assert (
+        {key: hooked[key] for key in config.as_keys()} == config.as_keys()
+        and config.machine_epochs == ""
+        and config.epochs == 100
+    )
 
 
-@pytest.mark.parametrize("line, message", [
-    ("denoise_strenght: 1", "Did you mean denoise_strength?"),
-    ("denoise: maybe", "denoise: expected true or false, got 'maybe'"),
-    ("denoise_strength: 7", "denoise_strength: expected a number from 0 to 1, got 7"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("denoise_strenght: 1", "Did you mean denoise_strength?"),
+        ("denoise: maybe", "denoise: expected true or false, got 'maybe'"),
+        ("denoise_strength: 7", "denoise_strength: expected a number from 0 to 1, got 7"),
+    ],
+)
 def test_a_bad_key_in_baseline_yaml_stops_before_anything_runs(checkout, line, message):
     with (checkout.root / "baseline.yaml").open("a") as settings:
         settings.write(f"\n{line}\n")
@@ -263,25 +370,44 @@ def test_a_bad_key_in_baseline_yaml_stops_before_anything_runs(checkout, line, m
 
 
 def test_an_unknown_option_on_the_command_line_names_the_nearest(checkout):
-    stopped(checkout.train_py("--train_only", "--denoise_strenght", "1", ok=False), "got an unknown one in the command line. Did you mean denoise_strength?")
+    stopped(
+        checkout.train_py("--train_only", "--denoise_strenght", "1", ok=False),
+        "got an unknown one in the command line. Did you mean denoise_strength?",
+    )
 
 
 def test_an_unknown_source_whose_signatures_fit_runs_with_a_warning_in_the_receipt(checkout):
     source = checkout.root / "datasets/loader_common.py"
-    source.write_text(source.read_text().replace("def file_load(", "def file_load(  # changed\n    "))
+    source.write_text(
+        source.read_text().replace("def file_load(", "def file_load(  # changed\n    ")
+    )
     run = checkout.train_py("--train_only", *IDENTITY)
     assert run.stderr.count("dcase-denoise: warning: unknown baseline source") == 1
-    assert receipt(checkout)["baseline"]["warning"].startswith("unknown baseline source") and receipt(checkout)["baseline"]["family"] is None
+    assert (
+        receipt(checkout)["baseline"]["warning"].startswith("unknown baseline source")
+        and receipt(checkout)["baseline"]["family"] is None
+    )
 
 
-@pytest.mark.parametrize("change, message", [
-    (("def file_load(wav_name", "def file_load(wav_path"), "to take wav_name, got a changed one"),
-    (("file_load", "read_file"), "expected datasets.loader_common.file_load, got a baseline without it"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            ("def file_load(wav_name", "def file_load(wav_path"),
+            "to take wav_name, got a changed one",
+        ),
+        (
+            ("file_load", "read_file"),
+            "expected datasets.loader_common.file_load, got a baseline without it",
+        ),
+    ],
+)
 def test_a_changed_or_missing_seam_stops_a_run_with_the_flag_on_only(checkout, change, message):
     source = checkout.root / "datasets/loader_common.py"
     text = source.read_text().replace(*change)
-    source.write_text(re.sub(r"\bwav_name\b", "wav_path", text) if "wav_path" in change[1] else text)
+    source.write_text(
+        re.sub(r"\bwav_name\b", "wav_path", text) if "wav_path" in change[1] else text
+    )
     stopped(checkout.train_py("--train_only", *IDENTITY, ok=False), message)
     checkout.train_py("--train_only")
 
@@ -299,18 +425,33 @@ def spoil(kind, path):
     elif kind == "truncated":
         path.write_bytes(path.read_bytes()[:20000])
     else:
-        changed = {"nan": np.where(np.arange(len(wav)) == 5, np.nan, wav), "silent": wav * 0, "stereo": np.stack([wav, wav], 1),
-                   "one sample": wav[:1], "longer": np.tile(wav, 2)}[kind]
+        changed = {
+            "nan": np.where(np.arange(len(wav)) == 5, np.nan, wav),
+            "silent": wav * 0,
+            "stereo": np.stack([wav, wav], 1),
+            "one sample": wav[:1],
+            "longer": np.tile(wav, 2),
+        }[kind]
         soundfile.write(path, changed, RATE_HZ, subtype="FLOAT")
 
 
-@pytest.mark.parametrize("method", [("--denoise_method", "identity"), ("--denoise_method", "unet", *TINY_UNET)], ids=["identity", "unet"])
-@pytest.mark.parametrize("kind", ["zero-byte", "non-wav", "truncated", "nan", "silent", "stereo", "one sample", "longer"])
+@pytest.mark.parametrize(
+    "method",
+    [("--denoise_method", "identity"), ("--denoise_method", "unet", *TINY_UNET)],
+    ids=["identity", "unet"],
+)
+@pytest.mark.parametrize(
+    "kind", ["zero-byte", "non-wav", "truncated", "nan", "silent", "stereo", "one sample", "longer"]
+)
 def test_a_bad_clip_stops_the_run_by_name_and_leaves_nothing_half_written(checkout, kind, method):
     clip = bad_clip(checkout)
     spoil(kind, clip)
     stopped(checkout.train_py("--train_only", "--denoise", "true", *method, ok=False), clip.name)
-    assert not pickles(checkout) and not denoisers(checkout) and not list(checkout.root.rglob("denoise_receipt*"))
+    assert (
+        not pickles(checkout)
+        and not denoisers(checkout)
+        and not list(checkout.root.rglob("denoise_receipt*"))
+    )
 
 
 def test_a_bad_test_clip_stops_the_test_and_leaves_no_csv(checkout):
@@ -322,7 +463,9 @@ def test_a_bad_test_clip_stops_the_test_and_leaves_no_csv(checkout):
 
 
 def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(checkout):
-    run = checkout.bash("-c", 'ulimit -f 200; exec "$@"', "bash", *TRAIN_PY, "--train_only", *IDENTITY)
+    run = checkout.bash(
+        "-c", 'ulimit -f 200; exec "$@"', "bash", *TRAIN_PY, "--train_only", *IDENTITY
+    )
     stopped(run, "features: expected to write them in", "File too large", "Free space")
     assert not pickles(checkout) and not list(checkout.root.rglob("partial"))
     checkout.train_py("--train_only", *IDENTITY)
@@ -330,33 +473,67 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(checkout):
 
 def test_a_place_that_cannot_be_written_stops_the_run_in_one_line(checkout):
     (checkout.root / "models").write_text("a file where a folder is to be")
-    stopped(checkout.train_py("--train_only", *IDENTITY, ok=False), "denoised run: expected to read and write its files, got", "models", "path and rights")
+    stopped(
+        checkout.train_py("--train_only", *IDENTITY, ok=False),
+        "denoised run: expected to read and write its files, got",
+        "models",
+        "path and rights",
+    )
 
 
 def test_a_machine_with_one_clip_stops_the_run(checkout):
     for clip in sorted((checkout.raw / "fan/train").glob("*.wav"))[1:]:
         clip.unlink()
-    stopped(checkout.train_py("--train_only", *UNET, ok=False), "machine fan: expected at least 2 training clips (*.wav), got 1")
+    stopped(
+        checkout.train_py("--train_only", *UNET, ok=False),
+        "machine fan: expected at least 2 training clips (*.wav), got 1",
+    )
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda path: path.write_bytes(path.read_bytes()[:200]), "checkpoint"),
-    (lambda path: path.write_bytes(b"junk"), "checkpoint"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:200]), "checkpoint"),
+        (lambda path: path.write_bytes(b"junk"), "checkpoint"),
+    ],
+)
 def test_a_damaged_checkpoint_stops_the_run(checkout, change, message):
     checkout.train_py("--train_only", *UNET)
     change(denoisers(checkout)[0])
-    stopped(checkout.train_py("--train_only", *UNET, "--export_dir", "again", ok=False), message, "denoiser.pt")
+    stopped(
+        checkout.train_py("--train_only", *UNET, "--export_dir", "again", ok=False),
+        message,
+        "denoiser.pt",
+    )
 
 
 def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(checkout):
-    options = ("--train_only", "--denoise", "true", *TINY_UNET[:-4], "--denoise_epochs", "6", "--denoise_pairs_per_clip", "8")
+    options = (
+        "--train_only",
+        "--denoise",
+        "true",
+        *TINY_UNET[:-4],
+        "--denoise_epochs",
+        "6",
+        "--denoise_pairs_per_clip",
+        "8",
+    )
     checkout.train_py(*options, "--export_dir", "whole")
     whole = denoisers(checkout)[0].read_bytes()
     denoisers(checkout)[0].unlink()
-    for wait_s, blow in ((2.0, signal.SIGKILL), (3.5, signal.SIGKILL), (4.5, signal.SIGINT), (5.5, signal.SIGKILL)):
-        process = subprocess.Popen([*TRAIN_PY, *options, "--export_dir", "killed"], cwd=checkout.root, env=checkout.environment(),
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for wait_s, blow in (
+        (2.0, signal.SIGKILL),
+        (3.5, signal.SIGKILL),
+        (4.5, signal.SIGINT),
+        (5.5, signal.SIGKILL),
+    ):
+        process = subprocess.Popen(
+            [*TRAIN_PY, *options, "--export_dir", "killed"],
+            cwd=checkout.root,
+            env=checkout.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         time.sleep(wait_s)
         process.send_signal(blow)
         process.wait()
@@ -365,16 +542,26 @@ def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(checkout):
 
 
 def test_two_processes_that_want_the_same_denoiser_train_it_once(checkout):
-    processes = [subprocess.Popen([*TRAIN_PY, "--train_only", *UNET, "--export_dir", name], cwd=checkout.root, env=checkout.environment(),
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-                 for name in ("one", "two")]
+    processes = [
+        subprocess.Popen(
+            [*TRAIN_PY, "--train_only", *UNET, "--export_dir", name],
+            cwd=checkout.root,
+            env=checkout.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for name in ("one", "two")
+    ]
     outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert sum(bool(re.search(r"fan.*epoch 1/1", output)) for output in outputs) == 1
 
 
 def test_a_users_own_function_denoises(checkout):
-    (checkout.root / "mine.py").write_text("def louder(log_mel, sample_rate_hz):\n    return log_mel + 6.0\n")
+    (checkout.root / "mine.py").write_text(
+        "def louder(log_mel, sample_rate_hz):\n    return log_mel + 6.0\n"
+    )
     checkout.train_py("--train_only", "--denoise", "true", "--denoise_method", "mine:louder")
     assert receipt(checkout)["config"]["denoise_method"] == "mine:louder"
 
@@ -395,27 +582,68 @@ def test_a_users_class_that_comes_out_otherwise_in_the_test_stops_it(checkout):
     checkout.train_and_test(*options, "--export_dir", "same", scores=("MSE",))
     (checkout.root / "mine.py").write_text(FITTED.format(seed=""))
     checkout.train_py("--train_only", *options, "--export_dir", "other")
-    stopped(checkout.train_py("--test_only", "--score", "MSE", *options, "--export_dir", "other", ok=False), "denoise_method mine:Fitted",
-            "expected it to come out as it did for the training, got one that differs by")
+    stopped(
+        checkout.train_py(
+            "--test_only", "--score", "MSE", *options, "--export_dir", "other", ok=False
+        ),
+        "denoise_method mine:Fitted",
+        "expected it to come out as it did for the training, got one that differs by",
+    )
     assert not checkout.csvs("other")
 
 
 def test_the_traceback_of_a_users_method_stands_before_the_line_that_names_its_place(checkout):
-    (checkout.root / "mine.py").write_text("import numpy as np\n\ndef bad(log_mel, sample_rate_hz):\n    return np.concatenate([log_mel, log_mel[:3]], 1)\n")
-    run = checkout.train_py("--train_only", "--denoise", "true", "--denoise_method", "mine:bad", ok=False)
-    assert run.returncode == 2 and "(mine.py, line 4). Correct the method." in run.stderr.splitlines()[-1] and "Traceback" in run.stderr
+    (checkout.root / "mine.py").write_text(
+        "import numpy as np\n\ndef bad(log_mel, sample_rate_hz):\n    return"
+        " np.concatenate([log_mel, log_mel[:3]], 1)\n"
+    )
+    run = checkout.train_py(
+        "--train_only", "--denoise", "true", "--denoise_method", "mine:bad", ok=False
+    )
+    assert (
+        run.returncode == 2
+        and "(mine.py, line 4). Correct the method." in run.stderr.splitlines()[-1]
+        and "Traceback" in run.stderr
+    )
 
 
-@pytest.mark.parametrize("returned, message", [
-    ("log_mel[:, 1:]", "of shape"), ("log_mel * float('nan')", "expected finite values back"), ("log_mel.astype('float32')", "got float32"),
-])
+@pytest.mark.parametrize(
+    "returned, message",
+    [
+        ("log_mel[:, 1:]", "of shape"),
+        ("log_mel * float('nan')", "expected finite values back"),
+        ("log_mel.astype('float32')", "got float32"),
+    ],
+)
 def test_a_users_function_that_breaks_the_contract_stops_the_run(checkout, returned, message):
-    (checkout.root / "mine.py").write_text(f"def bad(log_mel, sample_rate_hz):\n    return {returned}\n")
-    stopped(checkout.train_py("--train_only", "--denoise", "true", "--denoise_method", "mine:bad", ok=False), "denoise_method mine:bad", message)
+    (checkout.root / "mine.py").write_text(
+        f"def bad(log_mel, sample_rate_hz):\n    return {returned}\n"
+    )
+    stopped(
+        checkout.train_py(
+            "--train_only", "--denoise", "true", "--denoise_method", "mine:bad", ok=False
+        ),
+        "denoise_method mine:bad",
+        message,
+    )
 
 
 @pytest.mark.baseline
-@pytest.mark.parametrize("tag", ["v4.0.0", "v4.0.1", "v4.1.0", "v4.1.1", "v4.2.0", "v4.3.0", "v5.0.0", "v5.0.1", "v5.1.0", "v5.1.1"])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "v4.0.0",
+        "v4.0.1",
+        "v4.1.0",
+        "v4.1.1",
+        "v4.2.0",
+        "v4.3.0",
+        "v5.0.0",
+        "v5.0.1",
+        "v5.1.0",
+        "v5.1.1",
+    ],
+)
 def test_every_supported_tag_of_the_real_baseline_is_known_and_denoised(real_checkout_of, tag):
     checkout = real_checkout_of(tag)
     make_machine(checkout.raw)
@@ -424,4 +652,6 @@ def test_every_supported_tag_of_the_real_baseline_is_known_and_denoised(real_che
     assert checkout.csvs("baseline_denoise") == checkout.csvs("baseline")
     checkout.train_and_test(*UNET, "--export_dir", "unet", scores=("MSE",))
     assert receipt(checkout)["baseline"]["warning"] is None
-    assert checkout.csvs("unet").keys() == checkout.csvs("baseline").keys() and checkout.csvs("unet") != checkout.csvs("baseline")
+    assert checkout.csvs("unet").keys() == checkout.csvs("baseline").keys() and checkout.csvs(
+        "unet"
+    ) != checkout.csvs("baseline")

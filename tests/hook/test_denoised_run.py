@@ -1,4 +1,7 @@
-"""One split through `DenoisedRun.load_split`, with the real stage and a made-up loader that asks for its clips as the baseline's does."""
+"""One split through `DenoisedRun.load_split`, with the real stage and a made-up loader that asks
+for its clips as the baseline's does.
+"""
+
 import argparse
 import dataclasses
 import pickle
@@ -21,19 +24,34 @@ PATIENCE_S = 10
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
-    """What the baseline passes to its `load_pre_process`, for nine clips in a checkout that is the current folder."""
+    """What the baseline passes to its `load_pre_process`, for nine clips in a checkout that is the
+    current folder.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(clip_reader, "BATCH_BYTES", 3 * 16100)
     small_machine(tmp_path, clips=9)
-    return {**dataclasses.asdict(FEATURES), "n_frames": 2, "target_dir": str(tmp_path / "fan"), "dir_name": "train",
-            "pickle_path": str(tmp_path / "processed/features.pickle"), "pickle_name": "features.pickle"}
+    return {
+        **dataclasses.asdict(FEATURES),
+        "n_frames": 2,
+        "target_dir": str(tmp_path / "fan"),
+        "dir_name": "train",
+        "pickle_path": str(tmp_path / "processed/features.pickle"),
+        "pickle_name": "features.pickle",
+    }
 
 
 class Loader:
-    """Loads a split; its threads that read ahead wait for each other, so that none is idle while another one does all the work."""
+    """Loads a split; its threads that read ahead wait for each other, so that none is idle while
+    another one does all the work.
+    """
 
     def __init__(self, run, expected_ahead):
-        self.run, self.expected_ahead, self.ahead, self._all_there = run, expected_ahead, set(), threading.Event()
+        self.run, self.expected_ahead, self.ahead, self._all_there = (
+            run,
+            expected_ahead,
+            set(),
+            threading.Event(),
+        )
         self.basenames = []
 
     def load_pre_process(self, target_dir, dir_name, pickle_path, **settings):
@@ -59,10 +77,24 @@ class Loader:
 
 
 def loaded(settings, threads, **config):
-    """The run that has loaded the split, and how many threads read ahead, where PyTorch may use `threads`."""
+    """The run that has loaded the split, and how many threads read ahead, where PyTorch may use
+    `threads`.
+    """
     keys = dataclasses.replace(SMALL, denoise=True, **config).as_keys()
-    run = DenoisedRun(argparse.Namespace(**keys, dataset="DCASE2025T2fan", seed=7, cuda=False, test_only=False, eval=False, export_dir="mine", model="AE",
-                                         model_name_suffix=""), UNPATCHED)
+    run = DenoisedRun(
+        argparse.Namespace(
+            **keys,
+            dataset="DCASE2025T2fan",
+            seed=7,
+            cuda=False,
+            test_only=False,
+            eval=False,
+            export_dir="mine",
+            model="AE",
+            model_name_suffix="",
+        ),
+        UNPATCHED,
+    )
     loader = Loader(run, min(threads, 2))
     with thread_limit(threads):
         run.load_split(loader.load_pre_process, loader, settings)
@@ -79,7 +111,9 @@ def features(settings, threads, domain, **config):
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
-def test_as_many_threads_read_ahead_as_pytorch_may_use_and_the_features_are_the_same_bytes(settings, domain):
+def test_as_many_threads_read_ahead_as_pytorch_may_use_and_the_features_are_the_same_bytes(
+    settings, domain
+):
     alone, one = features(settings, 1, domain)
     together, several = features(settings, 2, domain)
     assert (one, several) == (1, 2) and together == alone

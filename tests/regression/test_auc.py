@@ -1,8 +1,11 @@
-"""AUC of plain and denoised against the stored reference: the whole path, from clips through the U-Net and the stand-in baseline to its CSVs.
+"""AUC of plain and denoised against the stored reference: the whole path, from clips through the
+U-Net and the stand-in baseline to its CSVs.
 
-The made-up machines always run; real recordings where ``../shared/data`` lies beside the repository, or where DCASE_RECORDINGS_DIR leads to such a folder.
-A change that is meant to change the figures comes with a new reference: ``python tests/regression/figures.py``.
+The made-up machines always run; real recordings where ``../shared/data`` lies beside the
+repository, or where DCASE_RECORDINGS_DIR leads to such a folder. A change that is meant to change
+the figures comes with a new reference: ``python tests/regression/figures.py``.
 """
+
 import json
 
 import figures
@@ -19,7 +22,10 @@ def measured(request, tmp_path_factory):
     """A case by its name, the baseline's folder after both of its arms, and what they came to."""
     case = figures.CASES[request.param]
     if case.needs_recordings and figures.recordings() is None:
-        pytest.skip(f"neither ../shared/data beside the repository nor {figures.RECORDINGS_VARIABLE} holds the recordings")
+        pytest.skip(
+            f"neither ../shared/data beside the repository nor {figures.RECORDINGS_VARIABLE} holds"
+            " the recordings"
+        )
     root = tmp_path_factory.mktemp("regression") / "baseline"
     return request.param, root, figures.measure_both(case, root)
 
@@ -27,15 +33,23 @@ def measured(request, tmp_path_factory):
 @pytest.mark.parametrize("arm", figures.ARMS)
 def test_every_auc_is_that_of_the_reference(measured, arm):
     name, root, _ = measured
-    verdict = compare(read_results(root / "results"), figures.known_figures(figures.CASES[name], arm, KNOWN[name]))
-    off = [f"missing: {figure}" for figure in verdict.missing] + [str(change) for change in (*verdict.fell, *verdict.rose)]
-    assert not off, "\n".join([*off, f"versions: reference {KNOWN[name]['versions']}, now {figures.versions()}"])
+    verdict = compare(
+        read_results(root / "results"), figures.known_figures(figures.CASES[name], arm, KNOWN[name])
+    )
+    off = [f"missing: {figure}" for figure in verdict.missing] + [
+        str(change) for change in (*verdict.fell, *verdict.rose)
+    ]
+    assert not off, "\n".join(
+        [*off, f"versions: reference {KNOWN[name]['versions']}, now {figures.versions()}"]
+    )
 
 
 def test_the_stage_changes_the_features_as_much_as_in_the_reference(measured):
     name, _, now = measured
     known = KNOWN[name]
-    assert now["change"] == pytest.approx(known["value"]["change"], abs=known["tolerance"]["change"]), f"dB; now {now['change']}"
+    assert now["change"] == pytest.approx(
+        known["value"]["change"], abs=known["tolerance"]["change"]
+    ), f"dB; now {now['change']}"
 
 
 @pytest.mark.parametrize("name", figures.CASES)

@@ -1,4 +1,7 @@
-"""The page as a file: it needs nothing else, weighs no more than allowed, and says the same as the tables beside it."""
+"""The page as a file: it needs nothing else, weighs no more than allowed, and says the same as the
+tables beside it.
+"""
+
 import csv
 import re
 import subprocess
@@ -13,7 +16,9 @@ from dcase_denoise_plugin.report.page import write_report
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return made_results.write_whole_checkout(tmp_path_factory.mktemp("checkout"), seeds=(1, 2), machine_epochs="fan=65")
+    return made_results.write_whole_checkout(
+        tmp_path_factory.mktemp("checkout"), seeds=(1, 2), machine_epochs="fan=65"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +33,16 @@ def html(files):
 
 def test_nothing_is_loaded_from_anywhere_and_nothing_leads_away(html):
     without_data = re.sub(r"data:(image/png|audio/mpeg);base64,[A-Za-z0-9+/=]+", "", html)
-    assert {address.partition(":")[0] for address in re.findall(r"(?:src|href)=\"([^\"]*)\"", without_data) if not address.startswith("#")} <= {"", "data"}
-    assert not re.findall(r"(?<!xmlns=\")(?<!xmlns:xlink=\")https?://", without_data) and "@import" not in html and "url(http" not in html
+    assert {
+        address.partition(":")[0]
+        for address in re.findall(r"(?:src|href)=\"([^\"]*)\"", without_data)
+        if not address.startswith("#")
+    } <= {"", "data"}
+    assert (
+        not re.findall(r"(?<!xmlns=\")(?<!xmlns:xlink=\")https?://", without_data)
+        and "@import" not in html
+        and "url(http" not in html
+    )
     assert "default-src 'none'" in html
 
 
@@ -39,53 +52,113 @@ def test_it_says_nothing_of_the_machine_it_was_made_on(html, results):
 
 def test_each_machine_type_has_three_clips_that_can_be_seen_and_heard_and_those_that_moved(html):
     for machine in ("fan", "gearbox"):
-        typical = re.search(rf"<h3>{machine}</h3>\s*<div class=\"sights large\">(.*?)</div>\s*(?:<h3>|</section>)", html, re.S)[1]
-        assert typical.count("<figure") == 3 and typical.count("<img") == 6 and typical.count("<audio") == 9
-        moved = re.search(rf"<h3>{machine}</h3>\s*<div class=\"sights\">(.*?)</div>\s*(?:<h3>|</section>)", html, re.S)[1]
-        assert 2 <= moved.count("<figure") <= 6 and moved.count("<audio") == 3 * moved.count("<figure")
+        typical = re.search(
+            rf"<h3>{machine}</h3>\s*<div class=\"sights large\">(.*?)</div>\s*(?:<h3>|</section>)",
+            html,
+            re.S,
+        )[1]
+        assert (
+            typical.count("<figure") == 3
+            and typical.count("<img") == 6
+            and typical.count("<audio") == 9
+        )
+        moved = re.search(
+            rf"<h3>{machine}</h3>\s*<div class=\"sights\">(.*?)</div>\s*(?:<h3>|</section>)",
+            html,
+            re.S,
+        )[1]
+        assert 2 <= moved.count("<figure") <= 6 and moved.count("<audio") == 3 * moved.count(
+            "<figure"
+        )
 
 
 def test_charts_take_the_pages_colours_and_are_named(html):
     charts = re.findall(r"<figure class=\"chart\">(.*?)</figure>", html, re.S)
     # Of each machine type: three a score, two of the training, one of what was removed.
-    assert len(charts) == 2 * (2 * 3 + 2 + 1) and all('role="img"><title>' in chart for chart in charts)
+    assert len(charts) == 2 * (2 * 3 + 2 + 1) and all(
+        'role="img"><title>' in chart for chart in charts
+    )
     assert not any(re.search(r"(?:fill|stroke): #(?!000000|ffffff)", chart) for chart in charts)
     ids = re.findall(r" id=\"([^\"]+)\"", html)
     assert len(set(ids)) == len(ids)
 
 
 def test_provenance_names_everything_that_the_runs_noted(html):
-    provenance = html[html.index('id="provenance"'):]
-    for text in ("v4.3.0", "b" * 64, "1e1e1e1e1e1e1e1e", "1d1d1d1d1d1d1d1d", "torch 2.11.0", "denoise_strength: 0.5", "<mark>fan=65</mark>",
-                 "for seed in 1 2; do python3 train.py --dataset=DCASE2025T2fan -d &#39;-tag=id(0_)&#39; --use_ids 0 --train_only --seed=&#34;$seed&#34; "
-                 "--export_dir=baseline_denoise; done", "--test_only --score MAHALA"):
+    provenance = html[html.index('id="provenance"') :]
+    for text in (
+        "v4.3.0",
+        "b" * 64,
+        "1e1e1e1e1e1e1e1e",
+        "1d1d1d1d1d1d1d1d",
+        "torch 2.11.0",
+        "denoise_strength: 0.5",
+        "<mark>fan=65</mark>",
+        (
+            "for seed in 1 2; do python3 train.py --dataset=DCASE2025T2fan -d &#39;-tag=id(0_)&#39;"
+            " --use_ids 0 --train_only --seed=&#34;$seed&#34; --export_dir=baseline_denoise; done"
+        ),
+        "--test_only --score MAHALA",
+    ):
         assert text in provenance, text
 
 
 def test_the_same_tables_lie_beside_it(files, html):
     names = {file.name for file in files[1:]}
-    assert names == {"report.md", *(f"report_{name}.csv" for name in ("mse", "mse_f1", "mse_seeds", "mahala", "mahala_f1", "mahala_seeds", "ranks",
-                                                                      "separation", "denoisers"))}
+    assert names == {
+        "report.md",
+        *(
+            f"report_{name}.csv"
+            for name in (
+                "mse",
+                "mse_f1",
+                "mse_seeds",
+                "mahala",
+                "mahala_f1",
+                "mahala_seeds",
+                "ranks",
+                "separation",
+                "denoisers",
+            )
+        ),
+    }
     markdown = files[1].read_text(encoding="utf-8")
     for file in files[2:]:
-        table = re.search(rf"<table id=\"table-{file.stem.removeprefix('report_')}\">(.*?)</table>", html, re.S)[1]
+        table = re.search(
+            rf"<table id=\"table-{file.stem.removeprefix('report_')}\">(.*?)</table>", html, re.S
+        )[1]
         with open(file, newline="", encoding="utf-8") as stream:
             lines = list(csv.reader(stream))[1:]
         rows = re.findall(r"<tr>(.*?)</tr>", table, re.S)[1:]
         assert len(rows) == len(lines)
         for row, line in zip(rows, lines):
-            assert [value for value in " ".join(re.findall(r"data-values=\"([^\"]*)\"", row)).split() if value != "None"] == " ".join(line).split()
-            texts = [re.sub(r"<[^>]+>", "", text).strip() for text in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)]
+            assert [
+                value
+                for value in " ".join(re.findall(r"data-values=\"([^\"]*)\"", row)).split()
+                if value != "None"
+            ] == " ".join(line).split()
+            texts = [
+                re.sub(r"<[^>]+>", "", text).strip()
+                for text in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)
+            ]
             assert f"| {' | '.join(text for text in texts if text)} |" in markdown
 
 
 def test_beyond_its_weight_it_is_thinned_out_and_says_so(results, files, html):
     most = len(html.encode()) - 400_000
-    thin = write_report(*arms_of_checkout(results, "baseline"), results.parent / "thin" / "report.html", "", most_bytes=most)[0].read_text(encoding="utf-8")
+    thin = write_report(
+        *arms_of_checkout(results, "baseline"),
+        results.parent / "thin" / "report.html",
+        "",
+        most_bytes=most,
+    )[0].read_text(encoding="utf-8")
     assert len(thin.encode()) <= most + 2000
-    left_out = int(re.search(r"(\d+) clips are left out: with them, this page would weigh more than", thin)[1])
-    assert left_out >= 1 and thin.count("Left out to keep this page small enough to send.") == left_out
-    typical = thin[thin.index('id="listen"'):thin.index('id="moved"')]
+    left_out = int(
+        re.search(r"(\d+) clips are left out: with them, this page would weigh more than", thin)[1]
+    )
+    assert (
+        left_out >= 1 and thin.count("Left out to keep this page small enough to send.") == left_out
+    )
+    typical = thin[thin.index('id="listen"') : thin.index('id="moved"')]
     assert typical.count("<audio") == 18, "the clips that moved go first"
 
 
@@ -93,11 +166,18 @@ def test_a_broken_recording_is_said_at_its_clip_and_the_rest_stands(tmp_path):
     results = made_results.write_whole_checkout(tmp_path, seeds=(1,))
     for recording in tmp_path.glob("data/dcase2025t2/dev_data/raw/fan/test/*.wav"):
         recording.write_bytes(recording.read_bytes()[:100])
-    html = write_report(*arms_of_checkout(results, "baseline"), tmp_path / "report.html", "")[0].read_text(encoding="utf-8")
-    assert "fan: 12 clips could not be denoised for this page, the first one because of clip: expected" in html and html.count("<audio") >= 9
+    html = write_report(*arms_of_checkout(results, "baseline"), tmp_path / "report.html", "")[
+        0
+    ].read_text(encoding="utf-8")
+    assert (
+        "fan: 12 clips could not be denoised for this page, the first one because of clip: expected"
+        in html
+        and html.count("<audio") >= 9
+    )
 
 
-# From a process of its own: Linux counts into a child's peak what the process that started it held, here that of all tests before.
+# From a process of its own: Linux counts into a child's peak what the process that started it held,
+# here that of all tests before.
 WHAT_IT_TAKES = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
@@ -109,8 +189,19 @@ print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 @pytest.mark.slow
 def test_two_machine_types_and_three_seeds_take_less_than_a_minute_and_two_gigabytes(tmp_path):
     results = made_results.write_whole_checkout(tmp_path, test=12, clip_s=10.0)
-    command = [sys.executable, "-m", "dcase_denoise_plugin", "compare", results / "baseline", results / "baseline_denoise", "--out", tmp_path / "page.html"]
+    command = [
+        sys.executable,
+        "-m",
+        "dcase_denoise_plugin",
+        "compare",
+        results / "baseline",
+        results / "baseline_denoise",
+        "--out",
+        tmp_path / "page.html",
+    ]
     # Of the processor and not of the clock, which other tests beside this one slow down.
-    processor_s, peak_kb = subprocess.run([sys.executable, "-c", WHAT_IT_TAKES, *command], check=True, capture_output=True, text=True).stdout.split()[-2:]
+    processor_s, peak_kb = subprocess.run(
+        [sys.executable, "-c", WHAT_IT_TAKES, *command], check=True, capture_output=True, text=True
+    ).stdout.split()[-2:]
     assert float(processor_s) < 60 and int(peak_kb) < 2_000_000
     assert (tmp_path / "page.html").stat().st_size < 10_000_000

@@ -1,4 +1,5 @@
 """Where the figures come from, and what makes two arms hard to compare."""
+
 import json
 
 import fake_baseline
@@ -22,17 +23,34 @@ def results(tmp_path):
     results = made_results.write(tmp_path, ("fan",), (1, 2), ("MSE",))
     for arm in made_results.ARMS:
         for seed in (1, 2):
-            note(results, arm, seed, "run", {"wanted": {"settings": {"epochs": 8, "export_dir": arm}, "clips": "c" * 64, "baseline_code": "b" * 64,
-                                                        "command": ["train.py", "--test_only", f"--seed={seed}"]}})
+            note(
+                results,
+                arm,
+                seed,
+                "run",
+                {
+                    "wanted": {
+                        "settings": {"epochs": 8, "export_dir": arm},
+                        "clips": "c" * 64,
+                        "baseline_code": "b" * 64,
+                        "command": ["train.py", "--test_only", f"--seed={seed}"],
+                    }
+                },
+            )
     return results
 
 
 def note(results, arm, seed, kind, content):
-    (results / f"{arm}_MSE" / f"{kind}_DCASE2025T2fan_seed{seed}_id(0_).json").write_text(content if isinstance(content, str) else json.dumps(content))
+    (results / f"{arm}_MSE" / f"{kind}_DCASE2025T2fan_seed{seed}_id(0_).json").write_text(
+        content if isinstance(content, str) else json.dumps(content)
+    )
 
 
 def warnings(results):
-    arms = [(arm, [Checkout(ScoreFolder.read(results / f"{arm}_MSE", "MSE"))]) for arm in made_results.ARMS]
+    arms = [
+        (arm, [Checkout(ScoreFolder.read(results / f"{arm}_MSE", "MSE"))])
+        for arm in made_results.ARMS
+    ]
     return gather(arms).warnings
 
 
@@ -40,41 +58,88 @@ def test_runs_on_the_same_ground_have_no_warning(results):
     assert warnings(results) == ()
 
 
-@pytest.mark.parametrize("other, complaint", [
-    ({"settings": {"epochs": 9}}, "not all runs rest on the same settings: baseline fan seed 1, baseline fan seed 2, baseline_denoise fan seed 1; "
-                                  "baseline_denoise fan seed 2."),
-    ({"baseline_code": "a" * 64}, "not all runs rest on the same code of the baseline"), ({"clips": "d" * 64}, "not all runs of fan rest on the same clips")])
+@pytest.mark.parametrize(
+    "other, complaint",
+    [
+        (
+            {"settings": {"epochs": 9}},
+            (
+                "not all runs rest on the same settings: baseline fan seed 1, baseline fan seed 2,"
+                " baseline_denoise fan seed 1; baseline_denoise fan seed 2."
+            ),
+        ),
+        ({"baseline_code": "a" * 64}, "not all runs rest on the same code of the baseline"),
+        ({"clips": "d" * 64}, "not all runs of fan rest on the same clips"),
+    ],
+)
 def test_a_run_on_other_ground_is_named(results, other, complaint):
     note(results, "baseline_denoise", 2, "run", {"wanted": other})
     assert complaint in " ".join(warnings(results))
 
 
-@pytest.mark.parametrize("place, complaint", [({"threads": "2", "device": "cpu"}, "number of threads"), ({"threads": "1", "device": "NVIDIA H100"}, "device")])
+@pytest.mark.parametrize(
+    "place, complaint",
+    [
+        ({"threads": "2", "device": "cpu"}, "number of threads"),
+        ({"threads": "1", "device": "NVIDIA H100"}, "device"),
+    ],
+)
 def test_an_arm_on_another_number_of_threads_or_device_is_named(results, place, complaint):
     for arm in made_results.ARMS:
         for seed in (1, 2):
             own = place if arm == "baseline_denoise" else {"threads": "1", "device": "cpu"}
             note(results, arm, seed, "run", {"wanted": {"clips": "c" * 64}, "place": own})
-    assert warnings(results) == (f"not all runs rest on the same {complaint}: baseline fan seed 1, baseline fan seed 2; "
-                                 "baseline_denoise fan seed 1, baseline_denoise fan seed 2.",)
+    assert warnings(results) == (
+        (
+            f"not all runs rest on the same {complaint}: baseline fan seed 1, baseline fan seed 2; "
+            "baseline_denoise fan seed 1, baseline_denoise fan seed 2."
+        ),
+    )
 
 
 def test_an_older_codes_run_among_denoised_ones_is_named(results):
     for seed, code in ((1, "old"), (2, "new")):
         note(results, "baseline_denoise", seed, "run", {"wanted": {"plugin_code": code}})
-    assert warnings(results) == ("not all runs rest on the same code of the plugin: baseline_denoise fan seed 1; baseline_denoise fan seed 2.",)
+    assert warnings(results) == (
+        (
+            "not all runs rest on the same code of the plugin: baseline_denoise fan seed 1;"
+            " baseline_denoise fan seed 2."
+        ),
+    )
 
 
 def test_seeds_of_several_stages_in_one_arm_are_named(results):
     for seed, strength in ((1, 0.5), (2, 1.0)):
-        note(results, "baseline_denoise", seed, "denoise_receipt", {"config": {"denoise_strength": strength, "denoise_width": 8, "denoise_threads": seed}})
-    assert warnings(results) == ("not all runs of baseline_denoise went through the same stage, but through several of other denoise_strength: "
-                                 "fan seed 1; fan seed 2.",)
+        note(
+            results,
+            "baseline_denoise",
+            seed,
+            "denoise_receipt",
+            {"config": {"denoise_strength": strength, "denoise_width": 8, "denoise_threads": seed}},
+        )
+    assert warnings(results) == (
+        (
+            "not all runs of baseline_denoise went through the same stage, but through several of"
+            " other denoise_strength: fan seed 1; fan seed 2."
+        ),
+    )
 
 
 def test_the_same_stage_by_another_preset_or_number_of_threads_is_the_same(results):
     for seed, preset in ((1, "recommended"), (2, "mine.yaml")):
-        note(results, "baseline_denoise", seed, "denoise_receipt", {"config": {"denoise_strength": 1.0, "denoise_preset": preset, "denoise_threads": seed}})
+        note(
+            results,
+            "baseline_denoise",
+            seed,
+            "denoise_receipt",
+            {
+                "config": {
+                    "denoise_strength": 1.0,
+                    "denoise_preset": preset,
+                    "denoise_threads": seed,
+                }
+            },
+        )
     assert warnings(results) == ()
 
 
@@ -88,40 +153,81 @@ def test_an_arm_without_records_is_said(results):
 
 
 def test_what_the_hook_warned_of_is_passed_on(results):
-    note(results, "baseline_denoise", 1, "denoise_receipt", {"baseline": {"warning": "an unknown release"}})
+    note(
+        results,
+        "baseline_denoise",
+        1,
+        "denoise_receipt",
+        {"baseline": {"warning": "an unknown release"}},
+    )
     assert "an unknown release" in warnings(results)
 
 
-@pytest.mark.parametrize("content", ["", "3", '{"wanted": 3, "config": 3, "place": 3}', '{"wanted": {"settings": 3, "versions": 3, "command": 3}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "3",
+        '{"wanted": 3, "config": 3, "place": 3}',
+        '{"wanted": {"settings": 3, "versions": 3, "command": 3}}',
+    ],
+)
 def test_broken_notes_are_as_good_as_none(results, content):
     for kind in ("run", "denoise_receipt"):
         note(results, "baseline_denoise", 1, kind, content)
     warnings(results)
-    assert Checkout(ScoreFolder.read(results / "baseline_denoise_MSE", "MSE")).features("fan").n_fft == 1024
+    assert (
+        Checkout(ScoreFolder.read(results / "baseline_denoise_MSE", "MSE")).features("fan").n_fft
+        == 1024
+    )
 
 
 def test_losses_come_from_the_logs_of_the_very_machine_type_and_seed(whole):
     checkout = Checkout(ScoreFolder.read(whole / "baseline_denoise_MSE", "MSE"))
     (kind, line, losses), (other, _, _) = autoencoder_losses(checkout.log("fan", 2))
-    assert (kind, line, other) == ("training", "-", "validation") and losses[0] == 502 and len(losses) == 8
-    assert denoiser_losses(checkout.run_logs("fan", 2), "fan") == pytest.approx([1, 1 / 2, 1 / 3], abs=1e-4)
-    assert checkout.log("fa", 2) is None and checkout.log("fan", 22) is None and denoiser_losses([], "fan") == []
+    assert (
+        (kind, line, other) == ("training", "-", "validation")
+        and losses[0] == 502
+        and len(losses) == 8
+    )
+    assert denoiser_losses(checkout.run_logs("fan", 2), "fan") == pytest.approx(
+        [1, 1 / 2, 1 / 3], abs=1e-4
+    )
+    assert (
+        checkout.log("fa", 2) is None
+        and checkout.log("fan", 22) is None
+        and denoiser_losses([], "fan") == []
+    )
 
 
-@pytest.mark.parametrize("mode, own", [("dev_data", "AE_DCASE2025T2fan_id(0_)_seed1"), ("eval_data", "AE_DCASE2025T2fan_id(0_)_Eval_seed1")])
+@pytest.mark.parametrize(
+    "mode, own",
+    [
+        ("dev_data", "AE_DCASE2025T2fan_id(0_)_seed1"),
+        ("eval_data", "AE_DCASE2025T2fan_id(0_)_Eval_seed1"),
+    ],
+)
 def test_losses_of_development_and_evaluation_data_are_told_apart(tmp_path, mode, own):
     for mark in ("", "_Eval"):
         log = tmp_path / "logs" / "baseline" / f"AE_DCASE2025T2fan_id(0_){mark}_seed1" / "log.csv"
         log.parent.mkdir(parents=True)
         log.touch()
-    folder = ScoreFolder(tmp_path / "results" / mode / "baseline_MSE", "MSE", "DCASE2025T2", {}, {}, [])
+    folder = ScoreFolder(
+        tmp_path / "results" / mode / "baseline_MSE", "MSE", "DCASE2025T2", {}, {}, []
+    )
     assert Checkout(folder).log("fan", 1).parent.name == own
 
 
 @pytest.mark.parametrize("result_directory", ["results", "out/res"])
 @pytest.mark.parametrize("export_dir", ["mine", "sub/base"])
-def test_the_checkout_around_results_is_found_however_deep_they_lie(tmp_path, result_directory, export_dir):
-    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path), f"result_directory={result_directory}", f"export_dir={export_dir}")
+def test_the_checkout_around_results_is_found_however_deep_they_lie(
+    tmp_path, result_directory, export_dir
+):
+    plan = fake_baseline.plan_of(
+        fake_baseline.lay_out(tmp_path),
+        f"result_directory={result_directory}",
+        f"export_dir={export_dir}",
+    )
     run = fake_baseline.run_of(plan, arm="denoised")
     run.log.parent.mkdir(parents=True)
     run.log.touch()
@@ -129,20 +235,39 @@ def test_the_checkout_around_results_is_found_however_deep_they_lie(tmp_path, re
     log.parent.mkdir(parents=True)
     log.touch()
     checkout = Checkout(ScoreFolder(run.folder("MSE"), "MSE", "DCASE2025T2", {}, {}, []))
-    assert (checkout.root, checkout.mode, checkout.export_dir) == (tmp_path, "dev_data", f"{export_dir}_denoise")
-    assert checkout.recordings("fan") == plan.data_folder / "raw/fan" and checkout.run_logs("fan", 13711) == [run.log] and checkout.log("fan", 13711) == log
+    assert (checkout.root, checkout.mode, checkout.export_dir) == (
+        tmp_path,
+        "dev_data",
+        f"{export_dir}_denoise",
+    )
+    assert (
+        checkout.recordings("fan") == plan.data_folder / "raw/fan"
+        and checkout.run_logs("fan", 13711) == [run.log]
+        and checkout.log("fan", 13711) == log
+    )
 
 
-def test_a_runs_log_is_found_from_its_results_and_is_not_that_of_another_export_dir_or_mode(tmp_path):
+def test_a_runs_log_is_found_from_its_results_and_is_not_that_of_another_export_dir_or_mode(
+    tmp_path,
+):
     runs = []
     for mode in ("dev", "eval"):
         baseline = fake_baseline.lay_out(tmp_path, mode=mode)
-        runs += [fake_baseline.run_of(fake_baseline.plan_of(baseline, f"export_dir={name}", mode=mode), arm="denoised") for name in ("a", "b")]
+        runs += [
+            fake_baseline.run_of(
+                fake_baseline.plan_of(baseline, f"export_dir={name}", mode=mode), arm="denoised"
+            )
+            for name in ("a", "b")
+        ]
     for run in runs:
         run.log.parent.mkdir(parents=True)
         run.log.touch()
-    checkouts = [Checkout(ScoreFolder(run.folder("MSE"), "MSE", "DCASE2025T2", {}, {}, [])) for run in runs]
-    assert [checkout.run_logs("fan", 13711) for checkout in checkouts] == [[run.log] for run in runs]
+    checkouts = [
+        Checkout(ScoreFolder(run.folder("MSE"), "MSE", "DCASE2025T2", {}, {}, [])) for run in runs
+    ]
+    assert [checkout.run_logs("fan", 13711) for checkout in checkouts] == [
+        [run.log] for run in runs
+    ]
 
 
 @pytest.mark.parametrize("content", ["", "loss,val_loss\n", "loss,val_loss\nhigh,low\n"])

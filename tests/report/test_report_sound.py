@@ -1,4 +1,5 @@
 """What the denoiser does to clips: measured, chosen and encoded."""
+
 import base64
 import dataclasses
 import io
@@ -46,8 +47,15 @@ def decoded(uri):
 def test_pictures_share_a_colour_scale_and_sounds_a_gain():
     noisy = hum(0)
     sight = show(noisy, noisy / 2, RATE_HZ, FEATURES)
-    assert set(sight.pictures) == {"noisy", "denoised"} and set(sight.sounds) == {"noisy", "denoised", "removed"}
-    noisy_pixels, denoised_pixels = (np.asarray(Image.open(decoded(sight.pictures[name]))).astype(float) for name in ("noisy", "denoised"))
+    assert set(sight.pictures) == {"noisy", "denoised"} and set(sight.sounds) == {
+        "noisy",
+        "denoised",
+        "removed",
+    }
+    noisy_pixels, denoised_pixels = (
+        np.asarray(Image.open(decoded(sight.pictures[name]))).astype(float)
+        for name in ("noisy", "denoised")
+    )
     assert noisy_pixels.shape == (16, 32)
     step = 255 * 20 * np.log10(2) / (sight.range_db[1] - sight.range_db[0])
     inside = (noisy_pixels < 255) & (denoised_pixels > 0)
@@ -55,7 +63,9 @@ def test_pictures_share_a_colour_scale_and_sounds_a_gain():
     sounds = {name: soundfile.read(decoded(uri)) for name, uri in sight.sounds.items()}
     assert all(rate == 16000 for _, rate in sounds.values())
     levels = {name: np.abs(wav).max() for name, (wav, _) in sounds.items()}
-    assert levels["noisy"] == pytest.approx(0.9, abs=0.05) and levels["denoised"] == pytest.approx(0.45, abs=0.05)
+    assert levels["noisy"] == pytest.approx(0.9, abs=0.05) and levels["denoised"] == pytest.approx(
+        0.45, abs=0.05
+    )
     assert sight.gain_db == pytest.approx(20 * np.log10(0.9 / np.abs(noisy).max()))
 
 
@@ -67,16 +77,32 @@ def test_what_removes_nothing_can_be_shown():
 def checkout_with(tmp_path, receipt, **places):
     """A results folder of one run on three recordings in a checkout, with a receipt."""
     results = tmp_path / "results" / "dev_data" / "baseline_denoise_MSE"
-    names = [f"section_00_{domain}_test_{label}_0000.wav" for domain, label in (("source", "normal"), ("target", "normal"), ("source", "anomaly"))]
+    names = [
+        f"section_00_{domain}_test_{label}_0000.wav"
+        for domain, label in (("source", "normal"), ("target", "normal"), ("source", "anomaly"))
+    ]
     for index, name in enumerate(names):
-        write(tmp_path / "data" / "dcase2025t2" / "dev_data" / "raw" / "fan" / "test" / name, hum(index) + hiss(index))
+        write(
+            tmp_path / "data" / "dcase2025t2" / "dev_data" / "raw" / "fan" / "test" / name,
+            hum(index) + hiss(index),
+        )
         write(tmp_path / "reference" / "fan" / "test" / name, hum(index))
     results.mkdir(parents=True, exist_ok=True)
-    made_results.write_rows(made_results.score_file(results), [(name, index) for index, name in enumerate(names)])
-    settings = {"n_fft": FEATURES.n_fft, "hop_length": FEATURES.hop_length, "n_mels": FEATURES.n_mels}
-    (results / "run_DCASE2025T2fan_seed1_id(0_).json").write_text(json.dumps({"wanted": {"settings": settings}}))
+    made_results.write_rows(
+        made_results.score_file(results), [(name, index) for index, name in enumerate(names)]
+    )
+    settings = {
+        "n_fft": FEATURES.n_fft,
+        "hop_length": FEATURES.hop_length,
+        "n_mels": FEATURES.n_mels,
+    }
+    (results / "run_DCASE2025T2fan_seed1_id(0_).json").write_text(
+        json.dumps({"wanted": {"settings": settings}})
+    )
     if receipt:
-        (results / "denoise_receipt_DCASE2025T2fan_seed1_id(0_).json").write_text(json.dumps(receipt))
+        (results / "denoise_receipt_DCASE2025T2fan_seed1_id(0_).json").write_text(
+            json.dumps(receipt)
+        )
     return Checkout(ScoreFolder.read(results, "MSE"), **places)
 
 
@@ -88,18 +114,39 @@ def made_with(path):
 def test_a_trained_checkpoint_is_heard_at_the_strength_of_the_run(tmp_path):
     path = tmp_path / "models" / "checkpoint" / "denoiser" / "some" / "denoiser.pt"
     # Loud noise on one side alone: whatever the draws, there is something to take away.
-    schedule = dataclasses.replace(SMALL, epochs=20, learning_rate=0.02, pairing="to_original", noisy_pair_share=1.0, snr_db_min=-10.0, snr_db_max=0.0)
+    schedule = dataclasses.replace(
+        SMALL,
+        epochs=20,
+        learning_rate=0.02,
+        pairing="to_original",
+        noisy_pair_share=1.0,
+        snr_db_min=-10.0,
+        snr_db_max=0.0,
+    )
     train_denoiser(small_machine(tmp_path / "other"), schedule, path, "cpu", lambda line: None)
     removed = {}
     for strength in (0.0, 0.5, 1.0):
         # A receipt of another version may hold keys that this one does not know.
-        checkout = checkout_with(tmp_path / str(strength), {"config": {"denoise_strength": strength, "denoise_of_another_version": 1}, **made_with(path)})
+        checkout = checkout_with(
+            tmp_path / str(strength),
+            {
+                "config": {"denoise_strength": strength, "denoise_of_another_version": 1},
+                **made_with(path),
+            },
+        )
         sound = MachineSound.of(checkout, "fan")
-        assert sound.measure(checkout.folder.sections["fan", 1]["section_00"]) == [] and (sound.reason, sound.seed) == ("", 1)
+        assert sound.measure(checkout.folder.sections["fan", 1]["section_00"]) == [] and (
+            sound.reason,
+            sound.seed,
+        ) == ("", 1)
         assert len(sound.removed_db) == len(sound.separation) == 3
         noisy, denoised, _ = sound.pair("section_00_source_test_normal_0000.wav")
         removed[strength] = noisy - denoised
-    assert not removed[0.0].any() and removed[1.0].any() and np.allclose(removed[0.5], removed[1.0] / 2, atol=1e-6)
+    assert (
+        not removed[0.0].any()
+        and removed[1.0].any()
+        and np.allclose(removed[0.5], removed[1.0] / 2, atol=1e-6)
+    )
     # A hum of amplitude 0.2 in hiss of root mean square 0.1.
     assert all(before == pytest.approx(3.1, abs=0.2) for before, *_ in sound.separation.values())
 
@@ -113,42 +160,81 @@ def shared_denoiser(tmp_path):
     return path
 
 
-def test_what_is_heard_is_the_output_of_the_run_and_not_of_the_one_that_trained_the_denoiser(tmp_path, shared_denoiser):
+def test_what_is_heard_is_the_output_of_the_run_and_not_of_the_one_that_trained_the_denoiser(
+    tmp_path, shared_denoiser
+):
     for fluctuation in (0.0, 1.0):
         config = dataclasses.replace(SMALL, output="clip_spectrum", fluctuation=fluctuation)
-        checkout = checkout_with(tmp_path / str(fluctuation), {"config": config.as_keys(), **made_with(shared_denoiser)})
-        noisy, denoised, rate = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
+        checkout = checkout_with(
+            tmp_path / str(fluctuation), {"config": config.as_keys(), **made_with(shared_denoiser)}
+        )
+        noisy, denoised, rate = MachineSound.of(checkout, "fan").pair(
+            "section_00_source_test_normal_0000.wav"
+        )
         expected = Denoiser(Checkpoint.load(shared_denoiser), "cpu", 1.0, config)
-        assert np.array_equal(denoised, expected(noisy, rate)) and (fluctuation == 1.0 or not np.allclose(denoised, noisy, atol=1e-4))
+        assert np.array_equal(denoised, expected(noisy, rate)) and (
+            fluctuation == 1.0 or not np.allclose(denoised, noisy, atol=1e-4)
+        )
 
 
-def test_a_denoiser_of_another_machine_is_heard_with_the_scaling_of_the_one_it_serves(tmp_path, shared_denoiser):
+def test_a_denoiser_of_another_machine_is_heard_with_the_scaling_of_the_one_it_serves(
+    tmp_path, shared_denoiser
+):
     config = dataclasses.replace(SMALL, checkpoint=str(shared_denoiser))
     receipt = {"config": config.as_keys(), "checkpoint": str(shared_denoiser)}
     raw = checkout_with(tmp_path / "here", None).recordings("fan")
     for index in range(6):
-        write(raw / "train" / f"section_00_{'source' if index < 4 else 'target'}_train_normal_{index}.wav", 0.25 * hum(index))
-    here = adapted(Checkpoint.load(shared_denoiser), Machine.from_folder(raw, "DCASE2025T2", FEATURES, 1), config)
+        write(
+            raw
+            / "train"
+            / f"section_00_{'source' if index < 4 else 'target'}_train_normal_{index}.wav",
+            0.25 * hum(index),
+        )
+    here = adapted(
+        Checkpoint.load(shared_denoiser),
+        Machine.from_folder(raw, "DCASE2025T2", FEATURES, 1),
+        config,
+    )
     checkout = checkout_with(tmp_path / "here", {**receipt, "method_digest": here.digest})
-    noisy, denoised, rate = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
+    noisy, denoised, rate = MachineSound.of(checkout, "fan").pair(
+        "section_00_source_test_normal_0000.wav"
+    )
     assert not here.scaling.mean_db.equal(Checkpoint.load(shared_denoiser).scaling.mean_db)
     assert np.array_equal(denoised, Denoiser(here, "cpu", 1.0, config)(noisy, rate))
 
 
 def test_another_denoiser_in_the_place_of_the_runs_is_not_heard(tmp_path, shared_denoiser):
-    receipt = {"config": dataclasses.replace(SMALL, checkpoint=str(shared_denoiser)).as_keys(), "checkpoint": str(shared_denoiser), "method_digest": "d" * 64}
+    receipt = {
+        "config": dataclasses.replace(SMALL, checkpoint=str(shared_denoiser)).as_keys(),
+        "checkpoint": str(shared_denoiser),
+        "method_digest": "d" * 64,
+    }
     raw = checkout_with(tmp_path / "here", receipt).recordings("fan")
     for index in range(2):
         write(raw / "train" / f"section_00_source_train_normal_{index}.wav", hum(index))
     sound = MachineSound.of(checkout_with(tmp_path / "here", receipt), "fan")
-    assert sound.function is None and "got another one" in sound.reason and str(shared_denoiser) in sound.reason
+    assert (
+        sound.function is None
+        and "got another one" in sound.reason
+        and str(shared_denoiser) in sound.reason
+    )
 
 
-@pytest.mark.parametrize("receipt, reason", [
-    (None, "these results came without a receipt"), ({"config": {"denoise_strength": 1}, "checkpoint": "gone.pt"}, "expected a readable file"),
-    ({"config": {"denoise_method": "spectral_gate", "denoise_domain": "mel"}}, "got mel with spectral_gate"),
-    ({"config": 3}, "cannot be used by this version")])
-def test_without_a_denoiser_the_reason_is_kept_and_the_clip_can_still_be_heard(tmp_path, receipt, reason):
+@pytest.mark.parametrize(
+    "receipt, reason",
+    [
+        (None, "these results came without a receipt"),
+        ({"config": {"denoise_strength": 1}, "checkpoint": "gone.pt"}, "expected a readable file"),
+        (
+            {"config": {"denoise_method": "spectral_gate", "denoise_domain": "mel"}},
+            "got mel with spectral_gate",
+        ),
+        ({"config": 3}, "cannot be used by this version"),
+    ],
+)
+def test_without_a_denoiser_the_reason_is_kept_and_the_clip_can_still_be_heard(
+    tmp_path, receipt, reason
+):
     checkout = checkout_with(tmp_path, receipt)
     sound = MachineSound.of(checkout, "fan")
     sound.measure(checkout.folder.sections["fan", 1]["section_00"])
@@ -157,37 +243,70 @@ def test_without_a_denoiser_the_reason_is_kept_and_the_clip_can_still_be_heard(t
     assert set(sight.sounds) == set(sight.pictures) == {"noisy"}
 
 
-def test_a_users_method_that_lies_in_the_checkout_is_heard_as_long_as_it_is_the_one_of_the_run(tmp_path):
+def test_a_users_method_that_lies_in_the_checkout_is_heard_as_long_as_it_is_the_one_of_the_run(
+    tmp_path,
+):
     source = tmp_path / "beside_the_baseline.py"
     source.write_text("def quieter(wav, sample_rate_hz):\n    wav *= 0\n    return wav\n")
-    receipt = {"config": {"denoise_method": "beside_the_baseline:quieter", "denoise_domain": "waveform", "denoise_strength": 0.5},
-               "method_digest": source_digest(find("beside_the_baseline:quieter", (tmp_path,)))}
+    receipt = {
+        "config": {
+            "denoise_method": "beside_the_baseline:quieter",
+            "denoise_domain": "waveform",
+            "denoise_strength": 0.5,
+        },
+        "method_digest": source_digest(find("beside_the_baseline:quieter", (tmp_path,))),
+    }
     checkout = checkout_with(tmp_path, receipt)
     for index in range(2):
-        write(checkout.recordings("fan") / "train" / f"section_00_source_train_normal_{index}.wav", hum(index))
-    noisy, denoised, _ = MachineSound.of(checkout, "fan").pair("section_00_source_test_normal_0000.wav")
+        write(
+            checkout.recordings("fan") / "train" / f"section_00_source_train_normal_{index}.wav",
+            hum(index),
+        )
+    noisy, denoised, _ = MachineSound.of(checkout, "fan").pair(
+        "section_00_source_test_normal_0000.wav"
+    )
     assert np.allclose(denoised, noisy / 2) and noisy.any()
     source.write_text("def quieter(wav, sample_rate_hz):\n    return wav\n")
     sound = MachineSound.of(checkout, "fan")
-    assert sound.function is None and "expected the one of the run" in sound.reason and "got another one" in sound.reason
+    assert (
+        sound.function is None
+        and "expected the one of the run" in sound.reason
+        and "got another one" in sound.reason
+    )
 
 
 def test_recordings_and_references_may_lie_elsewhere(tmp_path):
-    checkout = checkout_with(tmp_path, {"config": {"denoise_method": "identity"}}, data=tmp_path / "data" / "dcase2025t2" / "dev_data" / "raw",
-                             reference=tmp_path / "nowhere")
+    checkout = checkout_with(
+        tmp_path,
+        {"config": {"denoise_method": "identity"}},
+        data=tmp_path / "data" / "dcase2025t2" / "dev_data" / "raw",
+        reference=tmp_path / "nowhere",
+    )
     sound = MachineSound.of(checkout, "fan")
     sound.measure(checkout.folder.sections["fan", 1]["section_00"])
     assert len(sound.removed_db) == 3 and not sound.separation
 
 
 def test_settings_that_were_noted_as_text_are_read_as_the_baseline_reads_them(tmp_path):
-    noted = {"n_mels": "64", "n_fft": "2048", "hop_length": 256, "power": "1.5", "fmin": "20", "fmax": "None", "win_length": ""}
+    noted = {
+        "n_mels": "64",
+        "n_fft": "2048",
+        "hop_length": 256,
+        "power": "1.5",
+        "fmin": "20",
+        "fmax": "None",
+        "win_length": "",
+    }
     results = made_results.write_whole_checkout(tmp_path, seeds=(1,), test=1, noted=noted)
     checkout = Checkout(ScoreFolder.read(results / "baseline_denoise_MSE", "MSE"))
     features = checkout.features("fan")
-    assert features == FeatureSettings(2048, 256, None, 64, 1.5, 20.0, None) and [type(value) for value in (features.n_fft, features.n_mels)] == [int, int]
+    assert features == FeatureSettings(2048, 256, None, 64, 1.5, 20.0, None) and [
+        type(value) for value in (features.n_fft, features.n_mels)
+    ] == [int, int]
     sound = MachineSound.of(checkout, "fan")
-    assert sound.measure(checkout.folder.sections["fan", 1]["section_00"]) == [] and {len(removed) for removed in sound.removed_db.values()} == {64}
+    assert sound.measure(checkout.folder.sections["fan", 1]["section_00"]) == [] and {
+        len(removed) for removed in sound.removed_db.values()
+    } == {64}
 
 
 def test_the_log_mel_has_a_row_for_each_centre():
@@ -198,7 +317,9 @@ def test_the_log_mel_has_a_row_for_each_centre():
 
 
 def folders(tmp_path, count=12):
-    results = made_results.write(tmp_path, ("fan",), scores=("MSE",), names=lambda machine: made_results.clip_names(count))
+    results = made_results.write(
+        tmp_path, ("fan",), scores=("MSE",), names=lambda machine: made_results.clip_names(count)
+    )
     return [ScoreFolder.read(results / f"{arm}_MSE", "MSE") for arm in made_results.ARMS]
 
 
@@ -207,8 +328,12 @@ def test_typical_clips_are_those_of_middle_score(tmp_path):
     chosen = typical_clips(section)
     for name, (label, domain) in zip(chosen, ((0, "source"), (0, "target"), (1, None))):
         own = (section.labels == label) & ((section.domains == domain) if domain else True)
-        assert scipy.stats.percentileofscore(section.scores[own], section.scores[section.clips.index(name)]) == pytest.approx(50, abs=5)
-    assert typical_clips(section, [section.clips[-1]])[1] == section.clips[-1], "a clip with a reference is preferred"
+        assert scipy.stats.percentileofscore(
+            section.scores[own], section.scores[section.clips.index(name)]
+        ) == pytest.approx(50, abs=5)
+    assert typical_clips(section, [section.clips[-1]])[1] == section.clips[-1], (
+        "a clip with a reference is preferred"
+    )
 
 
 def test_clips_that_moved_most_stand_at_both_ends(tmp_path):

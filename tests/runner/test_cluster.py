@@ -10,13 +10,20 @@ from dcase_denoise_plugin.runner import cluster
 from dcase_denoise_plugin.runner.cluster import run_on_cluster
 
 # submitit leaves the pipe of its own job process to the garbage collector.
-pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def runs_on(tmp_path, *machines):
     baseline = fake_baseline.lay_out(tmp_path / "baseline", machines)
     plan = fake_baseline.plan_of(baseline)
-    return baseline, [fake_baseline.run_of(plan, machine, arm=arm) for machine in machines for arm in ("plain", "denoised")]
+    return baseline, [
+        fake_baseline.run_of(plan, machine, arm=arm)
+        for machine in machines
+        for arm in ("plain", "denoised")
+    ]
 
 
 def hand_in(runs, tmp_path, *parameters, where="local"):
@@ -35,10 +42,17 @@ def test_runs_are_done_by_jobs_and_a_second_call_hands_in_nothing(tmp_path):
 
 def test_a_job_that_fails_is_named_and_the_others_finish(tmp_path):
     baseline, runs = runs_on(tmp_path, "fan", "ToyCar")
-    (baseline.folder / "orders.json").write_text(json.dumps({"DCASE2025T2fan": {"complaint": "dcase-denoise: clip: silent."}}))
+    (baseline.folder / "orders.json").write_text(
+        json.dumps({"DCASE2025T2fan": {"complaint": "dcase-denoise: clip: silent."}})
+    )
     failed, said = hand_in(runs, tmp_path)
-    assert {run.machine for run in failed} == {"fan"} and all("silent" in str(error) for error in failed.values())
-    assert all(is_finished(run, "MAHALA") for run in runs if run.machine == "ToyCar") and said.count("fan seed 13711 plain: FAILED") == 1
+    assert {run.machine for run in failed} == {"fan"} and all(
+        "silent" in str(error) for error in failed.values()
+    )
+    assert (
+        all(is_finished(run, "MAHALA") for run in runs if run.machine == "ToyCar")
+        and said.count("fan seed 13711 plain: FAILED") == 1
+    )
 
 
 class RunThatNoNodeKnows(MachineRun):
@@ -54,18 +68,36 @@ def test_a_job_that_dies_is_named_with_its_log(tmp_path):
 
 def test_without_submitit_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "submitit", None)
-    with pytest.raises(ConfigError, match=r"expected the package submitit, got an environment without it\. Install it .*: pip install '\.\[cluster\]'"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"expected the package submitit, got an environment without it\. Install it .*: pip"
+            r" install '\.\[cluster\]'"
+        ),
+    ):
         hand_in([], tmp_path)
 
 
 def test_a_cluster_that_is_not_there_is_refused_in_one_line(tmp_path):
-    with pytest.raises(RunError, match=r"--cluster slurm: expected a cluster that can be used from here, got: .* Name slurm or local\.$"):
+    with pytest.raises(
+        RunError,
+        match=(
+            r"--cluster slurm: expected a cluster that can be used from here, got: .* Name slurm or"
+            r" local\.$"
+        ),
+    ):
         hand_in([], tmp_path, where="slurm")
     with pytest.raises(RunError, match="--cluster tape: expected a cluster"):
         hand_in([], tmp_path, where="tape")
 
 
-@pytest.mark.parametrize("parameter, complaint", [("gpus", "expected key=value, got 'gpus'"), ("nonsense=3", "expected parameters of submitit's executor")])
+@pytest.mark.parametrize(
+    "parameter, complaint",
+    [
+        ("gpus", "expected key=value, got 'gpus'"),
+        ("nonsense=3", "expected parameters of submitit's executor"),
+    ],
+)
 def test_a_parameter_that_submitit_does_not_know_is_refused(tmp_path, parameter, complaint):
     with pytest.raises(ConfigError, match=complaint):
         hand_in([], tmp_path, parameter)

@@ -6,7 +6,9 @@ from dcase_denoise_plugin.runner.progress import Progress, duration
 
 
 class Call:
-    """Progress over runs of a fake baseline, with a clock that the test turns and logs that it writes."""
+    """Progress over runs of a fake baseline, with a clock that the test turns and logs that it
+    writes.
+    """
 
     def __init__(self, folder, arms, jobs=1, epochs=10):
         plan = fake_baseline.plan_of(fake_baseline.lay_out(folder), f"epochs={epochs}")
@@ -41,7 +43,11 @@ def test_every_step_is_a_line_with_its_place_and_time(call):
     made.step(made.runs[0], "train", 0, 61)
     made.progress.was_finished(made.runs[0], "MSE")
     made.progress.fails(made.runs[0], ValueError("no space"))
-    assert made.said == ["[1/3] fan seed 13711 plain train: 61 s", "[2/3] fan seed 13711 plain MSE: finished before", "fan seed 13711 plain FAILED: no space"]
+    assert made.said == [
+        "[1/3] fan seed 13711 plain train: 61 s",
+        "[2/3] fan seed 13711 plain MSE: finished before",
+        "fan seed 13711 plain FAILED: no space",
+    ]
     assert (made.at(70).done, made.at(70).steps, made.at(70).left_s) == (2, 3, 0)
 
 
@@ -61,7 +67,10 @@ def test_epochs_tell_how_long_a_training_will_take(call):
     seen = made.at(14)
     # Two epochs in 4 s; it is in the third, and the tests are not measured yet.
     assert seen.left_s == pytest.approx(16) and seen.at_least and seen.eta == "ETA over 16 s"
-    assert str(seen.running[0].stage) == "autoencoder epoch 3/10" and seen.new_lines == [(run, "epoch 2/10 loss 8"), (run, "epoch 3/10 loss 7")]
+    assert str(seen.running[0].stage) == "autoencoder epoch 3/10" and seen.new_lines == [
+        (run, "epoch 2/10 loss 8"),
+        (run, "epoch 3/10 loss 7"),
+    ]
     assert made.at(15).left_s == pytest.approx(15)
 
 
@@ -75,7 +84,8 @@ def test_after_the_denoisers_epochs_comes_what_the_plain_arm_took(call):
     made.at(130)
     made.log(denoised, "denoiser fan: epoch 2/5  loss 1\n")
     seen = made.at(140)
-    # Three epochs of 10 s, 100 s of the autoencoder, and two tests of at least the plain arm's 10 s.
+    # Three epochs of 10 s, 100 s of the autoencoder, and two tests of at least the plain arm's 10
+    # s.
     assert seen.left_s == pytest.approx(150) and seen.at_least
 
 
@@ -125,7 +135,9 @@ def test_what_a_step_says_last_is_not_lost_whether_it_ends_well_or_fails(call):
     made.progress.starts(run, "MSE", run.log.stat().st_size)
     made.log(run, "Traceback\n")
     made.progress.fails(run, ValueError())
-    assert made.at(1).new_lines == [(run, "saved"), (run, "Traceback")] and made.at(2).new_lines == []
+    assert (
+        made.at(1).new_lines == [(run, "saved"), (run, "Traceback")] and made.at(2).new_lines == []
+    )
 
 
 def test_epochs_that_are_no_number_are_not_counted(call):
@@ -135,6 +147,16 @@ def test_epochs_that_are_no_number_are_not_counted(call):
     assert str(made.at(1).running[0].stage) == "autoencoder"
 
 
-@pytest.mark.parametrize("seconds, said", [(0, "0 s"), (99.4, "99 s"), (99.5, "2 min"), (5900, "98 min"), (6000, "1 h 40 min"), (90000, "25 h 00 min")])
+@pytest.mark.parametrize(
+    "seconds, said",
+    [
+        (0, "0 s"),
+        (99.4, "99 s"),
+        (99.5, "2 min"),
+        (5900, "98 min"),
+        (6000, "1 h 40 min"),
+        (90000, "25 h 00 min"),
+    ],
+)
 def test_durations_are_said_as_people_do(seconds, said):
     assert duration(seconds) == said

@@ -23,18 +23,27 @@ from dcase_denoise_plugin.runner.workplace import gpu_of_each
 
 def runs_of(baseline, machines=("fan",), seeds=(13711,), what="compare"):
     plan = fake_baseline.plan_of(baseline)
-    return [fake_baseline.run_of(plan, machine, seed, arm) for machine in machines for seed in seeds for arm in ARMS[what]]
+    return [
+        fake_baseline.run_of(plan, machine, seed, arm)
+        for machine in machines
+        for seed in seeds
+        for arm in ARMS[what]
+    ]
 
 
 def order(baseline, **orders):
-    (baseline.folder / "orders.json").write_text(json.dumps({f"DCASE2025T2{machine}": what for machine, what in orders.items()}))
+    (baseline.folder / "orders.json").write_text(
+        json.dumps({f"DCASE2025T2{machine}": what for machine, what in orders.items()})
+    )
 
 
 def test_plain_and_denoised_are_trained_and_tested_with_both_scores(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     said = []
     assert run_all(runs_of(baseline), 1, said.append) == {}
-    assert [re.search("--train_only|MSE|MAHALA", call)[0] for call in fake_baseline.calls(baseline)] == ["--train_only", "MSE", "MAHALA"] * 2
+    assert [
+        re.search("--train_only|MSE|MAHALA", call)[0] for call in fake_baseline.calls(baseline)
+    ] == ["--train_only", "MSE", "MAHALA"] * 2
     assert re.fullmatch(r"\[6/6\] fan seed 13711 denoised MAHALA: \d+ s", said[-1])
 
 
@@ -44,17 +53,23 @@ def test_a_second_call_runs_nothing_that_is_finished(tmp_path):
     done = fake_baseline.calls(baseline)
     said = []
     run_all(runs_of(baseline), 1, said.append)
-    assert fake_baseline.calls(baseline) == done and all(line.endswith("finished before") for line in said)
+    assert fake_baseline.calls(baseline) == done and all(
+        line.endswith("finished before") for line in said
+    )
 
 
 def test_one_machines_failure_is_named_with_its_last_words_and_leaves_the_others_alone(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
-    order(baseline, fan={"complaint": "dcase-denoise: clip: silent.\nTraceback of nobody's interest"})
+    order(
+        baseline, fan={"complaint": "dcase-denoise: clip: silent.\nTraceback of nobody's interest"}
+    )
     said = []
     failed = run_all(runs_of(baseline, ("fan", "ToyCar"), what="baseline"), 2, said.append)
     assert [str(run) for run in failed] == ["fan seed 13711 plain"]
     (line,) = (line for line in said if "FAILED" in line)
-    assert line.startswith("fan seed 13711 plain FAILED: fan seed 13711 plain train: clip: silent. (log: ")
+    assert line.startswith(
+        "fan seed 13711 plain FAILED: fan seed 13711 plain train: clip: silent. (log: "
+    )
     assert line.endswith("logs/run_all/dev_data/baseline/DCASE2025T2fan_seed13711_plain.log)")
     assert sum("ToyCar" in call for call in fake_baseline.calls(baseline)) == 3
 
@@ -68,15 +83,26 @@ def test_a_model_that_somebody_else_trained_is_not_overwritten(tmp_path, arm):
     before = model.stat().st_mtime_ns
     for _ in range(2):
         (error,) = run_all([run], 1, lambda line: None).values()
-        assert str(error).startswith(f"fan seed 13711 {arm} train: expected no model yet, for this runner has trained none, got {model}. It and its results")
+        assert str(error).startswith(
+            f"fan seed 13711 {arm} train: expected no model yet, for this runner has trained none,"
+            f" got {model}. It and its results"
+        )
     assert model.stat().st_mtime_ns == before
     model.rename(tmp_path / "elsewhere")
     assert run_all([run], 1, lambda line: None) == {}
 
 
-@pytest.mark.parametrize("split, message", [("test", "clip: expected 8 samples as in .*, got 9 in"), ("train", "clip: expected 9 samples as in"),
-                                            ("supplemental", None)])
-def test_a_plain_run_of_clips_that_the_baseline_would_score_by_made_up_vectors_is_refused(tmp_path, split, message):
+@pytest.mark.parametrize(
+    "split, message",
+    [
+        ("test", "clip: expected 8 samples as in .*, got 9 in"),
+        ("train", "clip: expected 9 samples as in"),
+        ("supplemental", None),
+    ],
+)
+def test_a_plain_run_of_clips_that_the_baseline_would_score_by_made_up_vectors_is_refused(
+    tmp_path, split, message
+):
     baseline = fake_baseline.lay_out(tmp_path)
     folder = tmp_path / "data/dcase2025t2/dev_data/raw/fan" / split
     folder.mkdir(exist_ok=True)
@@ -92,7 +118,10 @@ def test_only_finished_runs_are_passed_on_those_of_an_earlier_call_too(tmp_path)
     for _ in range(2):
         passed_on = []
         run_all(runs_of(baseline, ("fan", "ToyCar")), 2, lambda line: None, after=passed_on.append)
-        assert sorted(map(str, passed_on)) == ["ToyCar seed 13711 denoised", "ToyCar seed 13711 plain"]
+        assert sorted(map(str, passed_on)) == [
+            "ToyCar seed 13711 denoised",
+            "ToyCar seed 13711 plain",
+        ]
 
 
 def test_a_failure_without_a_word_of_the_plugin_ends_with_the_last_line(tmp_path):
@@ -102,7 +131,13 @@ def test_a_failure_without_a_word_of_the_plugin_ends_with_the_last_line(tmp_path
     assert str(error).endswith("KeyError: 'mel'")
 
 
-@pytest.mark.parametrize("deed, complaint", [({"no_receipt": 1}, "receipt"), ({"other_config": {"denoise_epochs": 99}}, "other values of denoise_epochs")])
+@pytest.mark.parametrize(
+    "deed, complaint",
+    [
+        ({"no_receipt": 1}, "receipt"),
+        ({"other_config": {"denoise_epochs": 99}}, "other values of denoise_epochs"),
+    ],
+)
 def test_a_run_that_did_not_denoise_as_asked_fails(tmp_path, deed, complaint):
     baseline = fake_baseline.lay_out(tmp_path)
     order(baseline, fan=deed)
@@ -113,24 +148,44 @@ def test_a_run_that_did_not_denoise_as_asked_fails(tmp_path, deed, complaint):
 def test_a_killed_worker_leaves_the_others_alone_and_the_same_call_goes_on_with_it(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
     order(baseline, fan={"killed": 1})
-    (error,) = run_all(runs_of(baseline, ("fan", "ToyCar"), what="baseline"), 2, lambda line: None).values()
+    (error,) = run_all(
+        runs_of(baseline, ("fan", "ToyCar"), what="baseline"), 2, lambda line: None
+    ).values()
     assert "fan seed 13711 plain train" in str(error) and "exit status -9" in str(error)
     order(baseline)
     again = runs_of(baseline, ("fan", "ToyCar"), what="baseline")
-    assert run_all(again, 2, lambda line: None) == {} and all(is_finished(run, step) for run in again for step in STEPS)
+    assert run_all(again, 2, lambda line: None) == {} and all(
+        is_finished(run, step) for run in again for step in STEPS
+    )
     assert sum("ToyCar" in call for call in fake_baseline.calls(baseline)) == 3
 
 
-@pytest.mark.parametrize("count, jobs, settings, expected", [
-    (2, 2, (), {"0", "1"}), (1, 2, (), {"all"}), (0, 2, (), {"all"}), (2, 1, (), {"all"}), (2, 2, ("gpu_id=0",), {"0", "1"}), (2, 2, ("gpu_id=1",), {"all"}),
-])
-def test_jobs_side_by_side_get_a_gpu_each_where_there_are_several_and_the_user_named_none(tmp_path, monkeypatch, count, jobs, settings, expected):
+@pytest.mark.parametrize(
+    "count, jobs, settings, expected",
+    [
+        (2, 2, (), {"0", "1"}),
+        (1, 2, (), {"all"}),
+        (0, 2, (), {"all"}),
+        (2, 1, (), {"all"}),
+        (2, 2, ("gpu_id=0",), {"0", "1"}),
+        (2, 2, ("gpu_id=1",), {"all"}),
+    ],
+)
+def test_jobs_side_by_side_get_a_gpu_each_where_there_are_several_and_the_user_named_none(
+    tmp_path, monkeypatch, count, jobs, settings, expected
+):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
-    order(baseline, fan={"sleep_s": 0.5}, ToyCar={"sleep_s": 0.5})  # so that none is through before the other has begun
+    order(
+        baseline, fan={"sleep_s": 0.5}, ToyCar={"sleep_s": 0.5}
+    )  # so that none is through before the other has begun
     plan = fake_baseline.plan_of(baseline, *settings)
-    run_all([fake_baseline.run_of(plan, machine) for machine in ("fan", "ToyCar")], jobs, lambda line: None)
+    run_all(
+        [fake_baseline.run_of(plan, machine) for machine in ("fan", "ToyCar")],
+        jobs,
+        lambda line: None,
+    )
     assert set((tmp_path / "gpus.txt").read_text().split()) == expected
 
 
@@ -153,17 +208,32 @@ def test_plain_features_older_than_the_clips_stop_the_machine(tmp_path):
     pickle.write_text("features")
     os.utime(pickle, (0, 0))
     (error,) = run_all(runs_of(baseline), 1, lambda line: None).values()
-    assert "section_00.pickle from before section_00_source_train_normal_0000.wav was written" in str(error)
+    assert (
+        "section_00.pickle from before section_00_source_train_normal_0000.wav was written"
+        in str(error)
+    )
 
 
-@pytest.mark.parametrize("file, what", [("data/dcase2025t2/dev_data/raw/fan/test/section_00_source_test_normal_0000.wav", "clips"),
-                                        ("networks/base_model.py", "baseline code"), ("baseline.yaml", "settings")])
-def test_what_changes_while_a_step_runs_spoils_it_and_the_same_call_runs_it_again(tmp_path, file, what):
+@pytest.mark.parametrize(
+    "file, what",
+    [
+        ("data/dcase2025t2/dev_data/raw/fan/test/section_00_source_test_normal_0000.wav", "clips"),
+        ("networks/base_model.py", "baseline code"),
+        ("baseline.yaml", "settings"),
+    ],
+)
+def test_what_changes_while_a_step_runs_spoils_it_and_the_same_call_runs_it_again(
+    tmp_path, file, what
+):
     baseline = fake_baseline.lay_out(tmp_path)
     content = "--epochs: 100\n" if file == "baseline.yaml" else "touched"
     order(baseline, fan={"touches": file, "content": content})
     (error,) = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None).values()
-    assert f"fan seed 13711 plain train: expected the same {what} at its end as at its start" in str(error) and "run the same command again" in str(error)
+    assert (
+        f"fan seed 13711 plain train: expected the same {what} at its end as at its start"
+        in str(error)
+        and "run the same command again" in str(error)
+    )
     order(baseline)
     if what == "clips":
         (baseline.folder / file).write_bytes(fake_baseline.SOUND)
@@ -173,22 +243,34 @@ def test_what_changes_while_a_step_runs_spoils_it_and_the_same_call_runs_it_agai
 
 def test_plain_features_of_another_power_stop_the_run_that_would_take_them(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
-    pickle = tmp_path / "data/dcase2025t2/dev_data/processed/fan/train/mels128_fft1024_hop512/section_00.pickle"
+    pickle = (
+        tmp_path
+        / "data/dcase2025t2/dev_data/processed/fan/train/mels128_fft1024_hop512/section_00.pickle"
+    )
     pickle.parent.mkdir(parents=True)
     order(baseline, fan={"touches": str(pickle), "content": "features"})
-    runs = runs_of(baseline, what="baseline")  # planned before the baseline's file says another power
+    runs = runs_of(
+        baseline, what="baseline"
+    )  # planned before the baseline's file says another power
     assert run_all(runs, 1, lambda line: None) == {}
     order(baseline)
     with open(tmp_path / "baseline.yaml", "a") as file:
         file.write("--power: 1.0\n")
     (error,) = run_all(runs, 1, lambda line: None).values()
-    assert "fan: expected the plain baseline's features to be of power 1.0, got those of None in" in str(error)
+    assert (
+        "fan: expected the plain baseline's features to be of power 1.0, got those of None in"
+        in str(error)
+    )
 
 
 @pytest.mark.parametrize("what, dropped", [("baseline", True), ("denoise", False)])
-def test_plain_features_that_a_killed_run_left_half_written_go_aloud_where_a_plain_run_would_read_them(tmp_path, what, dropped):
+def test_plain_features_that_a_killed_run_left_half_written_go_aloud_where_a_plain_run_would_read_them(
+    tmp_path, what, dropped
+):
     baseline, said = fake_baseline.lay_out(tmp_path), []
-    lock_file = tmp_path / "data/dcase2025t2/dev_data/processed/fan/train/mels128/section_00_lockfile"
+    lock_file = (
+        tmp_path / "data/dcase2025t2/dev_data/processed/fan/train/mels128/section_00_lockfile"
+    )
     lock_file.parent.mkdir(parents=True)
     lock_file.touch()
     pickle = lock_file.with_name("section_00.pickle")
@@ -196,7 +278,9 @@ def test_plain_features_that_a_killed_run_left_half_written_go_aloud_where_a_pla
     # Side by side, the runs find it at the same time.
     assert run_all(runs_of(baseline, seeds=(1, 2, 3), what=what), 3, said.append) == {}
     assert (not pickle.exists() and not lock_file.exists()) == dropped
-    assert [line for line in said if "left half-written" in line] == [f"deleted {pickle}, which an interrupted run left half-written"] * dropped
+    assert [line for line in said if "left half-written" in line] == [
+        f"deleted {pickle}, which an interrupted run left half-written"
+    ] * dropped
 
 
 def test_two_runners_do_not_work_on_the_same_run(tmp_path):
@@ -209,7 +293,9 @@ def test_two_runners_do_not_work_on_the_same_run(tmp_path):
 
 def test_the_hook_and_this_python_come_first_and_one_job_keeps_the_thread_count():
     child = child_environment(1, {"PYTHONPATH": "theirs::/others", "PATH": "usual"})
-    assert re.fullmatch(rf".*baseline_patches:{re.escape(os.getcwd())}/theirs:/others", child["PYTHONPATH"])
+    assert re.fullmatch(
+        rf".*baseline_patches:{re.escape(os.getcwd())}/theirs:/others", child["PYTHONPATH"]
+    )
     assert child["PATH"] == f"{os.path.dirname(sys.executable)}:usual"
     assert "OMP_NUM_THREADS" not in child
 
@@ -224,19 +310,26 @@ def test_several_jobs_keep_the_thread_count_that_the_user_has_set():
     assert child_environment(2, {"OMP_NUM_THREADS": "5"})["OMP_NUM_THREADS"] == "5"
 
 
-def test_the_record_says_what_each_step_ran_on_and_another_place_does_not_undo_it(tmp_path, monkeypatch):
+def test_the_record_says_what_each_step_ran_on_and_another_place_does_not_undo_it(
+    tmp_path, monkeypatch
+):
     baseline = fake_baseline.lay_out(tmp_path)
     (run,) = runs_of(baseline, what="baseline")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     run_all([run], 1, lambda line: None)
-    assert all(json.loads(run.record(step).read_text())["place"] == {"threads": "3", "device": "cpu"} for step in STEPS)
+    assert all(
+        json.loads(run.record(step).read_text())["place"] == {"threads": "3", "device": "cpu"}
+        for step in STEPS
+    )
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert all(is_finished(run, step) for step in STEPS)
 
 
 def test_a_preset_file_in_the_environment_is_the_callers_not_the_baselines(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert child_environment(1, {"DCASE_DENOISE_YAML": "mine.yaml"})["DCASE_DENOISE_YAML"] == str(tmp_path / "mine.yaml")
+    assert child_environment(1, {"DCASE_DENOISE_YAML": "mine.yaml"})["DCASE_DENOISE_YAML"] == str(
+        tmp_path / "mine.yaml"
+    )
 
 
 def test_an_installation_without_the_hook_is_refused(monkeypatch):
@@ -250,9 +343,23 @@ def caller(tmp_path):
     """The command line in a process of its own, whose baseline takes its time."""
     baseline = fake_baseline.lay_out(tmp_path)
     order(baseline, fan={"sleep_s": 60})
-    command = [sys.executable, "-m", "dcase_denoise_plugin", "run", "-d", "baseline", "--baseline", tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "dcase_denoise_plugin",
+        "run",
+        "-d",
+        "baseline",
+        "--baseline",
+        tmp_path,
+    ]
     # A test run started in the background ignores SIGINT and would hand that down.
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     while process.poll() is None and not (tmp_path / "pid.txt").exists():
         time.sleep(0.02)
     yield process, baseline
@@ -279,10 +386,16 @@ def test_ctrl_c_or_a_polite_kill_ends_the_baseline_and_counts_nothing_as_finishe
 
 def test_jobs_side_by_side_are_told_to_end_at_the_same_time(tmp_path):
     # Each ends well only if the other one is told within the second that it waits.
-    script = 'trap "touch told_$0; sleep 1; [ -e told_$1 ]; exit" TERM; touch ready_$0; while :; do sleep 0.02; done'
+    script = (
+        'trap "touch told_$0; sleep 1; [ -e told_$1 ]; exit" TERM; touch ready_$0; while :; do'
+        " sleep 0.02; done"
+    )
     children, log = runner._Children(), open(tmp_path / "log", "wb")
     with log, ThreadPoolExecutor(2) as pool:
-        jobs = [pool.submit(children.run, ["bash", "-c", script, *names], log, cwd=tmp_path) for names in ("ab", "ba")]
+        jobs = [
+            pool.submit(children.run, ["bash", "-c", script, *names], log, cwd=tmp_path)
+            for names in ("ab", "ba")
+        ]
         while len(list(tmp_path.glob("ready_*"))) < 2:
             time.sleep(0.02)
         children.end()

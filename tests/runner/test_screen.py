@@ -20,7 +20,16 @@ def at_work(tmp_path):
     run = fake_baseline.run_of(fake_baseline.plan_of(fake_baseline.lay_out(tmp_path)))
 
     def make(stage, lines=()):
-        return Snapshot(1, 6, 100.0, 720.0, True, (Running(run, "train", 65.0, stage),), [(run, line) for line in lines])
+        return Snapshot(
+            1,
+            6,
+            100.0,
+            720.0,
+            True,
+            (Running(run, "train", 65.0, stage),),
+            [(run, line) for line in lines],
+        )
+
     return make
 
 
@@ -31,7 +40,9 @@ def test_plain_lines_come_once_a_minute_and_not_while_something_is_said(at_work)
         if now[0] == 30:
             lines.say("[1/6] a step")
         lines.watch(at_work(Stage("denoiser", 3, 12)))
-    assert written == ["[1/6] a step"] + 2 * ["[1/6] fan seed 13711 plain: denoiser epoch 3/12; ETA over 12 min"]
+    assert written == ["[1/6] a step"] + 2 * [
+        "[1/6] fan seed 13711 plain: denoiser epoch 3/12; ETA over 12 min"
+    ]
 
 
 def test_a_terminal_shows_bars_for_all_steps_and_for_each_running_one(at_work):
@@ -43,8 +54,15 @@ def test_a_terminal_shows_bars_for_all_steps_and_for_each_running_one(at_work):
         live.watch(at_work(Stage("autoencoder", 7, 20)))
         # Bars are drawn by a thread of their own; the last drawing comes with the end.
     text = terminal.getvalue()
-    assert "all steps" in text and "1/6  2 min  ETA over 12 min" in text and "autoencoder epoch 7/20  65 s" in text and "[1/6] fan [bold] train" in text
-    assert all(len(line) <= 100 for line in text.replace("\r", "\n").splitlines() if "\x1b" not in line)
+    assert (
+        "all steps" in text
+        and "1/6  2 min  ETA over 12 min" in text
+        and "autoencoder epoch 7/20  65 s" in text
+        and "[1/6] fan [bold] train" in text
+    )
+    assert all(
+        len(line) <= 100 for line in text.replace("\r", "\n").splitlines() if "\x1b" not in line
+    )
 
 
 def test_a_stage_without_epochs_and_the_end_of_a_step_are_shown_too(at_work):
@@ -62,8 +80,15 @@ def test_verbose_says_what_the_baseline_says(at_work):
     assert written == ["fan seed 13711 plain | load features"]
 
 
-@pytest.mark.parametrize("stream, options, kind", [
-    (io.StringIO, {}, "Lines"), (Terminal, {}, "Live"), (Terminal, {"quiet": True}, "Quiet"), (io.StringIO, {"verbose": True}, "Verbose")])
+@pytest.mark.parametrize(
+    "stream, options, kind",
+    [
+        (io.StringIO, {}, "Lines"),
+        (Terminal, {}, "Live"),
+        (Terminal, {"quiet": True}, "Quiet"),
+        (io.StringIO, {"verbose": True}, "Verbose"),
+    ],
+)
 def test_the_stream_and_the_switches_choose_the_screen(stream, options, kind, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     with screen_on(stream(), **options) as screen:

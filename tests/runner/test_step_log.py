@@ -6,24 +6,35 @@ from dcase_denoise_plugin.runner.step_log import Stage, StepLog
 @pytest.fixture
 def log_with(tmp_path):
     """Follows a log that holds a line of an earlier step, and these lines after it."""
+
     def make(text, step="train", epochs=20):
         path = tmp_path / "run.log"
         path.write_bytes(b"epoch 9/20 of an earlier step\n" + text.encode())
         log = StepLog(path, path.read_bytes().index(b"\n") + 1, step, epochs)
         log.read()
         return log
+
     return make
 
 
-@pytest.mark.parametrize("line, stage", [
-    ("denoiser fan: epoch 3/12  loss 0.53434  168.3 clips/s  ETA 0:00:02", Stage("denoiser", 3, 12)),
-    ("denoiser fan: epoch 12/12  loss 0.51837  168.8 clips/s  ETA 0:00:00", Stage("features")),
-    ("Train Epoch: 5 [12800/55620 (23%)]\tLoss: 9.1", Stage("autoencoder", 5, 20)),
-    ("====> Epoch: 5 Average loss: 9.1000 Validation loss: 9.2000", Stage("autoencoder", 5, 20)),
-    ("epoch 5 batch 100/217 loss 20.1", Stage("autoencoder", 5, 20)),
-    ("epoch 21/20 loss 20.1", Stage("autoencoder", 20, 20)),
-    ("load denoise_1f66/partial/section_00.pickle", Stage("features")),
-])
+@pytest.mark.parametrize(
+    "line, stage",
+    [
+        (
+            "denoiser fan: epoch 3/12  loss 0.53434  168.3 clips/s  ETA 0:00:02",
+            Stage("denoiser", 3, 12),
+        ),
+        ("denoiser fan: epoch 12/12  loss 0.51837  168.8 clips/s  ETA 0:00:00", Stage("features")),
+        ("Train Epoch: 5 [12800/55620 (23%)]\tLoss: 9.1", Stage("autoencoder", 5, 20)),
+        (
+            "====> Epoch: 5 Average loss: 9.1000 Validation loss: 9.2000",
+            Stage("autoencoder", 5, 20),
+        ),
+        ("epoch 5 batch 100/217 loss 20.1", Stage("autoencoder", 5, 20)),
+        ("epoch 21/20 loss 20.1", Stage("autoencoder", 20, 20)),
+        ("load denoise_1f66/partial/section_00.pickle", Stage("features")),
+    ],
+)
 def test_the_last_line_of_plugin_or_baseline_tells_the_stage(log_with, line, stage):
     assert log_with(f"selected gpu id:[0]\n{line}\n").stage == stage
 
@@ -37,7 +48,11 @@ def test_a_line_counts_once_it_is_whole(log_with, tmp_path):
     assert log.stage.epoch == 1
     with open(tmp_path / "run.log", "a") as file:
         file.write("ch 2/20 loss 2\n")
-    assert log.read() == ["epoch 2/20 loss 2"] and str(log.stage) == "autoencoder epoch 2/20" and log.read() == []
+    assert (
+        log.read() == ["epoch 2/20 loss 2"]
+        and str(log.stage) == "autoencoder epoch 2/20"
+        and log.read() == []
+    )
 
 
 def test_of_a_progress_bar_the_last_drawing_is_read(log_with, tmp_path):

@@ -6,8 +6,8 @@ import fake_baseline
 import pytest
 from filelock import FileLock, Timeout
 
-from dcase_denoise_plugin.commands.report import write_report_of
 from dcase_denoise_plugin.checkout.machine_run import ARMS
+from dcase_denoise_plugin.commands.report import write_report_of
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.screen_table import OVERALL
 from dcase_denoise_plugin.runner.runner import run_all
@@ -17,21 +17,32 @@ from dcase_denoise_plugin.runner.summary import comparable, summarise
 @pytest.fixture
 def finished(tmp_path):
     """Makes finished runs on the development or evaluation data."""
+
     def make(what="compare", mode="dev"):
         plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, mode=mode), mode=mode)
         runs = [fake_baseline.run_of(plan, arm=arm) for arm in ARMS[what]]
         assert run_all(runs, 2, lambda line: None) == {}
         return runs
+
     return make
 
 
-def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside_its_summary(finished, tmp_path):
+def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside_its_summary(
+    finished, tmp_path
+):
     summarise(finished(), "TITLE", lambda line: None)
     out = "results/dev_data/baseline_compare/summarize/DCASE2025T2"
     names = ("baseline_MSE", "baseline_MAHALA", "baseline_denoise_MSE", "baseline_denoise_MAHALA")
-    folders = " ".join(f"results/dev_data/baseline_compare/by_seed/DCASE2025T2/{name}" for name in names)
-    assert (tmp_path / "logs/run_all/dev_data/baseline/DCASE2025T2_summary.log").read_text() == f"DCASE2025T2 {out} None -d {folders}\n"
-    assert sorted(file.name for file in (tmp_path / out).iterdir()) == ["DCASE2025T2_auc_pauc_extract.csv", "DCASE2025T2_comparison.csv"]
+    folders = " ".join(
+        f"results/dev_data/baseline_compare/by_seed/DCASE2025T2/{name}" for name in names
+    )
+    assert (
+        tmp_path / "logs/run_all/dev_data/baseline/DCASE2025T2_summary.log"
+    ).read_text() == f"DCASE2025T2 {out} None -d {folders}\n"
+    assert sorted(file.name for file in (tmp_path / out).iterdir()) == [
+        "DCASE2025T2_auc_pauc_extract.csv",
+        "DCASE2025T2_comparison.csv",
+    ]
 
 
 def test_rows_of_an_earlier_summary_do_not_stay(finished, tmp_path):
@@ -52,13 +63,17 @@ def test_calls_that_end_at_the_same_time_report_one_after_the_other(finished, tm
                 return False
         except Timeout:
             return True
+
     locked = []
     summarise(finished(), "TITLE", lambda line: locked.append(is_locked()))
     assert len(locked) > 2 and all(locked) and not is_locked()
 
 
 def test_data_sets_of_one_checkout_do_not_touch_each_others_files(finished, tmp_path):
-    other = [tmp_path / "results/dev_data/baseline_compare" / name for name in ("by_seed/DCASE2024T2/a.csv", "summarize/DCASE2024T2/a.csv")]
+    other = [
+        tmp_path / "results/dev_data/baseline_compare" / name
+        for name in ("by_seed/DCASE2024T2/a.csv", "summarize/DCASE2024T2/a.csv")
+    ]
     for path in other:
         path.parent.mkdir(parents=True)
         path.touch()
@@ -68,18 +83,35 @@ def test_data_sets_of_one_checkout_do_not_touch_each_others_files(finished, tmp_
 
 def test_several_seeds_are_a_system_each_because_the_tool_skips_machines_with_two_tables(tmp_path):
     plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path))
-    runs = [fake_baseline.run_of(plan, arm=arm, seed=seed) for arm in ARMS["compare"] for seed in (1, 2)]
+    runs = [
+        fake_baseline.run_of(plan, arm=arm, seed=seed) for arm in ARMS["compare"] for seed in (1, 2)
+    ]
     assert run_all(runs, 2, lambda line: None) == {}
     summarise(runs, "TITLE", lambda line: None)
-    extract = (plan.summary_folder / "DCASE2025T2_auc_pauc_extract.csv").read_text().splitlines()[1:]
-    assert len(extract) == 8 and all(line.endswith("TOTAL score,0.6") for line in extract) and any("baseline_denoise_MSE_seed2," in line for line in extract)
+    extract = (
+        (plan.summary_folder / "DCASE2025T2_auc_pauc_extract.csv").read_text().splitlines()[1:]
+    )
+    assert (
+        len(extract) == 8
+        and all(line.endswith("TOTAL score,0.6") for line in extract)
+        and any("baseline_denoise_MSE_seed2," in line for line in extract)
+    )
 
 
 def test_a_summary_without_figures_is_refused(finished, tmp_path):
     runs = finished("baseline")
-    empty = 'mkdir -p "$2"; printf "System,metric,h-mean\\nbaseline_MSE,TOTAL score,\\n" > "$2/$1_auc_pauc_extract.csv"\n'
+    empty = (
+        'mkdir -p "$2"; printf "System,metric,h-mean\\nbaseline_MSE,TOTAL score,\\n" >'
+        ' "$2/$1_auc_pauc_extract.csv"\n'
+    )
     (tmp_path / "tools/export_results.sh").write_text(empty)
-    with pytest.raises(RunError, match="expected a total score of every system .*, got none of baseline_MAHALA, baseline_MSE. Look at"):
+    with pytest.raises(
+        RunError,
+        match=(
+            "expected a total score of every system .*, got none of baseline_MAHALA, baseline_MSE."
+            " Look at"
+        ),
+    ):
         summarise(runs, "TITLE", lambda line: None)
 
 
@@ -88,27 +120,47 @@ def test_tables_come_first_and_the_place_of_every_file_last(finished, tmp_path):
     summarise(finished(), "TITLE", said.append)
     text = "\n".join(said)
     assert text.index("TITLE, MSE") < text.index("TITLE, MAHALA") < text.index("scores and AUCs")
-    for place in ("results/dev_data/baseline_denoise_MAHALA", "models/saved_model/baseline_denoise", "models/checkpoint/denoiser",
-                  "results/dev_data/baseline_compare/summarize/DCASE2025T2", "logs/run_all/dev_data/baseline"):
+    for place in (
+        "results/dev_data/baseline_denoise_MAHALA",
+        "models/saved_model/baseline_denoise",
+        "models/checkpoint/denoiser",
+        "results/dev_data/baseline_compare/summarize/DCASE2025T2",
+        "logs/run_all/dev_data/baseline",
+    ):
         assert str(tmp_path / place) in text
 
 
 def test_without_ground_truth_there_is_no_table_but_the_scores_are_found(finished, tmp_path):
     said = []
     summary = summarise(finished(mode="eval"), "TITLE", said.append)
-    assert "no ground truth of fan" in said[0] and str(tmp_path / "results/eval_data/baseline_denoise_MSE") in said[-1]
-    assert "summary and table" not in said[-1] and summary.comparisons == [] and summary.without_truth == ["fan"]
+    assert (
+        "no ground truth of fan" in said[0]
+        and str(tmp_path / "results/eval_data/baseline_denoise_MSE") in said[-1]
+    )
+    assert (
+        "summary and table" not in said[-1]
+        and summary.comparisons == []
+        and summary.without_truth == ["fan"]
+    )
 
 
 def test_evaluation_data_end_with_what_the_evaluator_takes_and_what_that_lacks(finished, tmp_path):
     said = []
     summarise(finished(mode="eval"), "TITLE", said.append)
-    assert said[1].endswith("submission/DCASE2025T2 lacks valve; the challenge and its evaluator want every machine type of DCASE2025T2.")
-    assert f"for the evaluator     {tmp_path}/results/eval_data/baseline_compare/submission/DCASE2025T2" in said[-1]
+    assert said[1].endswith(
+        "submission/DCASE2025T2 lacks valve; the challenge and its evaluator want every machine"
+        " type of DCASE2025T2."
+    )
+    assert (
+        "for the evaluator    "
+        f" {tmp_path}/results/eval_data/baseline_compare/submission/DCASE2025T2" in said[-1]
+    )
 
 
 def test_development_data_are_no_submission(finished, tmp_path):
-    assert not any("evaluator" in what for what, _ in summarise(finished(), "TITLE", lambda line: None).places)
+    assert not any(
+        "evaluator" in what for what, _ in summarise(finished(), "TITLE", lambda line: None).places
+    )
 
 
 def test_machines_whose_labels_are_there_have_a_table_and_the_others_are_named(tmp_path):
@@ -116,45 +168,81 @@ def test_machines_whose_labels_are_there_have_a_table_and_the_others_are_named(t
     labelled = tmp_path / "data/dcase2025t2/eval_data/raw/fan/test_rename"
     labelled.mkdir()
     plan, said = fake_baseline.plan_of(baseline, mode="eval"), []
-    runs = [fake_baseline.run_of(plan, machine, arm=arm) for machine in ("fan", "ToyPet") for arm in ARMS["compare"]]
+    runs = [
+        fake_baseline.run_of(plan, machine, arm=arm)
+        for machine in ("fan", "ToyPet")
+        for arm in ARMS["compare"]
+    ]
     assert run_all(runs, 2, lambda line: None) == {}
     summary = summarise(runs, "TITLE", said.append)
-    assert [comparison.machines for comparison in summary.comparisons] == [("fan",), ("fan",)] and "no ground truth of ToyPet," in said[2]
+    assert [comparison.machines for comparison in summary.comparisons] == [
+        ("fan",),
+        ("fan",),
+    ] and "no ground truth of ToyPet," in said[2]
     # Labels that are gone leave AUCs that nobody can vouch for.
     labelled.rmdir()
-    assert summarise(runs, "TITLE", said.append).comparisons == [] and "summary and table" not in said[-1]
+    assert (
+        summarise(runs, "TITLE", said.append).comparisons == []
+        and "summary and table" not in said[-1]
+    )
 
 
 def test_the_table_and_the_page_rest_on_the_same_machine_types_and_seeds(tmp_path):
     plan, said = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))), []
-    runs = [fake_baseline.run_of(plan, machine, seed, arm) for machine in ("fan", "ToyCar") for seed in (1, 2, 3) for arm in ARMS["compare"]]
+    runs = [
+        fake_baseline.run_of(plan, machine, seed, arm)
+        for machine in ("fan", "ToyCar")
+        for seed in (1, 2, 3)
+        for arm in ARMS["compare"]
+    ]
     assert run_all(runs, 2, lambda line: None) == {}
-    summary = summarise(runs[:-1], "TITLE", said.append, write_report_of)  # the denoised ToyCar with seed 3 has failed
+    summary = summarise(
+        runs[:-1], "TITLE", said.append, write_report_of
+    )  # the denoised ToyCar with seed 3 has failed
     with open(plan.compare_folder / "DCASE2025T2_report_mse.csv", newline="") as file:
         (official,) = (row for row in csv.DictReader(file) if row["figure"] == "official score")
     comparison = summary.comparisons[0]
     assert (comparison.machines, comparison.seeds) == (("fan", "ToyCar"), (1, 2))
-    assert statistics.mean(comparison.values[OVERALL, "denoised", ""]) == pytest.approx(float(official["denoised mean"]))
+    assert statistics.mean(comparison.values[OVERALL, "denoised", ""]) == pytest.approx(
+        float(official["denoised mean"])
+    )
     assert any("without ToyCar seed 3, fan seed 3, which not every arm" in line for line in said)
 
 
-@pytest.mark.parametrize("failed, kept", [
-    ({("fan", 1)}, {("fan", 2), ("fan", 3), ("valve", 2), ("valve", 3)}),
-    ({("fan", 1), ("fan", 2)}, {("valve", 1), ("valve", 2), ("valve", 3)}),
-    ({("fan", 1), ("fan", 2), ("fan", 3), ("valve", 1)}, {("valve", 2), ("valve", 3)}),
-    ({("fan", 1), ("fan", 2), ("valve", 3)}, set())])
-def test_machine_types_or_seeds_with_gaps_are_left_out_whichever_leaves_more(tmp_path, failed, kept):
+@pytest.mark.parametrize(
+    "failed, kept",
+    [
+        ({("fan", 1)}, {("fan", 2), ("fan", 3), ("valve", 2), ("valve", 3)}),
+        ({("fan", 1), ("fan", 2)}, {("valve", 1), ("valve", 2), ("valve", 3)}),
+        ({("fan", 1), ("fan", 2), ("fan", 3), ("valve", 1)}, {("valve", 2), ("valve", 3)}),
+        ({("fan", 1), ("fan", 2), ("valve", 3)}, set()),
+    ],
+)
+def test_machine_types_or_seeds_with_gaps_are_left_out_whichever_leaves_more(
+    tmp_path, failed, kept
+):
     plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path))
-    runs = [fake_baseline.run_of(plan, machine, seed, arm) for machine in ("fan", "valve") for seed in (1, 2, 3) for arm in ARMS["compare"]
-            if arm == "plain" or (machine, seed) not in failed]
+    runs = [
+        fake_baseline.run_of(plan, machine, seed, arm)
+        for machine in ("fan", "valve")
+        for seed in (1, 2, 3)
+        for arm in ARMS["compare"]
+        if arm == "plain" or (machine, seed) not in failed
+    ]
     assert [run for run in runs if (run.machine, run.seed) in kept] == comparable(runs)
 
 
 def test_without_anything_that_both_arms_have_there_is_nothing_to_compare(tmp_path):
     plan, said = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))), []
-    runs = [fake_baseline.run_of(plan, machine, arm=arm) for machine, arm in (("fan", "plain"), ("ToyCar", "denoised"))]
+    runs = [
+        fake_baseline.run_of(plan, machine, arm=arm)
+        for machine, arm in (("fan", "plain"), ("ToyCar", "denoised"))
+    ]
     assert run_all(runs, 2, lambda line: None) == {}
-    assert summarise(runs, "TITLE", said.append).comparisons == [] and "without ToyCar seed 13711, fan seed 13711" in said[0]
+    assert (
+        summarise(runs, "TITLE", said.append).comparisons == []
+        and "without ToyCar seed 13711, fan seed 13711" in said[0]
+    )
 
 
 def test_a_summary_tool_that_fails_is_reported_with_its_log(finished, tmp_path):
@@ -171,4 +259,10 @@ def test_machine_types_that_were_handed_over_as_they_are_are_named(finished):
     assert not any("handed over" in line for line in lines)
     receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "untouched": True}))
     summarise(runs, "TITLE", lines.append)
-    assert any(line.startswith("\nTITLE: clips of fan handed over as they are, for no recording tells what the noise in them is like") for line in lines)
+    assert any(
+        line.startswith(
+            "\nTITLE: clips of fan handed over as they are, for no recording tells what the noise"
+            " in them is like"
+        )
+        for line in lines
+    )

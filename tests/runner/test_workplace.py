@@ -21,13 +21,24 @@ def test_the_cores_are_those_this_process_may_use(monkeypatch):
     assert usable_cores() == 1
 
 
-@pytest.mark.parametrize("environment, threads", [({"OMP_NUM_THREADS": "3"}, "3"), ({}, str(usable_cores())), ({"OMP_NUM_THREADS": ""}, str(usable_cores()))])
+@pytest.mark.parametrize(
+    "environment, threads",
+    [
+        ({"OMP_NUM_THREADS": "3"}, "3"),
+        ({}, str(usable_cores())),
+        ({"OMP_NUM_THREADS": ""}, str(usable_cores())),
+    ],
+)
 def test_the_threads_are_those_of_the_environment_else_all_cores(environment, threads):
     assert workplace(environment, {"use_cuda": "False"}) == {"threads": threads, "device": "cpu"}
 
 
 def test_the_device_is_what_pytorch_says_in_a_process_that_sees_the_same_gpus(monkeypatch):
-    monkeypatch.setattr(workplaces, "GPU_QUESTION", "import os, sys; print('GPU', sys.argv[1], os.environ.get('CUDA_VISIBLE_DEVICES'))")
+    monkeypatch.setattr(
+        workplaces,
+        "GPU_QUESTION",
+        "import os, sys; print('GPU', sys.argv[1], os.environ.get('CUDA_VISIBLE_DEVICES'))",
+    )
     assert workplace({"CUDA_VISIBLE_DEVICES": "1"}, {})["device"] == "GPU 0 1"
     assert workplace({}, {"use_cuda": True, "gpu_id": ["2"]})["device"] == "GPU 2 None"
 

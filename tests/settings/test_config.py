@@ -12,17 +12,41 @@ def test_the_flag_is_off_by_default():
     assert not DenoiseConfig().denoise
 
 
-@pytest.mark.parametrize("key, value, message", [
-    ("strength", 1.5, "denoise_strength: expected a number from 0 to 1, got 1.5"),
-    ("epochs", 0, "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 0"),
-    ("epochs", 2.5, "denoise_epochs: expected a whole number"),
-    ("domain", "cepstrum", "denoise_domain: expected one of waveform, mel, got 'cepstrum'"),
-    ("image_size", 100, "denoise_image_size: expected 0 or a multiple of 2**denoise_depth (16) from 32 on, got 100"),
-    ("image_size", 16, "from 32 on, got 16"),
-    ("machine_epochs", "slider", "denoise_machine_epochs: expected machine=epochs pairs such as slider=65,fan=80, got 'slider'"),
-    ("machine_epochs", "slider=0", "got 'slider=0'"),
-    ("method", "rm -rf", "denoise_method: expected one of unet, identity, spectral_gate, wiener, an entry point or package.module:function, got 'rm -rf'"),
-])
+@pytest.mark.parametrize(
+    "key, value, message",
+    [
+        ("strength", 1.5, "denoise_strength: expected a number from 0 to 1, got 1.5"),
+        ("epochs", 0, "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 0"),
+        ("epochs", 2.5, "denoise_epochs: expected a whole number"),
+        ("domain", "cepstrum", "denoise_domain: expected one of waveform, mel, got 'cepstrum'"),
+        (
+            "image_size",
+            100,
+            (
+                "denoise_image_size: expected 0 or a multiple of 2**denoise_depth (16) from 32 on,"
+                " got 100"
+            ),
+        ),
+        ("image_size", 16, "from 32 on, got 16"),
+        (
+            "machine_epochs",
+            "slider",
+            (
+                "denoise_machine_epochs: expected machine=epochs pairs such as slider=65,fan=80,"
+                " got 'slider'"
+            ),
+        ),
+        ("machine_epochs", "slider=0", "got 'slider=0'"),
+        (
+            "method",
+            "rm -rf",
+            (
+                "denoise_method: expected one of unet, identity, spectral_gate, wiener, an entry"
+                " point or package.module:function, got 'rm -rf'"
+            ),
+        ),
+    ],
+)
 def test_a_value_that_does_not_fit_is_refused_by_key_expectation_and_value(key, value, message):
     with pytest.raises(ConfigError) as error:
         DenoiseConfig(**{key: value})
@@ -30,18 +54,34 @@ def test_a_value_that_does_not_fit_is_refused_by_key_expectation_and_value(key, 
 
 
 def test_an_empty_snr_range_is_refused():
-    with pytest.raises(ConfigError, match="denoise_snr_db_min: expected at most denoise_snr_db_max"):
+    with pytest.raises(
+        ConfigError, match="denoise_snr_db_min: expected at most denoise_snr_db_max"
+    ):
         DenoiseConfig(snr_db_min=5.0, snr_db_max=-5.0)
 
 
-@pytest.mark.parametrize("keys", [{"noise_source": "folder"}, {"noise_source": "floor", "noise_folder": "noise"}])
+@pytest.mark.parametrize(
+    "keys", [{"noise_source": "folder"}, {"noise_source": "floor", "noise_folder": "noise"}]
+)
 def test_a_noise_folder_goes_with_the_source_that_reads_it(keys):
-    with pytest.raises(ConfigError, match="denoise_noise_folder: expected a folder with denoise_noise_source folder or auto, and only then, got .* Set both"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            "denoise_noise_folder: expected a folder with denoise_noise_source folder or auto, and"
+            " only then, got .* Set both"
+        ),
+    ):
         DenoiseConfig(**keys)
 
 
 def test_an_unknown_key_is_refused_naming_the_nearest():
-    with pytest.raises(ConfigError, match="denoise_strenght: expected a known denoise key, got an unknown one .* Did you mean denoise_strength?"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            "denoise_strenght: expected a known denoise key, got an unknown one .* Did you mean"
+            " denoise_strength?"
+        ),
+    ):
         sources.from_keys({"denoise_strenght": 1}, "baseline.yaml")
 
 
@@ -56,11 +96,18 @@ def test_the_flag_takes_true_and_false_only(value):
         sources.from_keys({"denoise": value}, "baseline.yaml")
 
 
-@pytest.mark.parametrize("key, text, message", [
-    ("denoise_epochs", "many", "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 'many'"),
-    ("denoise_epochs", 1.5, "denoise_epochs: expected a whole number"),
-    ("denoise_strength", "half", "denoise_strength: expected a number from 0 to 1, got 'half'"),
-])
+@pytest.mark.parametrize(
+    "key, text, message",
+    [
+        (
+            "denoise_epochs",
+            "many",
+            "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 'many'",
+        ),
+        ("denoise_epochs", 1.5, "denoise_epochs: expected a whole number"),
+        ("denoise_strength", "half", "denoise_strength: expected a number from 0 to 1, got 'half'"),
+    ],
+)
 def test_a_value_of_the_wrong_kind_is_refused(key, text, message):
     with pytest.raises(ConfigError) as error:
         sources.from_keys({key: text}, "baseline.yaml")
@@ -68,23 +115,36 @@ def test_a_value_of_the_wrong_kind_is_refused(key, text, message):
 
 
 def test_keys_are_read_with_and_without_leading_dashes():
-    assert sources.from_keys({"--denoise": True, "denoise_strength": "0.5"}, "here") == {"denoise": True, "strength": 0.5}
+    assert sources.from_keys({"--denoise": True, "denoise_strength": "0.5"}, "here") == {
+        "denoise": True,
+        "strength": 0.5,
+    }
 
 
 def test_a_mapping_of_machine_epochs_becomes_its_text_form():
     values = sources.from_keys({"denoise_machine_epochs": {"slider": 65, "fan": 80}}, "here")
-    assert DenoiseConfig(**values).epochs_of("slider") == 65 and DenoiseConfig(**values).epochs_of("valve") == DenoiseConfig().epochs
+    assert (
+        DenoiseConfig(**values).epochs_of("slider") == 65
+        and DenoiseConfig(**values).epochs_of("valve") == DenoiseConfig().epochs
+    )
 
 
 def test_machine_epochs_are_reported_as_per_machine_settings():
-    assert DenoiseConfig(machine_epochs="slider=65, fan=80").per_machine_settings == ("slider=65", "fan=80")
+    assert DenoiseConfig(machine_epochs="slider=65, fan=80").per_machine_settings == (
+        "slider=65",
+        "fan=80",
+    )
 
 
 def test_precedence_is_default_then_preset_then_given(tmp_path):
     preset = tmp_path / "mine.yaml"
     preset.write_text("denoise_epochs: 7\ndenoise_width: 3\n--epochs: 50\n")
     resolved = sources.resolve({"preset": str(preset), "width": 5}, environment={})
-    assert (resolved.epochs, resolved.width, resolved.batch_size) == (7, 5, DenoiseConfig().batch_size)
+    assert (resolved.epochs, resolved.width, resolved.batch_size) == (
+        7,
+        5,
+        DenoiseConfig().batch_size,
+    )
 
 
 def test_a_preset_can_come_from_the_environment(tmp_path):
@@ -95,7 +155,11 @@ def test_a_preset_can_come_from_the_environment(tmp_path):
 
 def test_the_flag_alone_means_the_recommended_preset():
     recommended = sources.resolve({"denoise": True, "preset": "recommended"}, environment={})
-    assert sources.resolve({"denoise": True}, environment={}) == recommended == DenoiseConfig(denoise=True, preset="recommended")
+    assert (
+        sources.resolve({"denoise": True}, environment={})
+        == recommended
+        == DenoiseConfig(denoise=True, preset="recommended")
+    )
 
 
 @pytest.mark.parametrize("name", ["denoise", "recommended", "waveform", "demo"])
@@ -105,18 +169,30 @@ def test_every_packaged_preset_resolves(name):
 
 def test_the_published_preset_is_the_published_schedule():
     published = sources.resolve({"preset": "denoise"}, environment={})
-    assert (published.image_size, published.noisy_pair_share, published.pairs_per_clip, published.batch_size) == (256, 0.7, 10, 16)
+    assert (
+        published.image_size,
+        published.noisy_pair_share,
+        published.pairs_per_clip,
+        published.batch_size,
+    ) == (256, 0.7, 10, 16)
     assert (published.epochs_of("fan"), published.epochs_of("slider")) == (100, 65)
 
 
 def test_an_unknown_preset_is_refused_naming_the_known_ones():
-    with pytest.raises(ConfigError, match="denoise_preset: expected one of .*recommended.*, got 'recomended'"):
+    with pytest.raises(
+        ConfigError, match="denoise_preset: expected one of .*recommended.*, got 'recomended'"
+    ):
         sources.resolve({"preset": "recomended"}, environment={})
 
 
-@pytest.mark.parametrize("content, message", [
-    ("- a\n- b\n", "expected a mapping of keys to values, got list"), ("a: [", "expected a readable YAML file"), (None, "No such file"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("- a\n- b\n", "expected a mapping of keys to values, got list"),
+        ("a: [", "expected a readable YAML file"),
+        (None, "No such file"),
+    ],
+)
 def test_a_preset_file_that_is_missing_or_no_mapping_is_refused(tmp_path, content, message):
     preset = tmp_path / "mine.yaml"
     if content is not None:
@@ -157,12 +233,24 @@ def test_the_command_line_refuses_a_value_out_of_range(capsys):
     assert "expected a number from 0 to 1, got 7.0" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("level, quantile", [("mean", None), ("auto", None), ("surest", None), (0.1, 0.1), ("0.95", 0.95), (0, 0.0)])
+@pytest.mark.parametrize(
+    "level, quantile",
+    [("mean", None), ("auto", None), ("surest", None), (0.1, 0.1), ("0.95", 0.95), (0, 0.0)],
+)
 def test_a_clips_level_is_its_mean_chosen_by_itself_or_a_quantile(level, quantile):
-    assert DenoiseConfig(**sources.from_keys({"denoise_clip_level": level}, "here")).fixed_quantile == quantile
+    assert (
+        DenoiseConfig(**sources.from_keys({"denoise_clip_level": level}, "here")).fixed_quantile
+        == quantile
+    )
 
 
 @pytest.mark.parametrize("level", ["low", "1.5", "nan"])
 def test_any_other_level_of_a_clip_is_refused(level):
-    with pytest.raises(ConfigError, match=f"denoise_clip_level: expected mean, auto, surest or a number from 0 to 1, got '{level}'. Correct the value."):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            "denoise_clip_level: expected mean, auto, surest or a number from 0 to 1, got"
+            f" '{level}'. Correct the value."
+        ),
+    ):
         DenoiseConfig(clip_level=level)

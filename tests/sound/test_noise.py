@@ -29,11 +29,18 @@ def generator(seed=0):
 
 
 def source_of(machine, name="auto", **keys):
-    return noise_source(machine, dataclasses.replace(SMALL, noise_source=name, **keys), Clips(machine.train_files, SPECTROGRAM), generator())
+    return noise_source(
+        machine,
+        dataclasses.replace(SMALL, noise_source=name, **keys),
+        Clips(machine.train_files, SPECTROGRAM),
+        generator(),
+    )
 
 
 def drawn(source, clips, frames, seed=0):
-    return source.draw(torch.tensor(clips), frames, torch.rand(len(clips), CHANCES, generator=generator(seed)))
+    return source.draw(
+        torch.tensor(clips), frames, torch.rand(len(clips), CHANCES, generator=generator(seed))
+    )
 
 
 def level_db(spec):
@@ -74,21 +81,32 @@ def test_more_noise_than_fits_is_thinned_out_evenly(tmp_path):
     files = [write(tmp_path / f"{index}.wav", hiss(index)) for index in range(6)]
     one = spectrum(hiss(0), SPECTROGRAM)
     reel = Reel.from_files(files, SPECTROGRAM, memory_bytes=3 * one.nbytes)
-    assert torch.equal(reel.spec, torch.cat([spectrum(hiss(index), SPECTROGRAM) for index in (0, 2, 4)], -1))
+    assert torch.equal(
+        reel.spec, torch.cat([spectrum(hiss(index), SPECTROGRAM) for index in (0, 2, 4)], -1)
+    )
 
 
 def test_recordings_of_any_lengths_fit_into_the_memory(tmp_path):
-    files = [write(tmp_path / f"{index}.wav", hiss(index, 4000 if index == 0 else 40000)) for index in range(9)]
+    files = [
+        write(tmp_path / f"{index}.wav", hiss(index, 4000 if index == 0 else 40000))
+        for index in range(9)
+    ]
     long = spectrum(hiss(1, 40000), SPECTROGRAM).nbytes
     assert long < Reel.from_files(files, SPECTROGRAM, memory_bytes=4 * long).spec.nbytes <= 4 * long
 
 
-@pytest.mark.parametrize(("name", "where"), [
-    ("supplemental", "its supplemental folder"),
-    ("other_machines", "the train folders of the machine types beside it"),
-])
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("supplemental", "its supplemental folder"),
+        ("other_machines", "the train folders of the machine types beside it"),
+    ],
+)
 def test_a_source_without_clips_is_refused(tmp_path, name, where):
-    expected = f"denoise_noise_source {name}: expected at least 1 noise clip for machine fan, got 0 in {where}.* choose denoise_noise_source: floor"
+    expected = (
+        f"denoise_noise_source {name}: expected at least 1 noise clip for machine fan, got 0 in"
+        f" {where}.* choose denoise_noise_source: floor"
+    )
     with pytest.raises(DataError, match=expected):
         source_of(small_machine(tmp_path, noise_clips=0), name)
 
@@ -96,69 +114,132 @@ def test_a_source_without_clips_is_refused(tmp_path, name, where):
 def test_a_folder_of_ones_own_noise_goes_before_the_supplemental_clips(tmp_path):
     write(tmp_path / "own" / "fan_heater.wav", hiss(9))
     machine = small_machine(tmp_path)
-    own, named = (source_of(machine, name, noise_folder=str(tmp_path / "own")) for name in ("auto", "folder"))
-    assert torch.equal(own.spec, spectrum(hiss(9), SPECTROGRAM)) and torch.equal(named.spec, own.spec)
+    own, named = (
+        source_of(machine, name, noise_folder=str(tmp_path / "own")) for name in ("auto", "folder")
+    )
+    assert torch.equal(own.spec, spectrum(hiss(9), SPECTROGRAM)) and torch.equal(
+        named.spec, own.spec
+    )
 
 
-@pytest.mark.parametrize(("noise_clips", "keys", "name"), [
-    (2, {}, "supplemental"), (0, {}, "floor"), (0, {"noise_folder": "mine"}, "folder"), (2, {"noise_source": "coloured"}, "coloured")])
+@pytest.mark.parametrize(
+    ("noise_clips", "keys", "name"),
+    [
+        (2, {}, "supplemental"),
+        (0, {}, "floor"),
+        (0, {"noise_folder": "mine"}, "folder"),
+        (2, {"noise_source": "coloured"}, "coloured"),
+    ],
+)
 def test_auto_comes_to_the_best_source_there_is(tmp_path, noise_clips, keys, name):
-    assert source_name(small_machine(tmp_path, noise_clips=noise_clips), dataclasses.replace(SMALL, **keys)) == name
+    assert (
+        source_name(
+            small_machine(tmp_path, noise_clips=noise_clips), dataclasses.replace(SMALL, **keys)
+        )
+        == name
+    )
 
 
 def test_noise_alone_is_as_loud_as_clips_of_nothing_else_and_louder_than_clips_without_it(tmp_path):
     def louder_db(name, wavs):
-        files = [write(tmp_path / name / f"{index}.wav", wav.astype(np.float32)) for index, wav in enumerate(wavs)]
-        return louder_than_clips_db(Reel(spectrum(hiss(9, 4 * RATE_HZ), SPECTROGRAM)), Clips(files, SPECTROGRAM))
+        files = [
+            write(tmp_path / name / f"{index}.wav", wav.astype(np.float32))
+            for index, wav in enumerate(wavs)
+        ]
+        return louder_than_clips_db(
+            Reel(spectrum(hiss(9, 4 * RATE_HZ), SPECTROGRAM)), Clips(files, SPECTROGRAM)
+        )
 
     assert louder_db("the same", [hiss(index) for index in range(4)]) == pytest.approx(0, abs=0.5)
-    assert louder_db("half of it", [hiss(index) / 2 for index in range(4)]) == pytest.approx(6, abs=0.5)
+    assert louder_db("half of it", [hiss(index) / 2 for index in range(4)]) == pytest.approx(
+        6, abs=0.5
+    )
     assert louder_db("machine in it", [hum(index) + hiss(index) for index in range(4)]) < 0
 
 
-@pytest.mark.parametrize(("held", "keys", "known"), [
-    (True, {}, True), (False, {}, False), (False, {"noise_source": "supplemental"}, True), (True, {"noise_source": "floor"}, False)])
-def test_supplemental_noise_is_known_if_the_clips_hold_it_or_the_user_says_so(tmp_path, held, keys, known):
+@pytest.mark.parametrize(
+    ("held", "keys", "known"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (False, {"noise_source": "supplemental"}, True),
+        (True, {"noise_source": "floor"}, False),
+    ],
+)
+def test_supplemental_noise_is_known_if_the_clips_hold_it_or_the_user_says_so(
+    tmp_path, held, keys, known
+):
     machine = small_machine(tmp_path)
     for index, file in enumerate(machine.train_files):
         write(file, hum(index) + held * hiss(index))
     clips, config = Clips(machine.train_files, SPECTROGRAM), dataclasses.replace(SMALL, **keys)
-    assert noise_is_known(machine, config, clips, noise_source(machine, config, clips, generator())) is known
+    assert (
+        noise_is_known(machine, config, clips, noise_source(machine, config, clips, generator()))
+        is known
+    )
 
 
 def test_an_empty_noise_folder_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"denoise_noise_folder: expected .* got 0 in /.*/nowhere\. Correct the path, or leave denoise_noise_folder out and"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"denoise_noise_folder: expected .* got 0 in /.*/nowhere\. Correct the path, or leave"
+            r" denoise_noise_folder out and"
+        ),
+    ):
         source_of(small_machine(tmp_path), noise_folder="nowhere")
 
 
 def test_a_noise_folder_may_lie_at_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     write(tmp_path / "own" / "fan_heater.wav", hiss(9))
-    assert torch.equal(source_of(small_machine(tmp_path), noise_folder="~/own").spec, spectrum(hiss(9), SPECTROGRAM))
+    assert torch.equal(
+        source_of(small_machine(tmp_path), noise_folder="~/own").spec,
+        spectrum(hiss(9), SPECTROGRAM),
+    )
 
 
 def test_a_noise_clip_of_another_rate_is_refused_by_name(tmp_path):
     machine = small_machine(tmp_path)
     write(machine.noise_files[1], hiss(1, 8000), 8000)
-    with pytest.raises(AudioError, match=r"noise clip: expected 4000 Hz .*, got 8000 Hz in .*noise_1\.wav\. Resample"):
+    with pytest.raises(
+        AudioError,
+        match=r"noise clip: expected 4000 Hz .*, got 8000 Hz in .*noise_1\.wav\. Resample",
+    ):
         source_of(machine)
 
 
 def test_floor_noise_has_the_spectrum_of_the_clips_floor_without_its_tone(tmp_path):
     rumble = np.cumsum(np.random.default_rng(0).standard_normal(40000)) * 1e-3
     tone = np.sin(2 * np.pi * 500 * np.arange(40000) / RATE_HZ)
-    files = [write(tmp_path / f"{index}.wav", (rumble + tone).astype(np.float32)) for index in range(2)]
+    files = [
+        write(tmp_path / f"{index}.wav", (rumble + tone).astype(np.float32)) for index in range(2)
+    ]
     source = Floor(Clips(files, SPECTROGRAM), Reel.white(SPECTROGRAM, generator()))
-    noise_db, rumble_db = level_db(drawn(source, [0] * 50, 50)), level_db(spectrum(rumble.astype(np.float32), SPECTROGRAM)[None])
+    noise_db, rumble_db = (
+        level_db(drawn(source, [0] * 50, 50)),
+        level_db(spectrum(rumble.astype(np.float32), SPECTROGRAM)[None]),
+    )
     falls_by_db = rumble_db[20:25].mean() - rumble_db[95:105].mean()
-    assert noise_db[20:25].mean() - noise_db[95:105].mean() == pytest.approx(falls_by_db.item(), abs=3)
+    assert noise_db[20:25].mean() - noise_db[95:105].mean() == pytest.approx(
+        falls_by_db.item(), abs=3
+    )
     assert noise_db[32] - noise_db[20] < 3  # the tone lies in bin 32
 
 
 def test_a_clip_without_a_noise_floor_is_refused_by_name(tmp_path):
     machine = small_machine(tmp_path, noise_clips=0)
-    write(machine.train_files[1], np.where(np.arange(RATE_HZ) < RATE_HZ / 2, hum(1), 0).astype(np.float32))
-    with pytest.raises(DataError, match=r"got digital silence for a tenth of the time in .*clip_1\.wav\. Choose denoise_noise_source: coloured"):
+    write(
+        machine.train_files[1],
+        np.where(np.arange(RATE_HZ) < RATE_HZ / 2, hum(1), 0).astype(np.float32),
+    )
+    with pytest.raises(
+        DataError,
+        match=(
+            r"got digital silence for a tenth of the time in .*clip_1\.wav\. Choose"
+            r" denoise_noise_source: coloured"
+        ),
+    ):
         source_of(machine, "floor")
 
 
@@ -166,7 +247,9 @@ def test_coloured_noise_falls_by_up_to_six_db_per_octave_and_never_the_same(tmp_
     noise = source_of(small_machine(tmp_path), "coloured")
     assert isinstance(noise, Coloured)
     noises = drawn(noise, [0] * 20, 200)
-    slopes = [level_db(one[None])[60:68].mean() - level_db(one[None])[30:34].mean() for one in noises]
+    slopes = [
+        level_db(one[None])[60:68].mean() - level_db(one[None])[30:34].mean() for one in noises
+    ]
     assert -7 < min(slopes) < -4 and -2 < max(slopes) < 1
 
 
@@ -179,10 +262,20 @@ def test_draws_depend_on_the_generator_alone(tmp_path):
 @pytest.mark.parametrize("snr_db", [-20.0, 0.0, 7.5])
 def test_the_gain_puts_noise_at_the_snr(snr_db):
     clip, noise = hum(0, 40000), hiss(0, 40000)
-    gain = gain_at_snr(spectrum(clip, SPECTROGRAM)[None], spectrum(noise, SPECTROGRAM)[None], torch.tensor([snr_db])).item()
-    assert 10 * np.log10((clip**2).sum() / ((gain * noise) ** 2).sum()) == pytest.approx(snr_db, abs=0.1)
+    gain = gain_at_snr(
+        spectrum(clip, SPECTROGRAM)[None],
+        spectrum(noise, SPECTROGRAM)[None],
+        torch.tensor([snr_db]),
+    ).item()
+    assert 10 * np.log10((clip**2).sum() / ((gain * noise) ** 2).sum()) == pytest.approx(
+        snr_db, abs=0.1
+    )
 
 
 def test_digitally_silent_noise_stays_silence():
     silence = torch.zeros(1, 129, 4, dtype=torch.complex64)
-    assert (gain_at_snr(torch.ones_like(silence), silence, torch.zeros(1))[:, None, None] * silence).isfinite().all()
+    assert (
+        (gain_at_snr(torch.ones_like(silence), silence, torch.zeros(1))[:, None, None] * silence)
+        .isfinite()
+        .all()
+    )

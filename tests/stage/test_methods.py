@@ -73,7 +73,9 @@ def user_module(tmp_path, monkeypatch):
 
 
 def method(machine, name, domain="waveform", path=None, **keys):
-    return build_method(machine, dataclasses.replace(SMALL, method=name, domain=domain, **keys), path)
+    return build_method(
+        machine, dataclasses.replace(SMALL, method=name, domain=domain, **keys), path
+    )
 
 
 def array_for(machine, domain, wav):
@@ -94,7 +96,10 @@ def test_unet_is_the_trained_denoiser_at_full_strength(machine, tmp_path, domain
     built = build_method(machine, config, tmp_path / "denoiser.pt", "cpu")
     denoiser = Denoiser.load(tmp_path / "denoiser.pt", "cpu", strength=1.0)
     array = array_for(machine, domain, hum(0))
-    assert np.array_equal(built(array, RATE_HZ), denoiser(array, RATE_HZ) if domain == "waveform" else denoiser.log_mel(array))
+    assert np.array_equal(
+        built(array, RATE_HZ),
+        denoiser(array, RATE_HZ) if domain == "waveform" else denoiser.log_mel(array),
+    )
     assert built.digest == Checkpoint.load(tmp_path / "denoiser.pt").digest
 
 
@@ -109,13 +114,19 @@ def test_unet_of_another_configuration_is_refused(machine, tmp_path):
 @pytest.mark.parametrize("noise_clips", [0, 2])
 def test_filters_lower_the_noise_and_keep_shape_dtype_and_tone(tmp_path, name, domain, noise_clips):
     machine = small_machine(tmp_path, noise_clips=noise_clips)
-    tone = np.where(np.arange(8000) > 4000, np.sin(2 * np.pi * 500 * np.arange(8000) / RATE_HZ), 0).astype(np.float32)
+    tone = np.where(
+        np.arange(8000) > 4000, np.sin(2 * np.pi * 500 * np.arange(8000) / RATE_HZ), 0
+    ).astype(np.float32)
     noisy = array_for(machine, domain, hiss(5, 8000) + tone)
     denoised = method(machine, name, domain)(noisy, RATE_HZ)
     assert denoised.shape == noisy.shape and denoised.dtype == noisy.dtype
-    before, after = (array_for(machine, "mel", wav) if domain == "waveform" else wav for wav in (noisy, denoised))
+    before, after = (
+        array_for(machine, "mel", wav) if domain == "waveform" else wav for wav in (noisy, denoised)
+    )
     assert (before - after)[:, 3:28].mean() > 8  # noise alone, dB
-    assert (before - after).max(0)[40:60].min() >= 0 and abs(before.max(0) - after.max(0))[40:60].max() < 1  # the tone stays
+    assert (before - after).max(0)[40:60].min() >= 0 and abs(before.max(0) - after.max(0))[
+        40:60
+    ].max() < 1  # the tone stays
 
 
 @pytest.mark.parametrize("name", ["spectral_gate", "wiener"])
@@ -123,7 +134,9 @@ def test_filters_never_raise_a_level_and_keep_the_scale(machine, name):
     filter_in_mel = method(machine, name, "mel")
     log_mel = array_for(machine, "mel", hum(0))
     assert (filter_in_mel(log_mel, RATE_HZ) <= log_mel).all()
-    np.testing.assert_allclose(filter_in_mel(log_mel + 200, RATE_HZ), log_mel + 200, atol=0.01)  # far above the noise: untouched
+    np.testing.assert_allclose(
+        filter_in_mel(log_mel + 200, RATE_HZ), log_mel + 200, atol=0.01
+    )  # far above the noise: untouched
 
 
 @pytest.mark.parametrize("name", ["spectral_gate", "wiener"])
@@ -132,34 +145,52 @@ def test_filters_measure_the_noise_on_the_recordings_that_the_keys_name(machine,
     supplemental = method(machine, name, "mel")
     write(tmp_path / "own" / "loud.wav", 20 * hiss(7))
     own = method(machine, name, "mel", noise_folder=str(tmp_path / "own"))
-    assert own.digest != supplemental.digest and own(log_mel, RATE_HZ).mean() < supplemental(log_mel, RATE_HZ).mean() - 1
-    with pytest.raises(DataError, match="denoise_noise_folder: expected at least 1 noise clip .*, got 0 in /.*/nowhere"):
+    assert (
+        own.digest != supplemental.digest
+        and own(log_mel, RATE_HZ).mean() < supplemental(log_mel, RATE_HZ).mean() - 1
+    )
+    with pytest.raises(
+        DataError,
+        match="denoise_noise_folder: expected at least 1 noise clip .*, got 0 in /.*/nowhere",
+    ):
         method(machine, name, "mel", noise_folder="nowhere")
 
 
 def test_a_noise_clip_of_another_rate_is_refused(machine):
     write(machine.noise_files[0], hiss(0, 8000), 8000)
-    with pytest.raises(AudioError, match="noise clip: expected 4000 Hz .*, got 8000 Hz in .*noise_0.wav. Resample"):
+    with pytest.raises(
+        AudioError, match="noise clip: expected 4000 Hz .*, got 8000 Hz in .*noise_0.wav. Resample"
+    ):
         method(machine, "wiener")
 
 
-@pytest.mark.parametrize(("name", "expected"), [("users_method:halve", 0.5), ("users_method:Box.halve", 0.5), ("users_method:Offset", 4)])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("users_method:halve", 0.5), ("users_method:Box.halve", 0.5), ("users_method:Offset", 4)],
+)
 def test_a_users_function_or_class_is_called_by_its_path(machine, user_module, name, expected):
     assert method(machine, name)(np.ones(3, np.float32), RATE_HZ).tolist() == [expected] * 3
 
 
 def test_an_entry_point_is_found_by_its_name(machine, user_module, monkeypatch):
     entry = metadata.EntryPoint("my-halve", "users_method:halve", ENTRY_POINTS)
-    monkeypatch.setattr(metadata, "entry_points", lambda group: [entry] if group == entry.group else [])
+    monkeypatch.setattr(
+        metadata, "entry_points", lambda group: [entry] if group == entry.group else []
+    )
     assert method(machine, "my-halve")(np.ones(3, np.float32), RATE_HZ).tolist() == [0.5] * 3
 
 
 def test_the_digest_of_users_code_follows_its_source(machine, user_module):
-    before, other = method(machine, "users_method:halve").digest, method(machine, "users_method:Offset").digest
+    before, other = (
+        method(machine, "users_method:halve").digest,
+        method(machine, "users_method:Offset").digest,
+    )
     user_module.write_text(USER_CODE.replace("/ 2", "/ 3 "))
     sys.modules.pop("users_method")
     after = method(machine, "users_method:halve").digest
-    assert len({before, other, after}) == 3 and all(int(digest, 16) for digest in (before, other, after))
+    assert len({before, other, after}) == 3 and all(
+        int(digest, 16) for digest in (before, other, after)
+    )
 
 
 def digest_of(machine, name, **keys):
@@ -168,26 +199,40 @@ def digest_of(machine, name, **keys):
 
 def test_the_digest_of_a_users_class_follows_the_seed(machine, user_module):
     other = dataclasses.replace(machine, seed=8)
-    assert digest_of(machine, "Trained") == digest_of(machine, "Trained") != digest_of(other, "Trained")
+    assert (
+        digest_of(machine, "Trained")
+        == digest_of(machine, "Trained")
+        != digest_of(other, "Trained")
+    )
     assert digest_of(machine, "halve") == digest_of(other, "halve")
 
 
 @pytest.mark.parametrize("name", ["users_method:Trained", "wiener"])
 def test_the_digest_of_a_class_follows_the_supplemental_clips(tmp_path, machine, user_module, name):
-    assert method(machine, name).digest != method(small_machine(tmp_path, noise_clips=3), name).digest
+    assert (
+        method(machine, name).digest != method(small_machine(tmp_path, noise_clips=3), name).digest
+    )
 
 
 def test_the_digest_of_a_filter_is_one_for_all_seeds(machine):
-    assert method(machine, "wiener").digest == method(dataclasses.replace(machine, seed=8), "wiener").digest
+    assert (
+        method(machine, "wiener").digest
+        == method(dataclasses.replace(machine, seed=8), "wiener").digest
+    )
 
 
-def test_the_digest_of_a_users_class_follows_the_other_machines_the_noise_folder_and_the_checkpoint(tmp_path, machine, user_module):
+def test_the_digest_of_a_users_class_follows_the_other_machines_the_noise_folder_and_the_checkpoint(
+    tmp_path, machine, user_module
+):
     recording = tmp_path / "mine" / "recording.wav"
     before = digest_of(machine, "Trained")
     for samples in (RATE_HZ, 2 * RATE_HZ):
         write(recording, hiss(5, samples))
-        with_it = [digest_of(dataclasses.replace(machine, other_files=(recording,)), "Trained"),
-                   digest_of(machine, "Trained", noise_folder=str(recording.parent)), digest_of(machine, "Trained", checkpoint=str(recording))]
+        with_it = [
+            digest_of(dataclasses.replace(machine, other_files=(recording,)), "Trained"),
+            digest_of(machine, "Trained", noise_folder=str(recording.parent)),
+            digest_of(machine, "Trained", checkpoint=str(recording)),
+        ]
         assert before not in with_it
         before = with_it[0]
 
@@ -206,8 +251,15 @@ def test_the_digest_of_users_code_follows_the_modules_beside_it(machine, user_mo
 
 
 def test_the_digest_of_a_users_package_follows_all_of_its_modules(machine, tmp_path, monkeypatch):
-    for name, text in (("__init__", ""), ("deep/__init__", ""), ("deep/method", USER_CODE), ("weights", "SCALE = 1")):
-        (tmp_path / "users_package" / name).with_suffix(".py").parent.mkdir(parents=True, exist_ok=True)
+    for name, text in (
+        ("__init__", ""),
+        ("deep/__init__", ""),
+        ("deep/method", USER_CODE),
+        ("weights", "SCALE = 1"),
+    ):
+        (tmp_path / "users_package" / name).with_suffix(".py").parent.mkdir(
+            parents=True, exist_ok=True
+        )
         (tmp_path / "users_package" / name).with_suffix(".py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     before = method(machine, "users_package.deep.method:halve").digest
@@ -217,9 +269,17 @@ def test_the_digest_of_a_users_package_follows_all_of_its_modules(machine, tmp_p
     assert method(machine, "users_package.deep.method:halve").digest != before
 
 
-@pytest.mark.parametrize("name", ["users_method:halve_partially", "users_method:instance", "sys:getsizeof"])
+@pytest.mark.parametrize(
+    "name", ["users_method:halve_partially", "users_method:instance", "sys:getsizeof"]
+)
 def test_a_callable_whose_source_cannot_be_told_is_refused(machine, user_module, name):
-    with pytest.raises(ConfigError, match="denoise_method: expected a function or class that is written in a file, got .*. Wrap it in a function, or give it"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            "denoise_method: expected a function or class that is written in a file, got .*. Wrap"
+            " it in a function, or give it"
+        ),
+    ):
         method(machine, name)
 
 
@@ -230,7 +290,13 @@ def test_such_a_callable_is_taken_with_a_digest_of_its_own(machine, user_module)
 
 
 def test_a_digest_that_is_no_text_is_refused(machine, user_module):
-    with pytest.raises(ConfigError, match="denoise_method: expected a text as the method's own digest, got int in functools.partial.* Make it one."):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            "denoise_method: expected a text as the method's own digest, got int in"
+            " functools.partial.* Make it one."
+        ),
+    ):
         method(machine, "users_method:numbered")
 
 
@@ -239,50 +305,99 @@ def test_of_an_installed_module_its_file_alone_counts():
 
 
 def test_a_users_class_that_cannot_be_built_stops_in_one_line_with_its_place(machine, user_module):
-    expected = r"^denoise_method users_method:WithoutClips: expected it to be built for machine fan, got ValueError: no clips at all \(users_method.py, line"
+    expected = (
+        r"^denoise_method users_method:WithoutClips: expected it to be built for machine fan, got"
+        r" ValueError: no clips at all \(users_method.py, line"
+    )
     with pytest.raises(DenoiseError, match=expected) as stopped:
         method(machine, "users_method:WithoutClips")
     assert isinstance(stopped.value.__cause__, ValueError)
 
 
-@pytest.mark.parametrize("name", ["unett", "no_such_package:function", "users_method:no_such_function", "users_method"])
+@pytest.mark.parametrize(
+    "name", ["unett", "no_such_package:function", "users_method:no_such_function", "users_method"]
+)
 def test_a_name_that_leads_nowhere_is_refused(machine, user_module, name):
-    expected = f"denoise_method: expected a built-in method, an entry point or package.module:function, got '{name}' .* Correct the name"
+    expected = (
+        "denoise_method: expected a built-in method, an entry point or package.module:function,"
+        f" got '{name}' .* Correct the name"
+    )
     with pytest.raises(ConfigError, match=expected):
         method(machine, name)
 
 
 def test_a_users_module_that_does_not_import_is_refused(machine, user_module):
     user_module.write_text("1 / 0")
-    with pytest.raises(ConfigError, match=r"got 'users_method:halve' \(ZeroDivisionError: division by zero \(users_method.py, line 1\)\)"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"got 'users_method:halve' \(ZeroDivisionError: division by zero \(users_method.py,"
+            r" line 1\)\)"
+        ),
+    ):
         method(machine, "users_method:halve")
 
 
 def test_something_that_cannot_be_called_is_refused(machine, user_module):
-    with pytest.raises(ConfigError, match="denoise_method: expected a function or class, got int 'users_method:number'. Name something that can be called."):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            "denoise_method: expected a function or class, got int 'users_method:number'. Name"
+            " something that can be called."
+        ),
+    ):
         method(machine, "users_method:number")
 
 
-@pytest.mark.parametrize("code, told", [
-    ("raise SystemExit('please install foo')", r"SystemExit: please install foo \(users_method.py, line 1\)"),
-    ("{}['weights']", r"KeyError: 'weights' \(users_method.py, line 1\)"),
-    ("import json\njson.loads('')", r"JSONDecodeError: Expecting value: line 1 column 1 \(char 0\) \(users_method.py, line 2\)"),
-])
-def test_a_users_module_that_does_not_import_is_told_in_one_line_with_its_own_place(user_module, code, told):
+@pytest.mark.parametrize(
+    "code, told",
+    [
+        (
+            "raise SystemExit('please install foo')",
+            r"SystemExit: please install foo \(users_method.py, line 1\)",
+        ),
+        ("{}['weights']", r"KeyError: 'weights' \(users_method.py, line 1\)"),
+        (
+            "import json\njson.loads('')",
+            (
+                r"JSONDecodeError: Expecting value: line 1 column 1 \(char 0\) \(users_method.py,"
+                r" line 2\)"
+            ),
+        ),
+    ],
+)
+def test_a_users_module_that_does_not_import_is_told_in_one_line_with_its_own_place(
+    user_module, code, told
+):
     user_module.write_text(code)
     with pytest.raises(ConfigError, match=told) as raised:
         find("users_method:halve")
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name, told", [("Trained", False), ("Box", False), ("WithWeights", True), ("Sets", True), ("Inherits", True), ("halve", False)])
-def test_whether_a_class_tells_a_digest_of_its_own_shows_before_it_is_built(user_module, name, told):
-    user_module.write_text(USER_CODE + """
+@pytest.mark.parametrize(
+    "name, told",
+    [
+        ("Trained", False),
+        ("Box", False),
+        ("WithWeights", True),
+        ("Sets", True),
+        ("Inherits", True),
+        ("halve", False),
+    ],
+)
+def test_whether_a_class_tells_a_digest_of_its_own_shows_before_it_is_built(
+    user_module, name, told
+):
+    user_module.write_text(
+        USER_CODE
+        + """
 class Sets:
     def __init__(self, machine, config):
         self.digest = "weights 1"
 
 class Inherits(Sets):
     pass
-""")
+"""
+    )
     assert tells_itself(find(f"users_method:{name}")) is told

@@ -20,13 +20,22 @@ TINY = {"image_size": 32, "width": 2, "depth": 2, "epochs": 1, "pairs_per_clip":
 
 @pytest.fixture
 def machine(tmp_path):
-    return Machine.from_folder(make_machine(tmp_path / "raw", train=4, test_each=1), "DCASE2025T2", seed=5)
+    return Machine.from_folder(
+        make_machine(tmp_path / "raw", train=4, test_each=1), "DCASE2025T2", seed=5
+    )
 
 
 @pytest.fixture
 def stage_of(machine, tmp_path):
     def make(train_command=None, **settings):
-        return Stage(machine, DenoiseConfig(denoise=True, **settings), torch.device("cpu"), tmp_path / "denoisers", train_command)
+        return Stage(
+            machine,
+            DenoiseConfig(denoise=True, **settings),
+            torch.device("cpu"),
+            tmp_path / "denoisers",
+            train_command,
+        )
+
     return make
 
 
@@ -45,7 +54,12 @@ def denoised(stage, loaded, path, log_mel=None):
 def test_strength_blends_between_the_clip_and_the_denoised_clip(machine, stage_of, domain):
     (wav, rate), path = clip_of(machine)
     clip = wav if domain == "waveform" else np.random.default_rng(1).normal(-40, 10, (128, 47))
-    full, half, none = (denoised(stage_of(domain=domain, method="wiener", strength=strength), (wav, rate), path, clip) for strength in (1.0, 0.5, 0.0))
+    full, half, none = (
+        denoised(
+            stage_of(domain=domain, method="wiener", strength=strength), (wav, rate), path, clip
+        )
+        for strength in (1.0, 0.5, 0.0)
+    )
     assert none is clip and not np.allclose(full, clip, atol=1e-4)
     np.testing.assert_allclose(half, (full + clip) / 2, atol=1e-5)
     assert half.dtype == clip[0].dtype
@@ -57,34 +71,59 @@ def test_a_missing_denoiser_is_trained_once(machine, stage_of, capsys):
     assert stage_of(**TINY).digest == first.digest and not capsys.readouterr().out
 
 
-def test_the_file_that_runs_of_every_strength_and_output_share_does_not_tell_who_trained_it(machine, stage_of):
+def test_the_file_that_runs_of_every_strength_and_output_share_does_not_tell_who_trained_it(
+    machine, stage_of
+):
     first = stage_of(**TINY, strength=0.0, output="frames", guessed_noise_share=1.0)
     content = first.checkpoint.read_bytes()
     first.checkpoint.unlink()
     assert stage_of(**TINY).checkpoint.read_bytes() == content
     denoiser = Denoiser.load(first.checkpoint, "cpu")
-    assert (denoiser.strength, denoiser.config.output) == (DenoiseConfig().strength, DenoiseConfig().output)
+    assert (denoiser.strength, denoiser.config.output) == (
+        DenoiseConfig().strength,
+        DenoiseConfig().output,
+    )
 
 
-def test_another_recording_in_the_users_noise_folder_takes_a_denoiser_of_its_own(machine, stage_of, tmp_path):
+def test_another_recording_in_the_users_noise_folder_takes_a_denoiser_of_its_own(
+    machine, stage_of, tmp_path
+):
     noise = tmp_path / "noise"
     for index in range(2):
-        write_wav(noise / f"{index}.wav", 0.1 * np.random.default_rng(index).standard_normal(2 * RATE_HZ), RATE_HZ)
+        write_wav(
+            noise / f"{index}.wav",
+            0.1 * np.random.default_rng(index).standard_normal(2 * RATE_HZ),
+            RATE_HZ,
+        )
         denoisers = {stage_of(**TINY, noise_folder=str(noise)).checkpoint for _ in range(2)}
         assert len(denoisers) == 1 and len(list((tmp_path / "denoisers").iterdir())) == index + 1
 
 
-def test_other_machines_clips_shape_the_denoiser_that_takes_them_for_noise_and_no_other(machine, stage_of, tmp_path):
+def test_other_machines_clips_shape_the_denoiser_that_takes_them_for_noise_and_no_other(
+    machine, stage_of, tmp_path
+):
     def denoiser(source):
         again = Machine.from_folder(tmp_path / "raw" / machine.machine_type, "DCASE2025T2", seed=5)
-        return Stage(again, DenoiseConfig(denoise=True, method="identity", noise_source=source), torch.device("cpu"), tmp_path).checkpoint
+        return Stage(
+            again,
+            DenoiseConfig(denoise=True, method="identity", noise_source=source),
+            torch.device("cpu"),
+            tmp_path,
+        ).checkpoint
+
     before = denoiser("floor"), denoiser("other_machines")
     write_wav(tmp_path / "raw/valve/train/valve.wav", np.zeros(RATE_HZ), RATE_HZ)
     assert denoiser("floor") == before[0] and denoiser("other_machines") != before[1]
 
 
 def test_the_digest_follows_strength_weights_and_method(stage_of):
-    stages = [stage_of(**TINY), stage_of(**TINY, strength=0.5), stage_of(**TINY, learning_rate=1e-4), stage_of(method="wiener"), stage_of(method="identity")]
+    stages = [
+        stage_of(**TINY),
+        stage_of(**TINY, strength=0.5),
+        stage_of(**TINY, learning_rate=1e-4),
+        stage_of(method="wiener"),
+        stage_of(method="identity"),
+    ]
     assert len({stage.digest for stage in stages}) == 5
 
 
@@ -100,24 +139,40 @@ def test_a_newer_file_format_trains_a_denoiser_anew_beside_the_old_one(stage_of,
     for module in (stage_module, checkpoint_module):
         monkeypatch.setattr(module, "FORMAT", "a newer one")
     new = stage_of(**TINY)
-    assert new.checkpoint != old.checkpoint and old.checkpoint.is_file() and new.checkpoint.is_file()
+    assert (
+        new.checkpoint != old.checkpoint and old.checkpoint.is_file() and new.checkpoint.is_file()
+    )
 
 
 def test_the_feature_digest_follows_clips_settings_and_the_baselines_loader(machine, stage_of):
     stage, files = stage_of(method="identity"), list(machine.train_files)
     before = stage.feature_digest(files, {"n_fft": 1024}, "loader")
     assert stage.feature_digest(files, {"n_fft": 1024}, "loader") == before
-    assert len({before, stage.feature_digest(files[1:], {"n_fft": 1024}, "loader"), stage.feature_digest(files, {"n_fft": 512}, "loader"),
-                stage.feature_digest(files, {"n_fft": 1024}, "another loader")}) == 4
+    assert (
+        len(
+            {
+                before,
+                stage.feature_digest(files[1:], {"n_fft": 1024}, "loader"),
+                stage.feature_digest(files, {"n_fft": 512}, "loader"),
+                stage.feature_digest(files, {"n_fft": 1024}, "another loader"),
+            }
+        )
+        == 4
+    )
 
 
 def test_a_missing_denoiser_that_may_not_be_trained_names_the_command(stage_of):
-    with pytest.raises(CheckpointError, match="denoiser of fan: expected one trained .* Train it first: python3 train.py"):
+    with pytest.raises(
+        CheckpointError,
+        match="denoiser of fan: expected one trained .* Train it first: python3 train.py",
+    ):
         stage_of(train_command="python3 train.py", **TINY)
 
 
 def test_a_named_checkpoint_that_is_missing_is_never_trained(stage_of, tmp_path):
-    with pytest.raises(CheckpointError, match="denoise_checkpoint: expected a trained denoiser, got no file at"):
+    with pytest.raises(
+        CheckpointError, match="denoise_checkpoint: expected a trained denoiser, got no file at"
+    ):
         stage_of(checkpoint=str(tmp_path / "none.pt"), **TINY)
 
 
@@ -131,23 +186,43 @@ def test_a_clip_longer_than_the_training_clips_is_refused_naming_both(machine, s
     (wav, rate), path = clip_of(machine)
     longer = tmp_path / "longer.wav"
     soundfile.write(longer, np.tile(wav, 2), rate)
-    with pytest.raises(AudioError, match="expected 24000 samples as in section_00_source_train_normal_0000_spd_1.wav, got 48000 in .*longer.wav"):
+    with pytest.raises(
+        AudioError,
+        match=(
+            "expected 24000 samples as in section_00_source_train_normal_0000_spd_1.wav, got 48000"
+            " in .*longer.wav"
+        ),
+    ):
         stage.check_clip((np.tile(wav, 2), rate), str(longer))
 
 
 def test_a_clip_of_another_rate_than_the_training_clips_is_refused_naming_both(machine, stage_of):
     stage = stage_of(method="identity")
     (wav, rate), path = clip_of(machine)
-    with pytest.raises(AudioError, match="expected 16000 Hz as in section_00_source_train_normal_0000_spd_1.wav, got 8000 Hz in .*Resample or remove the file"):
+    with pytest.raises(
+        AudioError,
+        match=(
+            "expected 16000 Hz as in section_00_source_train_normal_0000_spd_1.wav, got 8000 Hz in"
+            " .*Resample or remove the file"
+        ),
+    ):
         stage.check_clip((wav, 8000), path)
 
 
-@pytest.mark.parametrize("body, message", [
-    ("wav[:-1]", "expected float32 of shape .24000,. back, got float32 .23999,."), ("wav.astype('float64')", "got float64"),
-    ("wav + float('inf')", "expected finite values back"),
-])
-def test_a_method_that_breaks_the_contract_is_refused(machine, stage_of, tmp_path, monkeypatch, body, message):
-    (tmp_path / "broken_method.py").write_text(f"def denoise(wav, sample_rate_hz):\n    return {body}\n")
+@pytest.mark.parametrize(
+    "body, message",
+    [
+        ("wav[:-1]", "expected float32 of shape .24000,. back, got float32 .23999,."),
+        ("wav.astype('float64')", "got float64"),
+        ("wav + float('inf')", "expected finite values back"),
+    ],
+)
+def test_a_method_that_breaks_the_contract_is_refused(
+    machine, stage_of, tmp_path, monkeypatch, body, message
+):
+    (tmp_path / "broken_method.py").write_text(
+        f"def denoise(wav, sample_rate_hz):\n    return {body}\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "broken_method", raising=False)
     stage = stage_of(method="broken_method:denoise", domain="waveform")
@@ -158,23 +233,34 @@ def test_a_method_that_breaks_the_contract_is_refused(machine, stage_of, tmp_pat
 @pytest.fixture
 def users_stage(stage_of, tmp_path, monkeypatch):
     """The stage with a user's function of this body."""
+
     def make(body, **settings):
-        (tmp_path / "users_own.py").write_text(f"def denoise(wav, sample_rate_hz):\n    {body}\n    return wav\n")
+        (tmp_path / "users_own.py").write_text(
+            f"def denoise(wav, sample_rate_hz):\n    {body}\n    return wav\n"
+        )
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.delitem(sys.modules, "users_own", raising=False)
         return stage_of(method="users_own:denoise", domain="waveform", **settings)
+
     return make
 
 
 def test_a_method_that_works_in_place_is_blended_with_the_noisy_clip(machine, users_stage):
     (wav, rate), path = clip_of(machine)
     before = wav.copy()
-    np.testing.assert_allclose(denoised(users_stage("wav *= 0", strength=0.5), (wav, rate), path), before / 2)
+    np.testing.assert_allclose(
+        denoised(users_stage("wav *= 0", strength=0.5), (wav, rate), path), before / 2
+    )
     assert np.array_equal(wav, before)
 
 
-def test_what_a_users_method_raises_stops_in_one_line_that_names_the_clip_and_the_place(machine, users_stage):
-    expected = r"^denoise_method users_own:denoise: expected it to denoise .*normal_0000_spd_1.wav, got ZeroDivisionError: .* \(users_own.py, line 2\)"
+def test_what_a_users_method_raises_stops_in_one_line_that_names_the_clip_and_the_place(
+    machine, users_stage
+):
+    expected = (
+        r"^denoise_method users_own:denoise: expected it to denoise .*normal_0000_spd_1.wav, got"
+        r" ZeroDivisionError: .* \(users_own.py, line 2\)"
+    )
     with pytest.raises(DenoiseError, match=expected) as stopped:
         denoised(users_stage("1 / 0"), *clip_of(machine))
     assert isinstance(stopped.value.__cause__, ZeroDivisionError)
@@ -182,17 +268,29 @@ def test_what_a_users_method_raises_stops_in_one_line_that_names_the_clip_and_th
 
 def test_an_error_of_the_plugins_own_in_a_users_method_stays_as_it_is(machine, users_stage):
     with pytest.raises(AudioError, match="^too loud$"):
-        denoised(users_stage("from dcase_denoise_plugin.errors import AudioError; raise AudioError('too loud')"), *clip_of(machine))
+        denoised(
+            users_stage(
+                "from dcase_denoise_plugin.errors import AudioError; raise AudioError('too loud')"
+            ),
+            *clip_of(machine),
+        )
 
 
-def test_a_method_that_draws_from_the_global_streams_does_not_disturb_them(machine, stage_of, tmp_path, monkeypatch):
-    source = "import numpy as np, torch\ndef denoise(wav, sample_rate_hz):\n    np.random.rand(3), torch.rand(3)\n    return wav\n"
+def test_a_method_that_draws_from_the_global_streams_does_not_disturb_them(
+    machine, stage_of, tmp_path, monkeypatch
+):
+    source = (
+        "import numpy as np, torch\ndef denoise(wav, sample_rate_hz):\n    np.random.rand(3),"
+        " torch.rand(3)\n    return wav\n"
+    )
     (tmp_path / "drawing_method.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     stage = stage_of(method="drawing_method:denoise", domain="waveform")
     numpy_before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()
     denoised(stage, *clip_of(machine))
-    assert (np.random.get_state()[1] == numpy_before).all() and torch.equal(torch.get_rng_state(), torch_before)
+    assert (np.random.get_state()[1] == numpy_before).all() and torch.equal(
+        torch.get_rng_state(), torch_before
+    )
 
 
 def test_the_thread_count_is_handed_back(machine, stage_of):
@@ -204,8 +302,16 @@ def test_the_thread_count_is_handed_back(machine, stage_of):
 def test_the_receipt_names_machine_settings_and_digests(machine, stage_of):
     stage = stage_of(machine_epochs="fan=1", **TINY)
     receipt = stage.receipt()
-    assert receipt["machine"] == "fan" and receipt["per_machine_settings"] == ["fan=1"] and receipt["config"]["denoise_width"] == 2
-    assert receipt["stage_digest"] == stage.digest and receipt["checkpoint"].endswith("denoiser.pt") and receipt["epochs_kept"] == 1
+    assert (
+        receipt["machine"] == "fan"
+        and receipt["per_machine_settings"] == ["fan=1"]
+        and receipt["config"]["denoise_width"] == 2
+    )
+    assert (
+        receipt["stage_digest"] == stage.digest
+        and receipt["checkpoint"].endswith("denoiser.pt")
+        and receipt["epochs_kept"] == 1
+    )
 
 
 def test_the_receipt_of_a_method_without_training_tells_no_epochs(stage_of):

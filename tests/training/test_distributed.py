@@ -46,35 +46,75 @@ except DenoiseError as error:
 
 
 def trained(folder, name, processes, dies=False, **keys):
-    """What a training in so many processes, started by torchrun, ends with, and where its file is."""
+    """What a training in so many processes, started by torchrun, ends with, and where its
+    file is.
+    """
     path, program = folder / f"{name}.pt", folder / f"{name}.py"
-    program.write_text(textwrap.dedent(PROGRAM).format(project=str(PROJECT), tests=str(PROJECT / "tests"), dies=dies, machine=str(folder / "fan"), keys=keys,
-                                                       path=str(path)))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "--max-restarts", "3" if dies else "0"]
-    return subprocess.run([*launcher, str(program)], capture_output=True, text=True, timeout=300), path
+    program.write_text(
+        textwrap.dedent(PROGRAM).format(
+            project=str(PROJECT),
+            tests=str(PROJECT / "tests"),
+            dies=dies,
+            machine=str(folder / "fan"),
+            keys=keys,
+            path=str(path),
+        )
+    )
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(processes),
+        "--max-restarts",
+        "3" if dies else "0",
+    ]
+    return (
+        subprocess.run([*launcher, str(program)], capture_output=True, text=True, timeout=300),
+        path,
+    )
 
 
 @pytest.mark.slow
 def test_two_processes_train_what_one_does_and_one_of_them_speaks(tmp_path):
     small_machine(tmp_path, clips=5)
-    keys = {"batch_size": 7, "pairs_per_clip": 3, "epochs": 3}  # 15 pairs: the last batch is one pair, and one process has none of it
-    (one, alone), (two, together) = (trained(tmp_path, f"by_{processes}", processes, **keys) for processes in (1, 2))
+    keys = {
+        "batch_size": 7,
+        "pairs_per_clip": 3,
+        "epochs": 3,
+    }  # 15 pairs: the last batch is one pair, and one process has none of it
+    (one, alone), (two, together) = (
+        trained(tmp_path, f"by_{processes}", processes, **keys) for processes in (1, 2)
+    )
     assert one.returncode == two.returncode == 0, two.stderr[-3000:]
-    losses = [[float(loss) for loss in re.findall(r"epoch \d/3  loss ([\d.]+)", run.stdout)] for run in (one, two)]
+    losses = [
+        [float(loss) for loss in re.findall(r"epoch \d/3  loss ([\d.]+)", run.stdout)]
+        for run in (one, two)
+    ]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4) and len(losses[0]) == 3
     expected, found = (Checkpoint.load(path).weights for path in (alone, together))
     for key, weights in expected.items():
-        torch.testing.assert_close(found[key], weights, rtol=1e-4, atol=1e-4, msg=lambda message: f"{key}: {message}")
+        torch.testing.assert_close(
+            found[key], weights, rtol=1e-4, atol=1e-4, msg=lambda message: f"{key}: {message}"
+        )
     assert {file.suffix for file in tmp_path.iterdir() if file.is_file()} == {".py", ".pt", ".lock"}
 
 
 @pytest.mark.slow
-def test_a_training_one_of_whose_processes_is_killed_goes_on_from_the_last_epoch_to_the_same_end(tmp_path):
+def test_a_training_one_of_whose_processes_is_killed_goes_on_from_the_last_epoch_to_the_same_end(
+    tmp_path,
+):
     small_machine(tmp_path)
-    (killed, resumed), (_, whole) = (trained(tmp_path, name, 2, dies, epochs=3) for name, dies in (("killed", True), ("whole", False)))
+    (killed, resumed), (_, whole) = (
+        trained(tmp_path, name, 2, dies, epochs=3)
+        for name, dies in (("killed", True), ("whole", False))
+    )
     assert killed.returncode == 0, killed.stderr[-3000:]
     epochs = re.findall(r"epoch (\d)/3", killed.stdout)
-    assert epochs.count("1") == 1 and epochs[-1] == "3"  # whether the second epoch was written before the end is a matter of luck
+    assert (
+        epochs.count("1") == 1 and epochs[-1] == "3"
+    )  # whether the second epoch was written before the end is a matter of luck
     assert Checkpoint.load(resumed).digest == Checkpoint.load(whole).digest
 
 
@@ -97,9 +137,14 @@ def store(monkeypatch):
 
 
 def test_a_process_that_lost_another_says_so(store):
-    expected = "process 0 of 1: expected the other processes to go on, got .*closed by peer. The same command goes on"
+    expected = (
+        "process 0 of 1: expected the other processes to go on, got .*closed by peer. The same"
+        " command goes on"
+    )
     with pytest.raises(TrainingError, match=expected), distributed.joined():
-        raise RuntimeError("[../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer.")
+        raise RuntimeError(
+            "[../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer."
+        )
 
 
 def test_only_the_first_process_that_fails_speaks(store):
@@ -123,7 +168,11 @@ def test_a_fault_of_the_program_stays_what_it_is(store):
 
 def test_a_process_alone_is_the_first_and_shares_with_nobody():
     with distributed.joined(), contextlib.suppress(KeyError):
-        assert (process.rank(), process.processes(), distributed.from_first("mine")) == (0, 1, "mine")
+        assert (process.rank(), process.processes(), distributed.from_first("mine")) == (
+            0,
+            1,
+            "mine",
+        )
         assert distributed.summed(torch.ones(2)).tolist() == [1, 1]
         raise KeyError
     assert not dist.is_initialized()

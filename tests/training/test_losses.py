@@ -13,10 +13,19 @@ def test_a_loss_is_zero_for_equal_images_and_grows_with_the_error(name):
 
 def test_the_losses_differ_as_their_names_say():
     image, target = torch.full((1, 1, 8, 8), 3.0), torch.zeros(1, 1, 8, 8)
-    mse, l1, both = (reconstruction_loss(name, image, target).item() for name in ("mse", "l1", "mse+ssim+l1"))
-    assert mse == 9 and l1 == 3 and both == pytest.approx(13 - structural_similarity(image, target).item())
+    mse, l1, both = (
+        reconstruction_loss(name, image, target).item() for name in ("mse", "l1", "mse+ssim+l1")
+    )
+    assert (
+        mse == 9
+        and l1 == 3
+        and both == pytest.approx(13 - structural_similarity(image, target).item())
+    )
 
 
 def test_structural_similarity_is_one_for_equal_and_negative_for_inverted_images():
     image = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
-    assert structural_similarity(image + 5, image + 5).item() == pytest.approx(1) and structural_similarity(5 + image, 5 - image) < -0.5
+    assert (
+        structural_similarity(image + 5, image + 5).item() == pytest.approx(1)
+        and structural_similarity(5 + image, 5 - image) < -0.5
+    )

@@ -17,7 +17,13 @@ CPU = torch.device("cpu")
 def training_of(folder, fits=None, lines=None, **keys):
     """A training on a device whose memory holds so many pairs at once."""
     config = dataclasses.replace(SMALL, batch_size=8, **keys)
-    training = Training(small_machine(folder), config, folder / "denoiser.pt", CPU, [].append if lines is None else lines.append)
+    training = Training(
+        small_machine(folder),
+        config,
+        folder / "denoiser.pt",
+        CPU,
+        [].append if lines is None else lines.append,
+    )
     network = training.steps.network
 
     def forward(noisy):
@@ -37,15 +43,23 @@ def after_a_step(training):
 def test_what_does_not_fit_is_taken_in_parts_to_the_same_gradient(tmp_path):
     lines = []
     small = training_of(tmp_path, fits=2, lines=lines, norm="group")
-    (loss, gradients), (whole_loss, whole_gradients) = after_a_step(small), after_a_step(training_of(tmp_path, norm="group"))
-    assert small.steps.at_once == 2 and [line.split("batch of 8: ")[1].split(",")[0] for line in lines] == ["4 pairs at a time", "2 pairs at a time"]
+    (loss, gradients), (whole_loss, whole_gradients) = (
+        after_a_step(small),
+        after_a_step(training_of(tmp_path, norm="group")),
+    )
+    assert small.steps.at_once == 2 and [
+        line.split("batch of 8: ")[1].split(",")[0] for line in lines
+    ] == ["4 pairs at a time", "2 pairs at a time"]
     torch.testing.assert_close(loss, whole_loss)
     for part, whole in zip(gradients, whole_gradients):
         torch.testing.assert_close(part, whole, rtol=1e-4, atol=1e-6)
 
 
 def test_memory_that_holds_no_pair_stops_the_training_in_one_line(tmp_path):
-    expected = r"^GPU memory: expected room for 1 training pairs, got CUDA out of memory\. Tried to allocate 2\.00 GiB\. Free the GPU"
+    expected = (
+        r"^GPU memory: expected room for 1 training pairs, got CUDA out of memory\. Tried to"
+        r" allocate 2\.00 GiB\. Free the GPU"
+    )
     with pytest.raises(TrainingError, match=expected):
         after_a_step(training_of(tmp_path, fits=0))
 
@@ -61,7 +75,9 @@ def test_a_training_that_is_over_leaves_no_memory_taken(tmp_path):
     training = Training(small_machine(tmp_path), SMALL, tmp_path / "denoiser.pt", CPU, print)
     training.run()
     clips = weakref.ref(training.pairs.clips)
-    gc.disable()  # with one, memory would come back when Python next looks for cycles, long after the baseline has filled its own
+    # with one, memory would come back when Python next looks for cycles, long after the baseline
+    # has filled its own
+    gc.disable()
     try:
         del training
         assert clips() is None

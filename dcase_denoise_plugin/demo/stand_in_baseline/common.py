@@ -1,4 +1,7 @@
-"""Stand-in for the demo and the tests, not the official baseline: settings from baseline.yaml and the command line."""
+"""Stand-in for the demo and the tests, not the official baseline: settings from baseline.yaml and
+the command line.
+"""
+
 import argparse
 
 import yaml
@@ -30,7 +33,9 @@ def _or_none(kind):
 
 def get_argparse():
     """Every option, as baseline.yaml and the command line may name it."""
-    parser = argparse.ArgumentParser(description="Stand-in of the DCASE Task 2 baseline, for the demo and the tests only.")
+    parser = argparse.ArgumentParser(
+        description="Stand-in of the DCASE Task 2 baseline, for the demo and the tests only."
+    )
     add = parser.add_argument
     add("--dataset", default="DCASE2025T2fan", help="data set and machine type in one word")
     add("--dataset_directory", default="./data", help="relative to this folder")

@@ -1,10 +1,12 @@
-"""Stand-in for the demo and the tests, not the official baseline: trains and tests one machine type."""
+"""Stand-in for the demo and the tests, not the official baseline: trains and tests one machine
+type.
+"""
+
 import random
 
+import common
 import numpy as np
 import torch
-
-import common
 from networks.models import Models
 
 
@@ -20,13 +22,16 @@ def read_arguments():
 def seed_everything(seed):
     for seeder in (random.seed, np.random.seed, torch.manual_seed, torch.cuda.manual_seed_all):
         seeder(seed)
-    # The official program loses this function as well (it assigns to it); a plugin that calls it later must fail here too.
-    setattr(torch, "use_deterministic_algorithms", True)
+    # The official program loses this function as well (it assigns to it); a plugin that calls it
+    # later must fail here too.
+    torch.use_deterministic_algorithms = True
 
 
 def main():
     args = read_arguments()
-    print(f"stand-in baseline: {args.model} on {args.dataset}, score {args.score}, seed {args.seed}")
+    print(
+        f"stand-in baseline: {args.model} on {args.dataset}, score {args.score}, seed {args.seed}"
+    )
     seed_everything(args.seed)
     net = Models(args.model).net(args=args, train=not args.test_only, test=not args.train_only)
     if not args.test_only:

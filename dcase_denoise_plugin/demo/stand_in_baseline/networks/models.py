@@ -1,4 +1,5 @@
 """Stand-in for the demo and the tests, not the official baseline: models by name."""
+
 from networks.autoencoder import AutoencoderModel
 
 
