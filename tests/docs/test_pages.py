@@ -45,6 +45,23 @@ def test_the_readme_takes_five_minutes():
     assert words_in(README) <= 1200
 
 
+def test_the_workflow_calls_the_two_commands_of_the_readme():
+    workflow = text_of(PROJECT / ".github/workflows/test.yml")
+    commands = re.findall(r"^(\./run_all\.sh .*?)  +#", text_of(README), re.M)
+    assert len(commands) == 2
+    for command in commands:
+        assert f"- run: {command}\n" in workflow
+
+
+def test_every_path_that_the_readme_names_is_there():
+    table = text_of(README).partition("## Where things are")[2].partition("\n\nMore")[0]
+    for cell in re.findall(r"\| ([^|]*`[^|]*) \|$", table, re.M):
+        for path in re.findall(r"`([\w./]+)`", cell):
+            assert any(
+                (PROJECT / folder / path).exists() for folder in ("", "dcase_denoise_plugin")
+            )
+
+
 def test_the_experiments_have_at_most_4000_words():
     assert words_in(PROJECT / "docs/experiments.md") <= 4000
 
