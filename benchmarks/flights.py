@@ -6,8 +6,8 @@ github.com/tiiuae/UAV-Propeller-Anomaly-Audio-Dataset and github.com/speechdnn/N
 nonspeech sounds) and the noise recordings of the machine type in FAN, and writes each set into a
 machine's folder of CHECKOUT. Normal are flights with four whole propellers, anomalies are flights
 with two broken ones; square flights are the source domain, figures of eight the target. Training
-and test clips share neither a flight nor a noise recording. docs/appendix/recordings.md says what
-became of them.
+and test clips share neither a flight nor a noise recording. docs/quality.md says what became of
+them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """How time and memory grow with the number of clips, their length and the number of machines: a
-table, and a picture on request.
+table, and docs/growth.png on request.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ github.com/jonnyk21/motor-sounds-classifier (214 recordings of 6 s in five class
 github.com/speechdnn/Noises (Hu's 100 nonspeech sounds), and writes each set into a machine's folder
 of CHECKOUT. What the classes mean is not on record: the one numbered 0 is taken for normal, the
 others for anomalies. The domains differ in their noise. Clips of training and test, and of the
-domains, come of different recordings. docs/appendix/recordings.md says what became of them.
+domains, come of different recordings. docs/quality.md says what became of them.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ types of the baseline.
 and ``test``, clips named as by DCASE) and a clone of github.com/speechdnn/Noises (Hu's 100
 nonspeech sounds), and writes each set into a machine's folder of CHECKOUT. Domains, faults and the
 factory noise in the clips are DCASE's own; for the mixture the clip with that noise is the machine.
-docs/appendix/recordings.md says what became of them.
+docs/quality.md says what became of them.
 """
 
 from __future__ import annotations
