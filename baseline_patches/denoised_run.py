@@ -12,7 +12,9 @@ import shlex
 import shutil
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +24,9 @@ from baseline_patches.clip_reader import OTHER_BASELINE, ClipReader
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.errors import BaselineError, DataError
 from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.process import log_to_stdout
 from dcase_denoise_plugin.settings import config as configuration
-from dcase_denoise_plugin.settings import features
+from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.audio import wav_files
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage.code_digests import LOADER_CODE, code_digest
@@ -51,6 +54,7 @@ class DenoisedRun:
         self._stage: Stage | None = None
         self._reader: ClipReader | None = None
         self._served = 0
+        log_to_stdout()
         _refuse_plain_model(args)
         if baseline["warning"]:
             print(f"dcase-denoise: warning: {baseline['warning']}", file=sys.stderr)
@@ -74,10 +78,10 @@ class DenoisedRun:
         folder = pickle_path.parent / f"denoise_{digest[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         served_before, seconds_before = self._served, stage.seconds
-        with FileLock(folder / "lock"):
+        with FileLock(folder / "lock"), self._reading(stage):
             cached = (folder / pickle_path.name).is_file()
             if not cached:
-                with _folder_aside(folder / "partial") as aside, self.reading():
+                with _folder_aside(folder / "partial") as aside:
                     load_pre_process(**self._moved(settings, aside))
                     self._refuse_unserved(
                         self._served - served_before, len(loader.basenames), settings
@@ -92,25 +96,37 @@ class DenoisedRun:
             "seconds": round(stage.seconds - seconds_before, 3),
         }
 
+    def expect(self, files: Iterable[str]) -> None:
+        """Reads ahead: the baseline's loader will ask for these clips, in this order."""
+        self.reader.expect(files)
+
     @contextlib.contextmanager
-    def reading(self, files=()):
-        """While the baseline's loader asks for the clips `files` in this order, those to come are
-        read ahead; others are read when it asks.
-        """
-        around = self._reader
+    def _reading(self, stage: Stage) -> Iterator[None]:
         try:
-            with ClipReader(self._stage, files, around.threads if around else None) as self._reader:
+            with ClipReader(stage) as self._reader:
                 yield
         finally:
-            self._reader = around
+            self._reader = None
 
-    def load_clip(self, path: str, file_load):
+    @property
+    def reader(self) -> ClipReader:
+        """Reads the clips of the split that is being built."""
+        if self._reader is None:
+            raise BaselineError(
+                "denoising stage: expected clips to be read while features are built, got one"
+                f" outside of that. {OTHER_BASELINE}"
+            )
+        return self._reader
+
+    def load_clip(self, path: str, file_load: Callable[[str], Any]) -> tuple[np.ndarray, int]:
         """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms."""
-        return self._reader.load(path, file_load)
+        return self.reader.load(path, file_load)
 
-    def vectors(self, path: str, file_to_vectors, settings: dict) -> np.ndarray:
+    def vectors(
+        self, path: str, file_to_vectors: Callable[[str], np.ndarray], settings: dict
+    ) -> np.ndarray:
         """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip behind the stage."""
-        vectors = self._reader.vectors(
+        vectors = self.reader.vectors(
             path, file_to_vectors, settings["n_mels"], settings["n_frames"]
         )
         self._served += 1
@@ -174,8 +190,8 @@ class DenoisedRun:
 
     def _stage_of(self, settings: dict) -> Stage:
         if self._stage is None:
-            names = (field.name for field in dataclasses.fields(features.FeatureSettings))
-            features = features.FeatureSettings(**{name: settings[name] for name in names})
+            names = (field.name for field in dataclasses.fields(FeatureSettings))
+            features = FeatureSettings(**{name: settings[name] for name in names})
             machine = Machine.from_folder(
                 Path(settings["target_dir"]),
                 self.args.dataset[:DATASET_NAME_LENGTH],

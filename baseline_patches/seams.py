@@ -19,6 +19,7 @@ from baseline_patches import baselines
 from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
+from dcase_denoise_plugin.settings.keys import PREFIX
 
 _NOT_GIVEN = object()
 REMEDY = f"Use a supported baseline ({', '.join(baselines.FINGERPRINTS)}) or set denoise: false."
@@ -107,9 +108,7 @@ def _wrap_yaml_load(original):
         """
         settings, denoise_keys = {}, {}
         for key, value in original().items():
-            (denoise_keys if str(key).lstrip("-").startswith(configuration.PREFIX) else settings)[
-                key
-            ] = value
+            (denoise_keys if str(key).lstrip("-").startswith(PREFIX) else settings)[key] = value
         options = {field.name: f"--{key}" for key, field in configuration.field_names().items()}
         # An empty value stays: it takes back what the preset says.
         return settings | {
@@ -183,7 +182,7 @@ def _refuse_unknown_options(words) -> None:
     # with the nearest key instead of argparse's bare refusal.
     options = [f"--{key}" for key in configuration.field_names()]
     for word in (str(word).partition("=")[0] for word in words):
-        if word.startswith(f"--{configuration.PREFIX}") and not any(
+        if word.startswith(f"--{PREFIX}") and not any(
             option.startswith(word) for option in options
         ):
             sources.from_keys({word: ""}, "the command line")
@@ -197,7 +196,7 @@ def _wrap_data_set(original):
         global _run
         from baseline_patches.denoised_run import DenoisedRun, refuse_denoised_model
 
-        if not getattr(args, configuration.PREFIX, False):
+        if not getattr(args, PREFIX, False):
             refuse_denoised_model(args)
             return original(self, args)
         _run = DenoisedRun(args, check_seams())
@@ -245,8 +244,8 @@ def _wrap_file_list_to_data(original):
         """
         if _run is None:
             return original(*args, **kwargs)
-        with _run.reading(signature.bind(*args, **kwargs).arguments["file_list"]):
-            return original(*args, **kwargs)
+        _run.expect(signature.bind(*args, **kwargs).arguments["file_list"])
+        return original(*args, **kwargs)
 
     return file_list_to_data
 

@@ -1,3 +1,4 @@
+import logging
 import os
 import subprocess
 from pathlib import Path
@@ -6,6 +7,19 @@ import pytest
 from baseline_checkouts import Checkout
 
 from dcase_denoise_plugin.demo import stand_in as stand_in_baseline
+
+
+@pytest.fixture
+def said():
+    """What the plugin logs, line by line."""
+    lines, logger = [], logging.getLogger("dcase_denoise_plugin")
+    handler, level = logging.Handler(), logger.level
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield lines
+    logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.files import digest_of, file_digest, written_whole
-from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, PREFIX, keys_that_shape_nothing
+from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, keys_that_shape_nothing
 from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.settings.keys import PREFIX
 from dcase_denoise_plugin.sound.machine import (
     manifest,
     recordings_from_elsewhere,
@@ -233,7 +234,7 @@ def _digest_once_built(run: MachineRun) -> str:
         If it cannot be built there.
     """
     plan = run.plan
-    features = dataclasses.asdict(FeatureSettings.of(plan.settings))
+    features = dataclasses.asdict(FeatureSettings.from_settings(plan.settings))
     built_from = [
         str((plan.data_folder / "raw" / run.machine).absolute()),
         plan.dataset,

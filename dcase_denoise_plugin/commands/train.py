@@ -47,12 +47,13 @@ def train(folder, out, preset, assignments, dataset, seed, device):
     """
     from dcase_denoise_plugin.denoising.device import ready_device
     from dcase_denoise_plugin.errors import ConfigError
-    from dcase_denoise_plugin.process import rank
+    from dcase_denoise_plugin.process import log_to_stdout, rank
     from dcase_denoise_plugin.settings.sources import from_keys, resolve, split
     from dcase_denoise_plugin.sound.machine import Machine
     from dcase_denoise_plugin.training.distributed import joined
     from dcase_denoise_plugin.training.loop import train_denoiser
 
+    log_to_stdout()
     with joined():
         config = resolve({"preset": preset, **from_keys(dict(split(assignments)), "--set")})
         if config.method != "unet":
@@ -65,7 +66,6 @@ def train(folder, out, preset, assignments, dataset, seed, device):
             config,
             out,
             ready_device(device),
-            click.echo,
         )
         if rank() == 0:
             click.echo(f"wrote {out}" if written else f"{out} was finished before")

@@ -176,7 +176,7 @@ def _stage_of(run: MachineRun, machine: Machine) -> Stage:
     import_method(config.method, run.plan.baseline)
     with _inside(
         root
-        # as the baseline ran: a denoiser's name and file hold denoise_noise_folder as it was
+        # as the baseline ran: a denoiser's name and file hold denoise_noise_source as it was
         # written, so it cannot be made absolute
     ):
         stage = Stage(

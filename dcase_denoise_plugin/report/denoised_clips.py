@@ -200,7 +200,6 @@ def _denoiser(checkout, machine, seed, receipt):
         checkpoint = adapted(
             checkpoint,
             Machine.from_folder(recordings, checkout.folder.dataset, checkpoint.features, seed),
-            config,
         )
     _refuse_another(checkpoint.digest, receipt, path)
     return Denoiser(checkpoint, "cpu", config.strength, config)

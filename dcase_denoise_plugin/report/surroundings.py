@@ -114,7 +114,7 @@ class Checkout:
         """The baseline's STFT and mel settings in the runs of `machine`, as far as they
         were noted.
         """
-        return FeatureSettings.of(self.settings(machine))
+        return FeatureSettings.from_settings(self.settings(machine))
 
     def log(self, machine: str, seed: int) -> Path | None:
         """The autoencoder's losses, epoch by epoch."""

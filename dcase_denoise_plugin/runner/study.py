@@ -27,7 +27,8 @@ from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.run_record import read_receipt
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
-from dcase_denoise_plugin.settings.config import PREFIX, RECOMMENDED
+from dcase_denoise_plugin.settings.config import RECOMMENDED
+from dcase_denoise_plugin.settings.keys import PREFIX
 
 PLAIN = "plain"
 CELL_NAME = re.compile(r"[A-Za-z0-9][\w .,:+-]*")

@@ -9,7 +9,8 @@ import torch
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.sound.noise import noise_recordings, read_noise
+from dcase_denoise_plugin.sound.noise import read_noise
+from dcase_denoise_plugin.sound.noise_recordings import noise_recordings
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 LOWEST_GAIN_DB = -20.0

@@ -11,9 +11,9 @@ A method is
   from ``machine.seed``, or keep what was learnt in a file. One that comes out otherwise stops the
   test.
 
-``array`` is what ``denoise_domain`` says: "mel" (the default): the clip's log-mel spectrogram,
-float64, (n_mels, frames), dB; "waveform": the clip, float32, (samples,), full scale ±1. What comes
-back has the same shape and dtype, and the same absolute level. A method works at full strength and
+It states by an attribute ``domain`` what ``array`` is, unless the key ``denoise_domain`` does.
+"mel": the clip's log-mel spectrogram, float64, (n_mels, frames), dB. "waveform": the clip, float32,
+(samples,), full scale ±1. Without either the run stops. What comes back has the same shape and dtype, and the same absolute level. A method works at full strength and
 must not draw from a global random stream; ``denoise_strength`` is applied to its result by the
 stage. ``denoise_method`` names it: one of the four above, an entry point of the group
 ``dcase_denoise_plugin.methods``, or ``package.module:function``.
@@ -45,7 +45,7 @@ from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.machine import Machine, manifest
-from dcase_denoise_plugin.sound.noise import noise_recordings
+from dcase_denoise_plugin.sound.noise_recordings import noise_recordings
 from dcase_denoise_plugin.stage.filters import SpectralGate, Wiener
 from dcase_denoise_plugin.stage.own_method import (
     all_it_is_given,
@@ -155,7 +155,7 @@ def unet_denoiser(
     checkpoint = Checkpoint.load(checkpoint_path)
     checkpoint.require(machine, config, checkpoint_path)
     if config.checkpoint:
-        checkpoint = adapted(checkpoint, machine, config, device or "cpu")
+        checkpoint = adapted(checkpoint, machine, device or "cpu")
     return Denoiser(checkpoint, device, strength=strength, config=config)
 
 

@@ -5,6 +5,7 @@ contract is in `methods`.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import inspect
 import sys
@@ -75,6 +76,26 @@ def _on_the_path(first: Iterable[Path], last: Iterable[Path]) -> Iterator[None]:
     finally:
         for folder in front + back:  # one by one: what the module itself has put there stays
             sys.path.remove(folder)
+
+
+def with_stated_domain(config: DenoiseConfig) -> DenoiseConfig:
+    """The settings with the domain that a user's method states by its attribute ``domain``.
+
+    Raises
+    ------
+    ConfigError
+        If it states none, or another than "waveform" or "mel".
+    """
+    if config.domain != "method":
+        return config
+    stated = getattr(find(config.method), "domain", None)
+    if stated not in ("waveform", "mel"):
+        raise ConfigError(
+            f"denoise_domain: expected waveform or mel, or {config.method} with an attribute domain"
+            f" that is one of them, got {'none' if stated is None else repr(stated)}. Set"
+            " denoise_domain, or give the method its domain."
+        )
+    return dataclasses.replace(config, domain=stated)
 
 
 def source_digest(target: Any) -> str:

@@ -202,7 +202,7 @@ def test_a_recording_added_to_the_users_noise_folder_undoes_the_denoised_steps(b
     noise.mkdir()
     (noise / "hall.wav").write_text("noise")
     run = fake_baseline.run_of(
-        fake_baseline.plan_of(baseline, f"denoise_noise_folder={noise}"), arm="denoised"
+        fake_baseline.plan_of(baseline, f"denoise_noise_source={noise}"), arm="denoised"
     )
     finish(run)
     assert is_finished(run, "train")

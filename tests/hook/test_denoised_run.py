@@ -56,7 +56,8 @@ class Loader:
 
     def load_pre_process(self, target_dir, dir_name, pickle_path, **settings):
         files = [str(file) for file in sorted(Path(target_dir, dir_name).glob("*.wav"))]
-        with self.run.reading(files):
+        self.run.expect(files)
+        if True:
             vectors = [self.run.vectors(file, self._file_to_vectors, settings) for file in files]
         self.basenames = files
         Path(pickle_path).write_bytes(pickle.dumps(np.stack(vectors)))

@@ -92,7 +92,7 @@ def test_identity_hands_over_the_very_array(machine, domain):
 @pytest.mark.parametrize("domain", ["waveform", "mel"])
 def test_unet_is_the_trained_denoiser_at_full_strength(machine, tmp_path, domain):
     config = dataclasses.replace(SMALL, domain=domain, strength=0.5)
-    train_denoiser(machine, config, tmp_path / "denoiser.pt", torch.device("cpu"), say=[].append)
+    train_denoiser(machine, config, tmp_path / "denoiser.pt", torch.device("cpu"))
     built = build_method(machine, config, tmp_path / "denoiser.pt", "cpu")
     denoiser = Denoiser.load(tmp_path / "denoiser.pt", "cpu", strength=1.0)
     array = array_for(machine, domain, hum(0))
@@ -104,7 +104,7 @@ def test_unet_is_the_trained_denoiser_at_full_strength(machine, tmp_path, domain
 
 
 def test_unet_of_another_configuration_is_refused(machine, tmp_path):
-    train_denoiser(machine, SMALL, tmp_path / "denoiser.pt", torch.device("cpu"), say=[].append)
+    train_denoiser(machine, SMALL, tmp_path / "denoiser.pt", torch.device("cpu"))
     with pytest.raises(CheckpointError, match="expected denoise_width 4, got 2"):
         method(machine, "unet", "mel", tmp_path / "denoiser.pt", width=4)
 
@@ -144,16 +144,16 @@ def test_filters_measure_the_noise_on_the_recordings_that_the_keys_name(machine,
     log_mel = array_for(machine, "mel", hum(0))
     supplemental = method(machine, name, "mel")
     write(tmp_path / "own" / "loud.wav", 20 * hiss(7))
-    own = method(machine, name, "mel", noise_folder=str(tmp_path / "own"))
+    own = method(machine, name, "mel", noise_source=str(tmp_path / "own"))
     assert (
         own.digest != supplemental.digest
         and own(log_mel, RATE_HZ).mean() < supplemental(log_mel, RATE_HZ).mean() - 1
     )
     with pytest.raises(
         DataError,
-        match="denoise_noise_folder: expected at least 1 noise clip .*, got 0 in /.*/nowhere",
+        match="denoise_noise_source: expected at least 1 noise clip .*, got 0 in /.*/nowhere",
     ):
-        method(machine, name, "mel", noise_folder="nowhere")
+        method(machine, name, "mel", noise_source="./nowhere")
 
 
 def test_a_noise_clip_of_another_rate_is_refused(machine):
@@ -230,7 +230,7 @@ def test_the_digest_of_a_users_class_follows_the_other_machines_the_noise_folder
         write(recording, hiss(5, samples))
         with_it = [
             digest_of(dataclasses.replace(machine, other_files=(recording,)), "Trained"),
-            digest_of(machine, "Trained", noise_folder=str(recording.parent)),
+            digest_of(machine, "Trained", noise_source=str(recording.parent)),
             digest_of(machine, "Trained", checkpoint=str(recording)),
         ]
         assert before not in with_it
