@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from baseline_patches.clip_reader import OTHER_BASELINE, ClipReader
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.errors import BaselineError, DataError
+from dcase_denoise_plugin.errors import BaselineError, DataError, warning_line
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings.features import FeatureSettings
@@ -53,7 +53,7 @@ class DenoisedRun:
         self._served = 0
         _refuse_plain_model(args)
         if baseline["warning"]:
-            print(f"dcase-denoise: warning: {baseline['warning']}", file=sys.stderr)
+            print(warning_line(baseline["warning"]), file=sys.stderr)
 
     def load_split(self, load_pre_process, loader, settings: dict) -> None:
         """Lets the baseline load or build the features of one split, in a cache folder named by

@@ -16,7 +16,7 @@ import sys
 import traceback
 
 from baseline_patches import baselines
-from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError
+from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError, error_line
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
 
@@ -92,7 +92,7 @@ def _stops_the_run(function):
         except DenoiseError as error:
             if error.__cause__:  # of a user's method, say: one line does not find a bug in it
                 traceback.print_exception(error.__cause__)
-            print(f"dcase-denoise: {error}", file=sys.stderr, flush=True)
+            print(error_line(error), file=sys.stderr, flush=True)
             raise SystemExit(2) from error
 
     return wrapper

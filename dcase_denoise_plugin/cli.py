@@ -8,7 +8,7 @@ import click
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.commands import clips, edge, installation, report, run, study, train
-from dcase_denoise_plugin.errors import DenoiseError
+from dcase_denoise_plugin.errors import DenoiseError, error_line
 
 
 class _OneLineErrors(click.Group):
@@ -18,22 +18,17 @@ class _OneLineErrors(click.Group):
         try:
             return super().invoke(context)
         except DenoiseError as error:
-            click.echo(f"dcase-denoise: {error}", err=True)
+            click.echo(error_line(error), err=True)
             context.exit(2)
         except BrokenPipeError:
             raise  # the reader has had enough; click ends quietly
         except OSError as error:
-            click.echo(
-                f"dcase-denoise: files: expected to read and write them, got {error}. Free space or"
-                " correct the path.",
-                err=True,
-            )
+            reason = f"files: expected to read and write them, got {error}."
+            click.echo(error_line(f"{reason} Free space or correct the path."), err=True)
             context.exit(2)
         except KeyboardInterrupt:
-            click.echo(
-                "dcase-denoise: interrupted; the same command goes on from the last finished step.",
-                err=True,
-            )
+            advice = "interrupted; the same command goes on from the last finished step."
+            click.echo(error_line(advice), err=True)
             context.exit(130)
 
 

@@ -20,6 +20,7 @@ from dcase_denoise_plugin.commands.options import (
     strength_option,
 )
 from dcase_denoise_plugin.edge.pcm import FORMATS
+from dcase_denoise_plugin.errors import error_line
 from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 
 LONGEST_CLIP_S = 3600
@@ -222,11 +223,11 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
             sys.stdout.buffer.flush()
         sys.stdout.buffer.write(encoded(through.flush(), pcm))
         if through.untouched_samples:
-            click.echo(
-                f"dcase-denoise: stream: expected at least {SHORTEST_CLIP_S:g} s of sound, got"
-                f" {through.untouched_samples} samples, which pass as they are. Send more.",
-                err=True,
+            remark = (
+                f"stream: expected at least {SHORTEST_CLIP_S:g} s of sound, got"
+                f" {through.untouched_samples} samples, which pass as they are. Send more."
             )
+            click.echo(error_line(remark), err=True)
 
 
 def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, export_dir):

@@ -23,7 +23,7 @@ from typing import BinaryIO
 from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.checkout.plain_features import drop_half_written, fresh_features
 from dcase_denoise_plugin.checkout.run_record import is_finished, wanted, write_record
-from dcase_denoise_plugin.errors import DataError, DenoiseError, RunError
+from dcase_denoise_plugin.errors import DataError, DenoiseError, RunError, error_in
 from dcase_denoise_plugin.runner.progress import Progress, Snapshot
 from dcase_denoise_plugin.runner.workplace import (
     THREADS_VARIABLE,
@@ -36,7 +36,6 @@ from dcase_denoise_plugin.runner.workplace import (
 from dcase_denoise_plugin.settings.sources import PRESET_VARIABLE
 from dcase_denoise_plugin.sound.audio import check_alike
 
-OURS = "dcase-denoise: "  # how the hook's lines start
 GRACE_S = 5.0
 LOOK_EVERY_S = 1.0
 # POSIX locks belong to a process: two of its threads would both be granted the one that the
@@ -243,11 +242,9 @@ def _last_words(log: Path, start: int, status: int) -> str:
         for line in log.read_bytes()[start:].decode(errors="replace").splitlines()
         if line.strip()
     ]
-    ours = [
-        line for line in lines if line.startswith(OURS) and not line.startswith(f"{OURS}warning")
-    ]
-    if ours:
-        return f"{ours[-1].removeprefix(OURS)} (log: {log})"
+    errors = [error for error in map(error_in, lines) if error]
+    if errors:
+        return f"{errors[-1]} (log: {log})"
     return (
         f"expected the baseline's train.py to end well, got exit status {status} in {log}."
         f" {(lines or ['It said nothing.'])[-1]}"

@@ -3,6 +3,7 @@ import pytest
 
 from dcase_denoise_plugin.checkout.machine_run import STEPS
 from dcase_denoise_plugin.runner.progress import Progress, duration
+from dcase_denoise_plugin.training.epoch_line import EpochLine
 
 
 class Call:
@@ -80,9 +81,9 @@ def test_after_the_denoisers_epochs_comes_what_the_plain_arm_took(call):
     for step, start, end in (("train", 0, 100), ("MSE", 100, 110), ("MAHALA", 110, 120)):
         made.step(plain, step, start, end)
     made.progress.starts(denoised, "train", 0)
-    made.log(denoised, "denoiser fan: epoch 1/5  loss 1\n")
+    made.log(denoised, f"{EpochLine('fan', 1, 5, 1.0, 9.0, 60)}\n")
     made.at(130)
-    made.log(denoised, "denoiser fan: epoch 2/5  loss 1\n")
+    made.log(denoised, f"{EpochLine('fan', 2, 5, 1.0, 9.0, 60)}\n")
     seen = made.at(140)
     # Three epochs of 10 s, 100 s of the autoencoder, and two tests of at least the plain arm's 10
     # s.
