@@ -22,14 +22,21 @@ from baseline_patches.clip_reader import OTHER_BASELINE, ClipReader
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.errors import BaselineError, DataError, warning_line
 from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.names import (
+    CACHE_IN_THE_MAKING,
+    CACHE_LOCK,
+    DATASET_LENGTH,
+    Folders,
+    RunName,
+    denoised_features,
+    training_state,
+)
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.audio import wav_files
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage.code_digests import LOADER_CODE, code_digest
 from dcase_denoise_plugin.stage.stage import Stage
-
-DATASET_NAME_LENGTH = len("DCASE2025T2")  # the baseline cuts its --dataset here
 
 
 class DenoisedRun:
@@ -71,13 +78,13 @@ class DenoisedRun:
         }
         digest = stage.feature_digest(files, feature_settings, code_digest(Path(), LOADER_CODE))
         pickle_path = Path(settings["pickle_path"])
-        folder = pickle_path.parent / f"denoise_{digest[:16]}"
+        folder = denoised_features(pickle_path, digest)
         folder.mkdir(parents=True, exist_ok=True)
         served_before, seconds_before = self._served, stage.seconds
-        with FileLock(folder / "lock"):
+        with FileLock(folder / CACHE_LOCK):
             cached = (folder / pickle_path.name).is_file()
             if not cached:
-                with _folder_aside(folder / "partial") as aside, self.reading():
+                with _folder_aside(folder / CACHE_IN_THE_MAKING) as aside, self.reading():
                     load_pre_process(**self._moved(settings, aside))
                     self._refuse_unserved(
                         self._served - served_before, len(loader.basenames), settings
@@ -161,16 +168,8 @@ class DenoisedRun:
         else:
             self._stage.refuse_other_trial(json.loads(trained.read_text()).get("trial"))
         if not self.args.train_only:
-            split = "eval_data" if self.args.eval else "dev_data"
-            _write_json(
-                Path(
-                    self.args.result_directory,
-                    split,
-                    f"{self.args.export_dir}_{self.args.score}",
-                    trained.name,
-                ),
-                receipt,
-            )
+            scores = _folders(self.args).scores(self.args.export_dir, self.args.score)
+            _write_json(scores / trained.name, receipt)
 
     def _stage_of(self, settings: dict) -> Stage:
         if self._stage is None:
@@ -178,7 +177,7 @@ class DenoisedRun:
             features = FeatureSettings(**{name: settings[name] for name in names})
             machine = Machine.from_folder(
                 Path(settings["target_dir"]),
-                self.args.dataset[:DATASET_NAME_LENGTH],
+                self.args.dataset[:DATASET_LENGTH],
                 features,
                 self.args.seed,
             )
@@ -248,27 +247,24 @@ def _refuse_plain_model(args) -> None:
         )
 
 
-def _run_name(args) -> str:
-    return (
-        f"{args.dataset}_seed{args.seed}"
-        + (f"_{args.model_name_suffix}" if args.model_name_suffix else "")
-        + ("_Eval" if args.eval else "")
-    )
+def _folders(args) -> Folders:
+    return Folders(Path(), _mode(args), vars(args))  # the current folder is the checkout
+
+
+def _name(args) -> RunName:
+    return RunName(args.dataset, args.seed, args.model_name_suffix or "", _mode(args))
+
+
+def _mode(args) -> str:
+    return "eval" if args.eval else "dev"
 
 
 def _model(args) -> Path:
-    suffix = (f"_{args.model_name_suffix}" if args.model_name_suffix else "") + (
-        "_Eval" if args.eval else ""
-    )
-    return Path(
-        "models/saved_model",
-        args.export_dir,
-        f"{args.model}_{args.dataset}{suffix}_seed{args.seed}.pth",
-    )
+    return _folders(args).models(args.export_dir) / _name(args).model(args.model)
 
 
 def _model_receipt(args) -> Path:
-    return Path("models/saved_model", args.export_dir, f"denoise_receipt_{_run_name(args)}.json")
+    return _folders(args).models(args.export_dir) / _name(args).receipt
 
 
 def _resumed(args) -> Path | None:
@@ -288,11 +284,11 @@ def _is_own(state: Path, args) -> bool:
 
 
 def _own_states(args) -> list[Path]:
-    stem = _model(args).stem
     # The stand-in leaves the mark of evaluation data out.
+    names = (_name(args), dataclasses.replace(_name(args), mode="dev"))
     return [
-        Path("models/checkpoint", args.export_dir, name, "checkpoint.tar")
-        for name in (stem, stem.replace("_Eval_seed", "_seed"))
+        training_state(_folders(args).training(args.export_dir, name.training(args.model)))
+        for name in names
     ]
 
 

@@ -17,6 +17,7 @@ import traceback
 
 from baseline_patches import baselines
 from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError, error_line
+from dcase_denoise_plugin.names import DENOISED_SUFFIX
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
 
@@ -159,7 +160,7 @@ class _SettlingParser:
         settled = sources.resolve(self._given)
         if namespace.export_dir is _NOT_GIVEN:
             namespace.export_dir = self._yaml_export_dir + (
-                configuration.DENOISED_SUFFIX if settled.denoise else ""
+                DENOISED_SUFFIX if settled.denoise else ""
             )
         for key, value in settled.as_keys().items():
             setattr(namespace, key, value)

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.names import LOCKED, plain_features
 from dcase_denoise_plugin.sound.audio import wav_files
 from dcase_denoise_plugin.sound.machine import manifest
 
@@ -22,7 +23,6 @@ from dcase_denoise_plugin.sound.machine import manifest
 # shapes its content all the same.
 IN_THE_PATH = ("n_mels", "n_fft", "hop_length", "fmin", "fmax", "frames", "frame_hop_length")
 NOT_IN_THE_PATH = ("power", "win_length")
-LOCKED = "_lockfile"
 
 
 def drop_half_written(processed: Path) -> list[Path]:
@@ -145,9 +145,7 @@ def _folder(wanted: Mapping[str, float | None]) -> str:
         f"{wanted[key]:.0f}" if wanted[key] is not None else "*"
         for key in ("n_mels", "n_fft", "hop_length")
     )
-    return f"mels{n_mels}_fft{n_fft}_hop{hop_length}" + (
-        "_f*" if wanted["fmin"] or wanted["fmax"] else ""
-    )
+    return plain_features(n_mels, n_fft, hop_length, bool(wanted["fmin"] or wanted["fmax"]))
 
 
 def _clips(split: Path) -> dict[str, list[int]]:
@@ -164,10 +162,10 @@ def _difference(noted: Mapping[str, list[int]], now: Mapping[str, list[int]]) ->
         (name for name in noted.keys() | now.keys() if noted.get(name) != now.get(name)),
         default=None,
     )
-    return (
-        name
-        and f"{name} was {'added' if name not in noted else 'removed' if name not in now else 'changed'}"
-    )
+    if name is None:
+        return None
+    how = "added" if name not in noted else "removed" if name not in now else "changed"
+    return f"{name} was {how}"
 
 
 def _younger(split: Path, pickle: Path) -> str | None:

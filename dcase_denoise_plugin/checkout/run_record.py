@@ -139,7 +139,7 @@ def wanted(run: MachineRun, step: str) -> dict[str, Any]:
             if plan.config.checkpoint
             else None
         )
-        beside = training_clips_beside(plan.data_folder / "raw" / run.machine)
+        beside = training_clips_beside(run.raw)
         content["recordings_from_elsewhere"] = digest_of(
             manifest(recordings_from_elsewhere(plan.config, beside, plan.baseline.folder))
         )
@@ -235,7 +235,7 @@ def _digest_once_built(run: MachineRun) -> str:
     plan = run.plan
     features = dataclasses.asdict(FeatureSettings.of(plan.settings))
     built_from = [
-        str((plan.data_folder / "raw" / run.machine).absolute()),
+        str(run.raw.absolute()),
         plan.dataset,
         features,
         run.seed,

@@ -135,7 +135,7 @@ def write_report_of(
     from dcase_denoise_plugin.report.page import write_report
 
     plan = runs[0].plan
-    page = plan.compare_folder / f"{plan.dataset}_report.html"
+    page = plan.together.page
     arms = [
         Arm(
             name,

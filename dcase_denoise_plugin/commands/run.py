@@ -15,6 +15,7 @@ from dcase_denoise_plugin.commands.options import (
     machines_option,
     seeds_option,
 )
+from dcase_denoise_plugin.names import Folders
 from dcase_denoise_plugin.settings.config import RECOMMENDED
 
 # Fewer steps than these 760 or so leave the running means of the autoencoder's batch normalisation
@@ -182,7 +183,7 @@ def _lay_out_demo(folder: Path, mention) -> None:
 
     mention(f"demo: makes up machines and lays out a stand-in baseline in {folder.absolute()}")
     lay_out(folder)
-    *_, machine = make_machines(folder)
+    make_machines(folder)
     # An update of the plugin may have changed the clips, and the stand-in, as the real one, would
     # not notice.
-    shutil.rmtree(machine.parent.parent / "processed", ignore_errors=True)
+    shutil.rmtree(Folders(folder, "dev").processed("DCASE2025T2"), ignore_errors=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.score_files import ROC_FILE, SCORE_FILE
-from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX
+from dcase_denoise_plugin.names import DENOISED_SUFFIX
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from dcase_denoise_plugin.checkout.baseline import LAYOUT
 from dcase_denoise_plugin.figures.score_files import ScoreFolder
-from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX
+from dcase_denoise_plugin.names import DENOISED_SUFFIX
 from dcase_denoise_plugin.settings.features import FeatureSettings
 
 SPLITS = ("test", "test_rename")

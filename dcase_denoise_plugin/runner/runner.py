@@ -194,7 +194,7 @@ def _refuse_to_overwrite(run, log):
     """
     if log.seek(0, os.SEEK_END) or run.record("train").exists():
         return
-    for model in run.folder("train").glob(f"{run.training_name}.pth"):
+    for model in run.folder("train").glob(run.name.model()):
         raise DataError(
             f"{run} train: expected no model yet, for this runner has trained none, got {model}. It"
             " and its results would be overwritten; move them, or name another folder by --set"
@@ -204,7 +204,7 @@ def _refuse_to_overwrite(run, log):
 
 def _drop_half_written(run, progress):
     with _DROPPING:
-        for pickle in drop_half_written(run.plan.data_folder / "processed"):
+        for pickle in drop_half_written(run.processed.parent):
             progress.say(f"deleted {pickle}, which an interrupted run left half-written")
 
 
@@ -213,7 +213,6 @@ def _run_step(run, step, log, children, environment):
     settings = asked["settings"]
     place = workplace(environment, settings)
     start, start_ns = log.seek(0, os.SEEK_END), time.time_ns()
-    raw, processed = (run.plan.data_folder / kind / run.machine for kind in ("raw", "processed"))
     if (
         run.arm == "plain"
         # behind the flag the stage refuses them; the baseline takes them, and scores vectors that
@@ -221,7 +220,7 @@ def _run_step(run, step, log, children, environment):
     ):
         check_alike(run.served_clips)
     with (
-        fresh_features(raw, processed, settings, run.plan.baseline.loader_digest())
+        fresh_features(run.raw, run.processed, settings, run.plan.baseline.loader_digest())
         if run.arm == "plain"
         else contextlib.nullcontext()
     ):

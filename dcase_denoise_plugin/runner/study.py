@@ -27,6 +27,7 @@ from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.run_record import read_receipt
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
+from dcase_denoise_plugin.names import CACHE_LOCK
 from dcase_denoise_plugin.settings.config import PREFIX, RECOMMENDED
 
 PLAIN = "plain"
@@ -117,7 +118,7 @@ class Study:
     @property
     def folder(self) -> Path:
         """Where the study's tables go."""
-        return self.plain.result_folder(f"{self.name}_study")
+        return self.plain.folders.study(self.name)
 
 
 def drop_features(run: MachineRun) -> None:
@@ -133,7 +134,7 @@ def drop_features(run: MachineRun) -> None:
         for split in read_receipt(run, step).get("splits", {}).values():
             folder = run.plan.baseline.folder / split["features"]
             if not split["cached"] and folder.is_dir():
-                with FileLock(folder / "lock"):
+                with FileLock(folder / CACHE_LOCK):
                     for pickle in folder.glob("*.pickle"):
                         pickle.unlink()
 

@@ -20,6 +20,7 @@ from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.run_record import finished_runs, read_receipt
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.screen_table import Comparison, write_rows
+from dcase_denoise_plugin.names import summary_log, system
 from dcase_denoise_plugin.runner.runner import child_environment
 from dcase_denoise_plugin.runner.submission import gather
 
@@ -56,8 +57,8 @@ def summarise(
         If the baseline's summary tool fails, or a result cannot be read.
     """
     plan = runs[0].plan
-    plan.compare_folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(plan.compare_folder / f"{plan.dataset}.lock"):
+    plan.together.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(plan.together.lock):
         return _summarise(runs, title, say, write_page)
 
 
@@ -96,12 +97,12 @@ def _tables(
     """The baseline's summary of `judged`, and our tables of `compared`; nothing stays of an earlier
     call's.
     """
-    shutil.rmtree(plan.summary_folder, ignore_errors=True)  # rows of folders that it summarised
+    shutil.rmtree(plan.together.summary, ignore_errors=True)  # rows of folders that it summarised
     if judged:
         baseline_summary(judged)
     comparisons = [Comparison.read(compared, score) for score in SCORES] if compared else []
     if comparisons:
-        write_rows(plan.summary_folder / f"{plan.dataset}_comparison.csv", comparisons)
+        write_rows(plan.together.table, comparisons)
     for comparison in comparisons:
         say("\n" + comparison.table(title))
     return comparisons
@@ -220,7 +221,8 @@ def baseline_summary(runs: Sequence[MachineRun]) -> None:
     systems = _one_folder_a_seed(runs)
     # Relative to the checkout, as in the baseline's scripts: the tool makes other paths from these.
     target, *sources = (
-        os.path.relpath(folder, plan.baseline.folder) for folder in (plan.summary_folder, *systems)
+        os.path.relpath(folder, plan.baseline.folder)
+        for folder in (plan.together.summary, *systems)
     )
     command = [
         "bash",
@@ -231,7 +233,7 @@ def baseline_summary(runs: Sequence[MachineRun]) -> None:
         f"-{plan.mode[0]}",
         *sources,
     ]
-    log = plan.log_folder / f"{plan.dataset}_summary.log"
+    log = summary_log(plan.log_folder, plan.dataset)
     with open(log, "wb") as file:
         tool = subprocess.run(
             command,
@@ -247,7 +249,7 @@ def baseline_summary(runs: Sequence[MachineRun]) -> None:
             f" {tool.returncode} in {log}. Look there."
         )
     without = {folder.name for folder in systems} - _systems_with_total(
-        plan.summary_folder / f"{plan.dataset}_auc_pauc_extract.csv"
+        plan.together.summary_extract
     )
     if without:
         raise RunError(
@@ -262,12 +264,12 @@ def _one_folder_a_seed(runs: Sequence[MachineRun]) -> list[Path]:
     """
     plan = runs[0].plan
     several = len({run.seed for run in runs}) > 1
-    inputs = plan.compare_folder / "by_seed" / plan.dataset
+    inputs = plan.together.by_seed
     shutil.rmtree(inputs, ignore_errors=True)
     folders = []
     for run in runs:
         for score in SCORES:
-            folder = inputs / run.system(score, several)
+            folder = inputs / system(run.folder(score), run.seed, several)
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(run.roc(score), folder)
             folders.append(folder)
@@ -303,6 +305,6 @@ def places(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:
         for checkpoint in checkpoints
         if checkpoint
     ]
-    if plan.summary_folder.is_dir():
-        found += [("summary and table", plan.summary_folder)]
+    if plan.together.summary.is_dir():
+        found += [("summary and table", plan.together.summary)]
     return list(dict.fromkeys(found + [("logs", plan.log_folder)]))

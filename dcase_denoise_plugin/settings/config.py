@@ -17,8 +17,6 @@ from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import digest_of
 
 PREFIX = "denoise"
-# of the export_dir of denoised runs, which keeps their files apart from the plain ones
-DENOISED_SUFFIX = "_denoise"
 RECOMMENDED = "recommended"  # the preset where nobody names one; the defaults below are its values
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
 METHOD_NAME = re.compile(r"[\w.:-]*[^\W_][\w.:-]*")  # of an entry point or package.module:function

@@ -23,6 +23,7 @@ from dcase_denoise_plugin.errors import (
     one_line_with_place,
 )
 from dcase_denoise_plugin.files import digest_of
+from dcase_denoise_plugin.names import DENOISERS, denoiser
 from dcase_denoise_plugin.process import thread_limit, untouched_random_streams
 from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_wav, read_wav
@@ -32,7 +33,6 @@ from dcase_denoise_plugin.stage.code_digests import plugin_source_digest
 from dcase_denoise_plugin.stage.methods import build_method
 from dcase_denoise_plugin.training.loop import train_denoiser
 
-CHECKPOINT_FOLDER = Path("models/checkpoint/denoiser")
 # A user's class comes out the same if what it makes of a clip agrees this well in each part; other
 # roundings move it less.
 TRIAL_PARTS, SAME_DB = 16, 0.1
@@ -56,13 +56,11 @@ class Stage:
         machine: Machine,
         config: DenoiseConfig,
         device: torch.device,
-        folder: Path = CHECKPOINT_FOLDER,
+        folder: Path = DENOISERS,
         train_command: str | None = None,
     ):
         self.machine, self.config, self.device = machine, config, device
-        self.checkpoint = (
-            Path(config.checkpoint) if config.checkpoint else folder / self._name() / "denoiser.pt"
-        )
+        self.checkpoint = Path(config.checkpoint) if config.checkpoint else self._own_file(folder)
         self.seconds = 0.0
         self._account = threading.Lock()
         with self._at_work():
@@ -226,9 +224,11 @@ class Stage:
         wav, sample_rate_hz = read_wav(self.machine.train_files[0])
         return self.machine.train_files[0].name, len(wav), sample_rate_hz
 
-    def _name(self) -> str:
-        rests_on = [FORMAT, self.config.weights_digest(), self.machine.training_digest(self.config)]
-        return f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}_{digest_of(rests_on)[:16]}"
+    def _own_file(self, folder: Path) -> Path:
+        machine = self.machine
+        rests_on = [FORMAT, self.config.weights_digest(), machine.training_digest(self.config)]
+        data = f"{machine.dataset}{machine.machine_type}"
+        return denoiser(folder, data, machine.seed, digest_of(rests_on))
 
     def _train(self, train_command: str | None) -> None:
         if self.config.checkpoint:

@@ -48,7 +48,7 @@ def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside
 def test_rows_of_an_earlier_summary_do_not_stay(finished, tmp_path):
     runs = finished()
     summarise(runs, "TITLE", lambda line: None)
-    old = runs[0].plan.summary_folder / "baseline_of_before_MSE"
+    old = runs[0].plan.together.summary / "baseline_of_before_MSE"
     old.mkdir()
     summarise(runs, "TITLE", lambda line: None)
     assert not old.exists()
@@ -88,9 +88,7 @@ def test_several_seeds_are_a_system_each_because_the_tool_skips_machines_with_tw
     ]
     assert run_all(runs, 2, lambda line: None) == {}
     summarise(runs, "TITLE", lambda line: None)
-    extract = (
-        (plan.summary_folder / "DCASE2025T2_auc_pauc_extract.csv").read_text().splitlines()[1:]
-    )
+    extract = (plan.together.summary_extract).read_text().splitlines()[1:]
     assert (
         len(extract) == 8
         and all(line.endswith("TOTAL score,0.6") for line in extract)
@@ -199,7 +197,7 @@ def test_the_table_and_the_page_rest_on_the_same_machine_types_and_seeds(tmp_pat
     summary = summarise(
         runs[:-1], "TITLE", said.append, write_report_of
     )  # the denoised ToyCar with seed 3 has failed
-    with open(plan.compare_folder / "DCASE2025T2_report_mse.csv", newline="") as file:
+    with open(plan.together.folder / "DCASE2025T2_report_mse.csv", newline="") as file:
         (official,) = (row for row in csv.DictReader(file) if row["figure"] == "official score")
     comparison = summary.comparisons[0]
     assert (comparison.machines, comparison.seeds) == (("fan", "ToyCar"), (1, 2))
