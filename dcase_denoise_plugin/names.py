@@ -1,5 +1,5 @@
-"""Every path and file name of a checkout, formatted and parsed here alone: the baseline's own, and
-those that the plugin puts beside them. Standard library only: the hook imports it early.
+"""Every path of a checkout and the file names of a run, the baseline's own and the plugin's; those
+of results that are read again are in `checkout.result_files`. Standard library only, for the hook.
 
 ::
 
@@ -18,10 +18,9 @@ those that the plugin puts beside them. Standard library only: the hook imports 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 DENOISED_SUFFIX = "_denoise"  # of the export_dir of denoised runs, apart from the plain ones
 MODE_FOLDERS = {"dev": "dev_data", "eval": "eval_data"}
@@ -30,8 +29,6 @@ SPLITS = (*SERVED_SPLITS, "supplemental")
 DENOISERS = Path("models", "checkpoint", "denoiser")
 DIGEST_LENGTH = 16  # hex digits in a name
 DATASET_LENGTH = len("DCASE2025T2")  # where the baseline cuts its --dataset
-# In the folder of plain and denoised results together: copies that are results of no run.
-BY_SEED, SUMMARIES = "by_seed", "summarize"
 # In a folder of denoised features.
 CACHE_LOCK, CACHE_IN_THE_MAKING = "lock", "partial"
 LOCKED = "_lockfile"  # in place of .pickle, while the baseline writes it
@@ -96,23 +93,13 @@ class Folders:
         """Holds a folder for each training with its losses, ``log.csv``."""
         return self.root / "logs" / export_dir
 
-    def together(self, plain_export_dir: str, dataset: str) -> Together:
-        """What is about plain and denoised results of a data set together."""
-        return Together(self.results / f"{plain_export_dir}_compare", dataset)
+    def together(self, plain_export_dir: str) -> Path:
+        """Holds what is about plain and denoised results together."""
+        return self.results / f"{plain_export_dir}_compare"
 
     def study(self, study: str) -> Path:
         """Holds the tables of a study."""
         return self.results / f"{study}_study"
-
-
-def run_log(logs: Path, data: str, seed: int, arm: str) -> Path:
-    """What the baseline says in a run, in `Folders.logs`; `arm` is "plain" or "denoised"."""
-    return logs / f"{data}_seed{seed}_{arm}.log"
-
-
-def summary_log(logs: Path, dataset: str) -> Path:
-    """What the baseline's summary says, in `Folders.logs`."""
-    return logs / f"{dataset}_summary.log"
 
 
 def training_state(training: Path) -> Path:
@@ -123,44 +110,6 @@ def training_state(training: Path) -> Path:
 def training_settings(training: Path) -> Path:
     """The settings of the training, in its `Folders.training`."""
     return training / "args.json"
-
-
-class Together(NamedTuple):
-    """Files about plain and denoised results of one data set together."""
-
-    folder: Path
-    dataset: str
-
-    @property
-    def lock(self) -> Path:
-        return self.folder / f"{self.dataset}.lock"
-
-    @property
-    def page(self) -> Path:
-        return self.folder / f"{self.dataset}_report.html"
-
-    @property
-    def by_seed(self) -> Path:
-        """Copies of AUCs for the baseline's summary, a folder for each seed."""
-        return self.folder / BY_SEED / self.dataset
-
-    @property
-    def summary(self) -> Path:
-        """The baseline's summary, and our table."""
-        return self.folder / SUMMARIES / self.dataset
-
-    @property
-    def summary_extract(self) -> Path:
-        return self.summary / f"{self.dataset}_auc_pauc_extract.csv"
-
-    @property
-    def table(self) -> Path:
-        return self.summary / f"{self.dataset}_comparison.csv"
-
-    @property
-    def submission(self) -> Path:
-        """Scores and decisions as the challenge's evaluator takes them."""
-        return self.folder / "submission" / self.dataset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,86 +178,3 @@ def plain_features(n_mels: str, n_fft: str, hop_length: str, is_band_limited: bo
 def score_distribution(model: Path, score: str) -> Path:
     """From which the baseline takes its threshold, beside the model."""
     return model.with_name(f"score_distr_{model.stem}_{score.lower()}.pickle")
-
-
-def system(results: Path, seed: int, several_seeds: bool) -> str:
-    """What results are called among those of other folders and seeds."""
-    return results.name + (f"_seed{seed}" if several_seeds else "")
-
-
-def submitted(kind: str, machine_type: str, section: str) -> str:
-    """A table's name as the challenge's evaluator takes it; `section` is a number."""
-    return f"{kind}_{machine_type}_section_{section}_test.csv"
-
-
-_DATA = re.compile(r"(DCASE20\d\dT2)(.+)")
-_TABLE = re.compile(
-    r"(?P<kind>anomaly_score|decision_result|result)_(?P<data>.+?)"
-    r"(?:_(?P<section>(?:section|id)_\d+))?_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)\.csv"
-)
-
-
-class ResultFile(NamedTuple):
-    """A CSV of the baseline's test.
-
-    Attributes
-    ----------
-    kind : "anomaly_score", "decision_result", or "result", the AUCs of a machine type.
-    dataset : such as DCASE2025T2; empty where a name holds none, and all of it is `machine_type`.
-    section : such as ``section_00``; empty for AUCs.
-    """
-
-    kind: str
-    dataset: str
-    machine_type: str
-    section: str
-    seed: int
-
-    @classmethod
-    def from_name(cls, name: str) -> ResultFile | None:
-        """None if it is the name of something else."""
-        found = _TABLE.fullmatch(name)
-        if not found:
-            return None
-        is_roc = found["kind"] == "result"
-        if is_roc != found["suffix"].endswith("_roc") or is_roc == bool(found["section"]):
-            return None
-        known = _DATA.fullmatch(found["data"])
-        data = (known[1], known[2]) if known else ("", found["data"])
-        return cls(found["kind"], *data, found["section"] or "", int(found["seed"]))
-
-
-_NOTE = re.compile(r"(?P<kind>denoise_receipt|run)_(?P<data>.+?)_seed(?P<seed>\d+)(?:_.*)?\.json")
-
-
-class NoteFile(NamedTuple):
-    """A receipt of the hook or a record of the runner.
-
-    Attributes
-    ----------
-    kind : "denoise_receipt" or "run".
-    data : data set and machine type, as in `RunName`.
-    """
-
-    kind: str
-    data: str
-    seed: int
-
-    @classmethod
-    def from_name(cls, name: str) -> NoteFile | None:
-        """None if it is the name of something else."""
-        found = _NOTE.fullmatch(name)
-        return cls(found["kind"], found["data"], int(found["seed"])) if found else None
-
-
-def is_training_of(name: str, data: str, seed: int, mode: str) -> bool:
-    """Whether a folder of the baseline has the name of this `RunName.training`, whatever its
-    network and tag.
-    """
-    mark = "_Eval" if mode == "eval" else "(?<!_Eval)"
-    return bool(re.fullmatch(rf".*_{re.escape(data)}(_.*)?{mark}_seed{seed}", name))
-
-
-def decisions_beside(scores: Path) -> Path:
-    """The decisions that belong to a table of scores."""
-    return scores.with_name(scores.name.replace("anomaly_score", "decision_result", 1))

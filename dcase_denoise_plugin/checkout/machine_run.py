@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcase_denoise_plugin.checkout.plan import Plan
+from dcase_denoise_plugin.checkout.result_files import run_log
 from dcase_denoise_plugin.errors import DataError, RunError
-from dcase_denoise_plugin.names import SERVED_SPLITS, SPLITS, RunName, run_log
+from dcase_denoise_plugin.names import SERVED_SPLITS, SPLITS, RunName
 from dcase_denoise_plugin.sound.audio import wav_files
 
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}

@@ -12,8 +12,9 @@ from typing import Any
 
 from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.checkout.overrides import Overrides
+from dcase_denoise_plugin.checkout.result_files import Together
 from dcase_denoise_plugin.errors import DataError
-from dcase_denoise_plugin.names import DENOISED_SUFFIX, Folders, Together
+from dcase_denoise_plugin.names import DENOISED_SUFFIX, Folders
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import wav_files
 
@@ -59,7 +60,7 @@ class Plan:
     @property
     def together(self) -> Together:
         """What is about plain and denoised results together."""
-        return self.folders.together(self.export_dir("plain"), self.dataset)
+        return Together(self.folders.together(self.export_dir("plain")), self.dataset)
 
     @property
     def log_folder(self) -> Path:

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
+from dcase_denoise_plugin.checkout.result_files import ResultFile, submitted, system_name
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.names import ResultFile, submitted
-from dcase_denoise_plugin.names import system as system_name
 
 TEAM = "dcase-denoise-plugin"
 KINDS = ("anomaly_score", "decision_result")

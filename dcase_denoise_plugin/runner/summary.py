@@ -17,10 +17,10 @@ from filelock import FileLock
 
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.plan import Plan
+from dcase_denoise_plugin.checkout.result_files import summary_log, system_name
 from dcase_denoise_plugin.checkout.run_record import finished_runs, read_receipt
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.screen_table import Comparison, write_rows
-from dcase_denoise_plugin.names import summary_log, system
 from dcase_denoise_plugin.runner.runner import child_environment
 from dcase_denoise_plugin.runner.submission import gather
 
@@ -269,7 +269,7 @@ def _one_folder_a_seed(runs: Sequence[MachineRun]) -> list[Path]:
     folders = []
     for run in runs:
         for score in SCORES:
-            folder = inputs / system(run.folder(score), run.seed, several)
+            folder = inputs / system_name(run.folder(score), run.seed, several)
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(run.roc(score), folder)
             folders.append(folder)
