@@ -72,6 +72,11 @@ class NoteFile(NamedTuple):
         return cls(found["kind"], found["data"], int(found["seed"])) if found else None
 
 
+def is_receipt(name: str) -> bool:
+    note = NoteFile.from_name(name)
+    return note is not None and note.kind == "denoise_receipt"
+
+
 def is_training_of(name: str, data: str, seed: int, mode: str) -> bool:
     """Whether a folder of the baseline has the name of this `RunName.training`, whatever its
     network and tag.
