@@ -196,7 +196,8 @@ def _wrap_data_set(original):
     def __init__(self, args):
         """The baseline's data set, loaded through the stage when the flag is on."""
         global _run
-        from baseline_patches.denoised_run import DenoisedRun, refuse_denoised_model
+        from baseline_patches.denoised_run import DenoisedRun
+        from baseline_patches.run_files import refuse_denoised_model
 
         if not getattr(args, configuration.PREFIX, False):
             refuse_denoised_model(args)

@@ -24,6 +24,7 @@ from typing import Any
 
 DENOISED_SUFFIX = "_denoise"  # of the export_dir of denoised runs, apart from the plain ones
 MODE_FOLDERS = {"dev": "dev_data", "eval": "eval_data"}
+SCORES = ("MSE", "MAHALA")
 SERVED_SPLITS = ("train", "test", "test_rename")  # the baseline trains and tests on them
 SPLITS = (*SERVED_SPLITS, "supplemental")
 DENOISERS = Path("models", "checkpoint", "denoiser")
@@ -74,7 +75,7 @@ class Folders:
         return below / MODE_FOLDERS[self.mode]
 
     def scores(self, export_dir: str, score: str) -> Path:
-        """Holds the results under a score, "MSE" or "MAHALA"."""
+        """Holds the results under a score, one of `SCORES`."""
         return self.results / f"{export_dir}_{score}"
 
     def models(self, export_dir: str) -> Path:

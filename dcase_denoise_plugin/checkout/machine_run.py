@@ -12,11 +12,10 @@ from pathlib import Path
 from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.result_files import run_log
 from dcase_denoise_plugin.errors import DataError, RunError
-from dcase_denoise_plugin.names import SERVED_SPLITS, SPLITS, RunName
+from dcase_denoise_plugin.names import SCORES, SERVED_SPLITS, SPLITS, RunName
 from dcase_denoise_plugin.sound.audio import wav_files
 
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}
-SCORES = ("MSE", "MAHALA")
 STEPS = ("train", *SCORES)
 
 
@@ -85,6 +84,14 @@ class MachineRun:
                 )
             found.add(int(number[1]))
         return sorted(found)
+
+    @property
+    def has_sections(self) -> bool:
+        """Whether the names of the training clips tell their sections."""
+        try:
+            return bool(self.sections)
+        except DataError:
+            return False
 
     @property
     def tag(self) -> str:
