@@ -105,19 +105,8 @@ def check_fresh(
         split, note = raw / pickle.parent.parent.name, _noted(pickle)
         if note and any(note["settings"].get(key) != wanted[key] for key in IN_THE_PATH):
             continue  # the baseline will not read this one
-        for key in NOT_IN_THE_PATH if note else ():
-            if note["settings"].get(key) != wanted[key]:
-                raise RunError(
-                    f"{raw.name}: expected the plain baseline's features to be of {key}"
-                    f" {wanted[key]}, got those of {note['settings'].get(key)} in {pickle}. The"
-                    f" baseline does not see the difference; {cure}"
-                )
-        if note and note["loader"] != loader_digest:
-            raise RunError(
-                f"{raw.name}: expected the plain baseline's features to be made by the code that is"
-                f" in its folder datasets, got those of other code in {pickle}. The baseline would"
-                f" not make them anew; {cure}"
-            )
+        if note:
+            _refuse_other_making(note, wanted, loader_digest, pickle, cure)
         changed = _difference(note["clips"], _clips(split)) if note else _younger(split, pickle)
         if changed:
             raise RunError(
@@ -125,6 +114,29 @@ def check_fresh(
                 f" {split}, got {pickle} from before {changed}. The baseline would score other"
                 f" clips than are there; {cure}"
             )
+
+
+def _refuse_other_making(
+    note: Mapping[str, Any],
+    wanted: Mapping[str, float | None],
+    loader_digest: str,
+    pickle: Path,
+    cure: str,
+) -> None:
+    machine = pickle.parents[2].name
+    for key in NOT_IN_THE_PATH:
+        if note["settings"].get(key) != wanted[key]:
+            raise RunError(
+                f"{machine}: expected the plain baseline's features to be of {key} {wanted[key]},"
+                f" got those of {note['settings'].get(key)} in {pickle}. The baseline does not see"
+                f" the difference; {cure}"
+            )
+    if note["loader"] != loader_digest:
+        raise RunError(
+            f"{machine}: expected the plain baseline's features to be made by the code that is in"
+            f" its folder datasets, got those of other code in {pickle}. The baseline would not"
+            f" make them anew; {cure}"
+        )
 
 
 def _wanted(settings: Mapping[str, Any]) -> dict[str, float | None]:

@@ -94,6 +94,13 @@ def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, mach
 
     With --checkpoint, a denoiser: clip in, clip out. With --machine, all that `monitor --onnx`
     needs: clip in, the baseline's anomaly scores out.
+
+    \b
+    Example:
+      dcase-denoise export --machine fan --baseline ./baseline --out fan.onnx
+      dcase-denoise export --checkpoint fan.pt --clip-s 10 --out denoiser.onnx
+
+    Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
     """
     from dcase_denoise_plugin.edge.export import export_denoiser, export_scorer
 
@@ -156,6 +163,13 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
 
     SOURCE is a folder that is watched for wav files, or - for a wav or raw samples on standard
     input, cut into clips of the training clips' length.
+
+    \b
+    Example:
+      dcase-denoise monitor incoming/ --onnx fan.onnx
+      arecord -f S16_LE -r 16000 -t raw | dcase-denoise monitor - --onnx fan.onnx --pcm s16le
+
+    Exit codes: 0 ended, also by Ctrl-C; 2 stopped by an error in one line.
     """
     from dcase_denoise_plugin.edge.monitor import as_text, read_clip, streamed_clips, verdicts
     from dcase_denoise_plugin.edge.watch import clips_in
@@ -209,6 +223,12 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
     ones on standard output, at the training clips' rate.
 
     What comes out lags behind by what the first line on standard error says.
+
+    \b
+    Example:
+      arecord -f S16_LE -r 16000 -t raw | dcase-denoise stream --checkpoint fan.pt > out.raw
+
+    Exit codes: 0 ended, also by Ctrl-C; 2 stopped by an error in one line.
     """
     from dcase_denoise_plugin import Denoiser
     from dcase_denoise_plugin.edge.pcm import blocks_of, encoded

@@ -185,15 +185,16 @@ def _stage_of(run: MachineRun, machine: Machine) -> Stage:
 
 
 # All that a pickled list of numbers needs; a pickle that names anything else could run code.
+_scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
 _NUMBERS = {
-    ("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar,
-    ("numpy.core.multiarray", "scalar"): np._core.multiarray.scalar,
+    ("numpy._core.multiarray", "scalar"): _scalar,
+    ("numpy.core.multiarray", "scalar"): _scalar,
     ("numpy", "dtype"): np.dtype,
 }
 
 
 class _NumbersOnly(pickle.Unpickler):
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         try:
             return _NUMBERS[module, name]
         except KeyError:

@@ -82,6 +82,8 @@ CURVES = (("loss", "training", "-"), ("val_loss", "validation", ":"))
 
 def autoencoder_losses(log: Path | None) -> list[tuple[str, str, list[float]]]:
     """(kind, line style, loss by epoch); nothing for a log that is missing or holds no number."""
+    if log is None:
+        return []
     try:
         with open(log, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

@@ -17,6 +17,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -73,7 +74,7 @@ class Study:
             )
         name = file.stem
         plain = _plan(baseline, dataset, PLAIN, name, settings, {})
-        plans = {}
+        plans: dict[str, Plan] = {}
         for cell, keys in cells.items():
             keys = keys or {}
             if (
@@ -151,7 +152,7 @@ def _plan(
     return Plan(baseline, dataset, "dev", overrides, config, cell)
 
 
-def _as_text(value):
+def _as_text(value: Any) -> list[str] | str:
     """As --set gives it; with a number in its place, the records of finished runs would no longer
     be those of this study.
     """
