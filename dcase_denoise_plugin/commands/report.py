@@ -14,6 +14,7 @@ from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES, MachineRun
 from dcase_denoise_plugin.commands.options import baseline_option, stacked
 from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
 from dcase_denoise_plugin.figures.results_folders import Arm
+from dcase_denoise_plugin.names import Folders
 
 logger = logging.getLogger(__name__)
 _places_options = stacked(
@@ -69,13 +70,11 @@ def report(mode, baseline_folder, out, data, reference):
     from dcase_denoise_plugin.figures.results_folders import arms_of_checkout
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
-    results = (
-        baseline.folder / str(baseline.settings.get("result_directory", "results")) / f"{mode}_data"
-    )
+    folders = Folders(baseline.folder, mode, baseline.settings)
     export_dir = str(baseline.settings.get("export_dir", "baseline"))
     _write(
-        arms_of_checkout(results, export_dir),
-        out or results / f"{export_dir}_compare" / "report.html",
+        arms_of_checkout(folders.results, export_dir),
+        out or folders.together(export_dir) / "report.html",
         data,
         reference,
         baseline.folder,

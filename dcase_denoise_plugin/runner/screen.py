@@ -1,6 +1,4 @@
-"""What a call shows: the lines that the plugin logs, and its progress: live bars on a terminal, else
-at most one line a minute.
-"""
+"""What a call shows: the lines that the plugin logs, and its progress, in live bars or in lines."""
 
 from __future__ import annotations
 

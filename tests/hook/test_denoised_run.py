@@ -149,7 +149,8 @@ def test_a_training_behind_another_stage_stops_before_it_overwrites_what_is_fini
     expected = (
         "^export_dir: expected no finished run of another denoising stage, got one of"
         r" DCASE2025T2fan seed 7 with denoise_method wiener \(now unet\), denoise_strength 0.5"
-        r" \(now 1.0\) in models/saved_model/mine. Name another folder by --export_dir=NAME, or delete"
+        r" \(now 1.0\) in models/saved_model/mine. Name another folder by --export_dir=NAME, or"
+        " delete"
         " models/saved_model/mine to replace it.$"
     )
     with pytest.raises(DataError, match=expected):
