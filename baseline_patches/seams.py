@@ -16,7 +16,8 @@ import sys
 import traceback
 
 from baseline_patches import baselines
-from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError
+from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError, error_line
+from dcase_denoise_plugin.names import DENOISED_SUFFIX
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.settings.keys import PREFIX
@@ -93,7 +94,7 @@ def _stops_the_run(function):
         except DenoiseError as error:
             if error.__cause__:  # of a user's method, say: one line does not find a bug in it
                 traceback.print_exception(error.__cause__)
-            print(f"dcase-denoise: {error}", file=sys.stderr, flush=True)
+            print(error_line(error), file=sys.stderr, flush=True)
             raise SystemExit(2) from error
 
     return wrapper
@@ -158,7 +159,7 @@ class _SettlingParser:
         settled = sources.resolve(self._given)
         if namespace.export_dir is _NOT_GIVEN:
             namespace.export_dir = self._yaml_export_dir + (
-                configuration.DENOISED_SUFFIX if settled.denoise else ""
+                DENOISED_SUFFIX if settled.denoise else ""
             )
         for key, value in settled.as_keys().items():
             setattr(namespace, key, value)
@@ -194,7 +195,8 @@ def _wrap_data_set(original):
     def __init__(self, args):
         """The baseline's data set, loaded through the stage when the flag is on."""
         global _run
-        from baseline_patches.denoised_run import DenoisedRun, refuse_denoised_model
+        from baseline_patches.denoised_run import DenoisedRun
+        from baseline_patches.run_files import refuse_denoised_model
 
         if not getattr(args, PREFIX, False):
             refuse_denoised_model(args)

@@ -25,8 +25,10 @@ where relative paths lead.
 Denoised features are kept under a digest of all that the method rests on: the ``.py`` files of its
 top-level package or, for a module on its own, those beside it; for a class also the seed and the
 names, sizes and times of all clips and files that `Machine` and `DenoiseConfig` offer. What else it
-reads, a file of weights say, it tells by an attribute ``digest``, a text that changes with it. An
-instance's own ``digest`` stands in place of the seed and the clips. A callable that is neither a
+reads, a file of weights say, it tells by an attribute ``digest``: a text, or a function without
+arguments that returns one. On the function or class, `dcase-denoise run` sees a change beforehand
+and runs again; on an instance alone, the change is in the receipt of the next run. An instance's
+``digest``, its class's too, stands in place of the seed and the clips. A callable that is neither a
 function nor a class, such as a `functools.partial`, is taken only with a ``digest``.
 """
 
@@ -57,7 +59,6 @@ from dcase_denoise_plugin.stage.own_method import (
     own_digest,
     source_digest,
 )
-
 
 Array2Array = Callable[[np.ndarray, int], np.ndarray]
 

@@ -21,6 +21,7 @@ from dcase_denoise_plugin.denoising.checkpoint import FORMAT
 from dcase_denoise_plugin.denoising.denoiser import blended
 from dcase_denoise_plugin.errors import AudioError, CheckpointError
 from dcase_denoise_plugin.files import digest_of
+from dcase_denoise_plugin.names import DENOISERS, denoiser
 from dcase_denoise_plugin.process import untouched_random_streams
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import changed_keys
@@ -34,7 +35,6 @@ from dcase_denoise_plugin.stage.own_method import with_stated_domain
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 logger = logging.getLogger(__name__)
-CHECKPOINT_FOLDER = Path("models/checkpoint/denoiser")
 
 
 class Stage:
@@ -55,13 +55,12 @@ class Stage:
         machine: Machine,
         config: DenoiseConfig,
         device: torch.device,
-        folder: Path = CHECKPOINT_FOLDER,
+        folder: Path = DENOISERS,
         train_command: str | None = None,
     ):
         self.machine, self.asked, self.device = machine, config, device
         self.config = with_stated_domain(config) if config.strength else config
-        own = folder / self._name() / "denoiser.pt"
-        self.checkpoint = Path(config.checkpoint) if config.checkpoint else own
+        self.checkpoint = Path(config.checkpoint) if config.checkpoint else self._own_file(folder)
         self.seconds = 0.0
         self._account = threading.Lock()
         with self._at_work():
@@ -228,11 +227,11 @@ class Stage:
         wav, sample_rate_hz = read_wav(self.machine.train_files[0])
         return self.machine.train_files[0].name, len(wav), sample_rate_hz
 
-    def _name(self) -> str:
-        rests_on = [FORMAT, self.config.weights_digest(), self.machine.training_digest(self.config)]
+    def _own_file(self, folder: Path) -> Path:
         machine = self.machine
-        named = f"{machine.dataset}{machine.machine_type}_seed{machine.seed}"
-        return f"{named}_{digest_of(rests_on)[:16]}"
+        rests_on = [FORMAT, self.config.weights_digest(), machine.training_digest(self.config)]
+        data = f"{machine.dataset}{machine.machine_type}"
+        return denoiser(folder, data, machine.seed, digest_of(rests_on))
 
     def _train(self, train_command: str | None) -> None:
         if self.config.checkpoint:
