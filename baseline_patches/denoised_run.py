@@ -47,7 +47,7 @@ class DenoisedRun:
     baseline : what `seams.check_seams` found, for the receipt.
     """
 
-    def __init__(self, args, baseline: dict):
+    def __init__(self, args: Any, baseline: dict):
         self.args, self.baseline = args, baseline
         fields = configuration.field_names()
         self.config = configuration.DenoiseConfig(
@@ -66,7 +66,7 @@ class DenoisedRun:
         if baseline["warning"]:
             print(warning_line(baseline["warning"]), file=sys.stderr)
 
-    def load_split(self, load_pre_process, loader, settings: dict) -> None:
+    def load_split(self, load_pre_process: Callable[..., Any], loader: Any, settings: dict) -> None:
         """Lets the baseline load or build the features of one split, in a cache folder named by
         everything they rest on.
 
@@ -116,6 +116,16 @@ class DenoisedRun:
             self._reader = None
 
     @property
+    def stage(self) -> Stage:
+        """The stage that has served the clips."""
+        if self._stage is None:
+            raise BaselineError(
+                "denoising stage: expected the baseline to load its clips, got a run without any."
+                f" {OTHER_BASELINE}"
+            )
+        return self._stage
+
+    @property
     def reader(self) -> ClipReader:
         """Reads the clips of the split that is being built."""
         if self._reader is None:
@@ -154,7 +164,7 @@ class DenoisedRun:
         receipt = {
             "plugin_version": __version__,
             "baseline": self.baseline,
-            **self._stage.receipt(),
+            **self.stage.receipt(),
             "splits": self.splits,
             "command": sys.argv,
         }
@@ -166,7 +176,7 @@ class DenoisedRun:
                 self._files.refuse_resumed_of_another(digest)
         else:
             self._files.refuse_untrained(digest, self._train_command())
-            self._stage.refuse_other_trial(self._files.training_receipt().get("trial"))
+            self.stage.refuse_other_trial(self._files.training_receipt().get("trial"))
         if not self.args.train_only:
             scores = self._files.scores(self.args.score)
             self._files.refuse_other_stage(self.config, scores)
@@ -226,7 +236,7 @@ class DenoisedRun:
 
 
 @contextlib.contextmanager
-def _folder_aside(folder: Path):
+def _folder_aside(folder: Path) -> Iterator[Path]:
     """An empty folder to build features in; gone afterwards, and what a killed run left in it
     before. Raises DataError if the disk is full or read-only.
     """

@@ -51,7 +51,7 @@ from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.sound.machine import Machine, manifest
 from dcase_denoise_plugin.sound.noise_recordings import noise_recordings
-from dcase_denoise_plugin.stage.filters import SpectralGate, Wiener
+from dcase_denoise_plugin.stage.filters import Filter, SpectralGate, Wiener
 from dcase_denoise_plugin.stage.own_method import (
     all_it_is_given,
     built,
@@ -154,7 +154,7 @@ def build_method(
     source = source_digest(target)
     if not inspect.isclass(target):
         return Method(name, target, source)
-    if name in BUILT_IN:
+    if issubclass(target, Filter):
         recordings = manifest(noise_recordings(machine, config))
         return Method(name, target(machine, config), digest_of([source, recordings]))
     method = built(target, machine, config)

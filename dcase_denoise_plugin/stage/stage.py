@@ -88,7 +88,7 @@ class Stage:
         return self._method.digest
 
     def feature_digest(
-        self, files: list[Path], settings: dict[str, Any], loader_digest: str
+        self, files: Sequence[Path], settings: dict[str, Any], loader_digest: str
     ) -> str:
         """Hex digest of the features of `files` under the baseline's `settings` by this code of its
         loader: the name of their own cache folder.
