@@ -192,9 +192,7 @@ class DenoisedRun:
                 features,
                 self.args.seed,
             )
-            device = (
-                torch.device("cuda", self.args.gpu_id[0]) if self.args.cuda else torch.device("cpu")
-            )
+            device = torch.device(f"cuda:{self.args.gpu_id[0]}" if self.args.cuda else "cpu")
             self._stage = Stage(
                 machine,
                 self.config,

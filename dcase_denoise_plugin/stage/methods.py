@@ -51,7 +51,7 @@ from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.sound.machine import Machine, manifest
 from dcase_denoise_plugin.sound.noise_recordings import noise_recordings
-from dcase_denoise_plugin.stage.filters import Filter, SpectralGate, Wiener
+from dcase_denoise_plugin.stage.filters import SpectralGate, Wiener
 from dcase_denoise_plugin.stage.own_method import (
     all_it_is_given,
     built,
@@ -154,9 +154,9 @@ def build_method(
     source = source_digest(target)
     if not inspect.isclass(target):
         return Method(name, target, source)
-    if issubclass(target, Filter):
+    if name in BUILT_IN:
         recordings = manifest(noise_recordings(machine, config))
-        return Method(name, target(machine, config), digest_of([source, recordings]))
+        return Method(name, BUILT_IN[name](machine, config), digest_of([source, recordings]))
     method = built(target, machine, config)
     own = own_digest(method)
     digest = digest_of([source, own or all_it_is_given(machine, config)])
