@@ -5,7 +5,7 @@ denoised in batches while the loader is at those before.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class ClipReader:
 
     def __init__(self, stage: Stage):
         self._stage, self._files = stage, list[str]()
-        self._ahead: Iterator[tuple[str, np.ndarray]] | None = None
+        self._ahead: Generator[tuple[str, np.ndarray]] | None = None
         self._load: Callable[[str], Any] | None = None
         self._sample_rate_hz = 0  # of every clip, once the first is there
         self._denoised_wavs: dict[str, tuple[np.ndarray, int]] = {}
@@ -52,7 +52,7 @@ class ClipReader:
 
     def __exit__(self, *exception: object) -> None:
         self._pool.shutdown(cancel_futures=True)
-        self._one_thread.__exit__(*exception)
+        self._one_thread.__exit__(None, None, None)
 
     def expect(self, files: Iterable[str]) -> None:
         """Reads ahead: these clips will be asked for, in this order."""
@@ -84,14 +84,14 @@ class ClipReader:
             return self._denoised([to_vectors(file) for file in batch], batch, n_mels, n_frames)
 
         if self._ahead is None:
-            first, *others = self._files or [None]
+            first, *others = self._files or [""]
             self._ahead = self._read_ahead(
                 read, others if first == path and self._stage.takes_batches else []
             )
         else:
-            expected, vectors = next(self._ahead, (None, None))
-            if expected == path:
-                return vectors
+            expected, ahead = next(self._ahead, ("", None))
+            if ahead is not None and expected == path:
+                return ahead
             self._ahead.close()
         (vectors,) = read([path])
         if self._load is None:
@@ -103,7 +103,7 @@ class ClipReader:
 
     def _read_ahead(
         self, read: Callable[[Sequence[str]], list[np.ndarray]], files: Sequence[str]
-    ) -> Iterator[tuple[str, np.ndarray]]:
+    ) -> Generator[tuple[str, np.ndarray]]:
         """Each file with its vectors, in order; a batch a thread is at work while those of another
         one are handed over.
         """
@@ -155,7 +155,8 @@ def _cut(log_mel: np.ndarray, n_frames: int) -> np.ndarray:
 
 def _batches(files: Sequence[str]) -> Iterator[list[str]]:
     """`files` in order, as many at once as hold `BATCH_BYTES`, but one at least."""
-    batch, held = [], 0
+    batch: list[str] = []
+    held = 0
     for file in files:
         size = Path(file).stat().st_size
         if batch and held + size > BATCH_BYTES:

@@ -1,4 +1,3 @@
-import logging
 import os
 import subprocess
 from pathlib import Path
@@ -7,19 +6,15 @@ import pytest
 from baseline_checkouts import Checkout
 
 from dcase_denoise_plugin.demo import stand_in as stand_in_baseline
+from dcase_denoise_plugin.runner.screen import logged_to
 
 
 @pytest.fixture
 def said():
-    """What the plugin logs, line by line."""
-    lines, logger = [], logging.getLogger("dcase_denoise_plugin")
-    handler, level = logging.Handler(), logger.level
-    handler.emit = lambda record: lines.append(record.getMessage())
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield lines
-    logger.removeHandler(handler)
-    logger.setLevel(level)
+    """The lines that the plugin logs in this test."""
+    lines = []
+    with logged_to(lines.append):
+        yield lines
 
 
 @pytest.fixture

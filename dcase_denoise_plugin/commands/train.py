@@ -44,6 +44,12 @@ def train(folder, out, preset, assignments, dataset, seed, device):
     Killed at any point, the same command goes on from the last finished epoch; of a finished
     denoiser it changes the output settings alone. On several GPUs or nodes: torchrun
     --nproc-per-node 4 -m dcase_denoise_plugin train …
+
+    \b
+    Example:
+      dcase-denoise train data/dcase2025t2/dev_data/raw/fan --out fan.pt
+
+    Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
     """
     from dcase_denoise_plugin.denoising.device import ready_device
     from dcase_denoise_plugin.errors import ConfigError

@@ -155,6 +155,8 @@ class BatchNorm2d(nn.BatchNorm2d):
             return super().forward(features)
         values = features.float()  # sums over a batch need more than bfloat16
         count = values.new_tensor([values[:, 0].numel()])
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.num_batches_tracked is not None and self.momentum is not None
         # The running mean lies near the mean and is the same in all processes; moments around it
         # lose fewer digits.
         centred = values - self.running_mean[:, None, None]
@@ -166,7 +168,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         scale = self.weight * (var + self.eps).rsqrt()
         normalised = centred * scale[:, None, None] + (self.bias - offset * scale)[:, None, None]
         with torch.no_grad():
-            self.num_batches_tracked += 1
+            self.num_batches_tracked.add_(1)
             self.running_mean += self.momentum * offset
             self.running_var.lerp_(var * sums[-1] / (sums[-1] - 1), self.momentum)
         return normalised.to(features.dtype)

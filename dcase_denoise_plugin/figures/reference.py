@@ -16,13 +16,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dcase_denoise_plugin.checkout.result_files import BY_SEED, SUMMARIES
 from dcase_denoise_plugin.errors import ConfigError, RunError
 from dcase_denoise_plugin.figures.score_files import read_roc
 from dcase_denoise_plugin.files import written_whole
 
 DEFAULT_TOLERANCE = 0.01
 # Copies that the summary over plain and denoised results works on.
-COPIES = ("by_seed", "summarize")
 # Differences of decimal fractions carry binary dust: 0.7 - 0.69 is more than 0.01.
 DUST = 1e-9
 COLUMNS = ("table", "metric", "value")
@@ -93,7 +93,7 @@ def read_results(folder: Path) -> dict[Figure, float]:
     paths = [
         path
         for path in sorted(Path(folder).rglob("result_*_roc.csv"))
-        if not set(COPIES) & set(path.relative_to(folder).parts)
+        if not {BY_SEED, SUMMARIES} & set(path.relative_to(folder).parts)
     ]
     if not paths:
         raise RunError(

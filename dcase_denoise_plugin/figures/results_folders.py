@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES
+from dcase_denoise_plugin.checkout.result_files import ResultFile
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.figures.score_files import ROC_FILE, SCORE_FILE
-from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX
+from dcase_denoise_plugin.names import DENOISED_SUFFIX
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,11 +99,8 @@ def _by_score(results: Path, stem: str) -> dict[str, Path]:
 
 
 def _holds_results(folder: Path) -> bool:
-    return folder.is_dir() and any(
-        pattern.fullmatch(file.name)
-        for file in folder.iterdir()
-        for pattern in (SCORE_FILE, ROC_FILE)
-    )
+    files = map(ResultFile.from_name, os.listdir(folder)) if folder.is_dir() else ()
+    return any(file and file.kind != "decision_result" for file in files)
 
 
 def _told_apart(first: Path, second: Path) -> tuple[str, str]:

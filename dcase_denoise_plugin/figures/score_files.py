@@ -12,15 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dcase_denoise_plugin.checkout.result_files import ResultFile, decisions_beside
 from dcase_denoise_plugin.errors import RunError, first_line
 
-SCORE_FILE = re.compile(
-    r"anomaly_score_(?P<data>.+?)_(?P<section>(?:section|id)_\d+)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)\.csv"
-)
-ROC_FILE = re.compile(
-    r"result_(?P<data>.+?)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)_roc\.csv"
-)
-DATASET = re.compile(r"(DCASE20\d\dT2)(.+)")
 # As words of a clip's name; "normal" and "anomaly" are the truth, a data set before 2022 names no
 # domain.
 LABELS, DOMAINS = {"normal": 0, "anomaly": 1}, ("source", "target")
@@ -98,26 +92,25 @@ class ScoreFolder:
         for file in sorted(
             Path(path).iterdir(), key=lambda file: (file.stat().st_mtime_ns, file.name)
         ):
-            for pattern in (SCORE_FILE, ROC_FILE):
-                match = pattern.fullmatch(file.name)
-                if match:
-                    known = DATASET.fullmatch(match["data"])
-                    folder.dataset = folder.dataset or (known[1] if known else "")
-                    run = (known[2] if known else match["data"], int(match["seed"]))
-                    if only is not None and run not in only:
-                        continue
-                    key = (*run, match.groupdict().get("section"))
-                    if key in read_from:
-                        folder._remark(
-                            run,
-                            f"two tables of the same kind, {read_from[key].name} and {file.name};"
-                            " the newer one counts.",
-                        )
-                    read_from[key] = file
-                    if pattern is SCORE_FILE:
-                        folder._take_scores(run, match["section"], file)
-                    else:
-                        folder._take_stated(run, file)
+            table = ResultFile.from_name(file.name)
+            if table is None or table.kind == "decision_result":
+                continue
+            folder.dataset = folder.dataset or table.dataset
+            run = (table.machine_type, table.seed)
+            if only is not None and run not in only:
+                continue
+            key = (*run, table.section)
+            if key in read_from:
+                folder._remark(
+                    run,
+                    f"two tables of the same kind, {read_from[key].name} and {file.name};"
+                    " the newer one counts.",
+                )
+            read_from[key] = file
+            if table.section:
+                folder._take_scores(run, table.section, file)
+            else:
+                folder._take_stated(run, file)
         return folder
 
     def _take_scores(self, run, section, file):
@@ -133,7 +126,7 @@ class ScoreFolder:
             self._remark(run, f"{wrong} in {file.name}. Test this machine type again.")
             return
         names = tuple(name for name, _ in rows)
-        decision_file = file.with_name(file.name.replace("anomaly_score_", "decision_result_", 1))
+        decision_file = decisions_beside(file)
         decided, wrong = (
             read_pairs(decision_file) if decision_file.is_file() else ([], "the file is missing")
         )

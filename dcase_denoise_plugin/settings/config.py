@@ -28,8 +28,6 @@ from dcase_denoise_plugin.settings.values import (
     machine_epochs,
 )
 
-# The suffix of a denoised run's export_dir keeps its files apart from the plain ones.
-DENOISED_SUFFIX = "_denoise"
 RECOMMENDED = "recommended"  # the preset where nobody names one
 
 

@@ -72,7 +72,7 @@ def parse_value(field: dataclasses.Field, text: Any) -> Any:
             return "" if text is None or text == "None" else str(text)
         if kind is int and isinstance(text, float) and not text.is_integer():
             raise ValueError
-        return kind(text)
+        return kind(text)  # type: ignore[misc]
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from None
     except (TypeError, ValueError):

@@ -19,29 +19,22 @@ import torch
 
 from dcase_denoise_plugin.denoising.checkpoint import FORMAT
 from dcase_denoise_plugin.denoising.denoiser import blended
-from dcase_denoise_plugin.errors import (
-    AudioError,
-    CheckpointError,
-    DenoiseError,
-    one_line_with_place,
-)
+from dcase_denoise_plugin.errors import AudioError, CheckpointError
 from dcase_denoise_plugin.files import digest_of
+from dcase_denoise_plugin.names import DENOISERS, denoiser
 from dcase_denoise_plugin.process import untouched_random_streams
-from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import changed_keys
 from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_wav, read_wav
 from dcase_denoise_plugin.sound.machine import Machine, manifest
-from dcase_denoise_plugin.sound.spectrogram import LOWEST_POWER, Spectrogram
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.stage import trial
 from dcase_denoise_plugin.stage.code_digests import plugin_source_digest
 from dcase_denoise_plugin.stage.methods import build_method
 from dcase_denoise_plugin.stage.own_method import with_stated_domain
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 logger = logging.getLogger(__name__)
-CHECKPOINT_FOLDER = Path("models/checkpoint/denoiser")
-# A user's class comes out the same if what it makes of a clip agrees this well in each part; other
-# roundings move it less.
-TRIAL_PARTS, SAME_DB = 16, 0.1
 
 
 class Stage:
@@ -62,13 +55,12 @@ class Stage:
         machine: Machine,
         config: DenoiseConfig,
         device: torch.device,
-        folder: Path = CHECKPOINT_FOLDER,
+        folder: Path = DENOISERS,
         train_command: str | None = None,
     ):
         self.machine, self.asked, self.device = machine, config, device
         self.config = with_stated_domain(config) if config.strength else config
-        own = folder / self._name() / "denoiser.pt"
-        self.checkpoint = Path(config.checkpoint) if config.checkpoint else own
+        self.checkpoint = Path(config.checkpoint) if config.checkpoint else self._own_file(folder)
         self.seconds = 0.0
         self._account = threading.Lock()
         with self._at_work():
@@ -96,7 +88,7 @@ class Stage:
         return self._method.digest
 
     def feature_digest(
-        self, files: list[Path], settings: dict[str, Any], loader_digest: str
+        self, files: Sequence[Path], settings: dict[str, Any], loader_digest: str
     ) -> str:
         """Hex digest of the features of `files` under the baseline's `settings` by this code of its
         loader: the name of their own cache folder.
@@ -178,13 +170,16 @@ class Stage:
             # No guard of the random streams here: threads would restore each other's states. The
             # U-Net draws nothing.
             with self._timed():
-                denoised = self._in_batch(np.stack(clips), sample_rate_hz, paths)
+                denoised = list(self._method.of_batch(np.stack(clips), sample_rate_hz, paths))
         else:
             with self._at_work():
                 denoised = [
-                    self._of_one(clip, sample_rate_hz, path) for clip, path in zip(clips, paths)
+                    self._method.of_clip(clip, sample_rate_hz, path)
+                    for clip, path in zip(clips, paths)
                 ]
-        return [self._blended(*clip) for clip in zip(clips, denoised, paths)]
+        for clip, result, path in zip(clips, denoised, paths):
+            self._method.check(result, clip, path)
+        return [blended(*both, self.config.strength) for both in zip(clips, denoised)]
 
     def receipt(self) -> dict[str, Any]:
         """What the stage did, for the JSON beside the baseline's CSVs."""
@@ -201,33 +196,13 @@ class Stage:
             "checkpoint": str(self.checkpoint) if trained else None,
             "epochs": trained.epochs if trained else None,
             "untouched": self.is_idle,
-            "trial": self._trial,
+            "trial": self.trial,
         }
 
-    def refuse_other_trial(self, at_training: list[float] | None) -> None:
-        """Raises DenoiseError if a user's class makes something else of the first training clip
-        than the one that the autoencoder was trained behind.
-        """
-        now = self._trial
-        if now and not np.allclose(now, at_training or np.inf, rtol=0, atol=SAME_DB):
-            off = (
-                f"one that differs by {np.abs(np.subtract(now, at_training)).max():.3g} dB"
-                if at_training
-                else "one of which the training noted nothing"
-            )
-            raise DenoiseError(
-                f"denoise_method {self.config.method}: expected it to come out as it did for the"
-                f" training, got {off} on {self.machine.train_files[0].name}. It is built anew in"
-                " every step: draw from machine.seed, or keep what it learnt in a file and tell"
-                " its digest; then train again."
-            )
-
     @functools.cached_property
-    def _trial(self) -> list[float] | None:
-        """What a user's class that learns from the clips makes of the first one: the level in each
-        of `TRIAL_PARTS` parts, dB. None for other methods.
-        """
-        if not self._method.is_fitted or self.config.strength == 0.0:
+    def trial(self) -> list[float] | None:
+        """What a user's class that learns from the clips makes of the first one, see `trial`."""
+        if not self._method.is_fitted or self.is_idle:
             return None
         path = self.machine.train_files[0]
         wav, sample_rate_hz = read_wav(path)
@@ -236,14 +211,13 @@ class Stage:
             spectrogram = Spectrogram(self.machine.features, sample_rate_hz, "mel")
             clip = spectrogram.level_of_wav_db(wav).astype(float)
         (denoised,) = self.denoise([clip], sample_rate_hz, [str(path)])
-        level_db = (
-            denoised
-            if self.config.domain == "mel"
-            else 10 * np.log10(np.square(denoised, dtype=float) + LOWEST_POWER)
-        )
-        return [
-            round(float(part.mean()), 4) for part in np.array_split(level_db.ravel(), TRIAL_PARTS)
-        ]
+        return trial.levels_db(denoised, self.config.domain)
+
+    def refuse_other_trial(self, at_training: list[float] | None) -> None:
+        """Raises DenoiseError if a user's class has come out otherwise than for the training."""
+        if self.trial:
+            name = self.machine.train_files[0].name
+            trial.refuse_other(self.trial, at_training, self.config.method, name)
 
     @functools.cached_property
     def _training_clip(self) -> tuple[str, int, int]:
@@ -253,11 +227,11 @@ class Stage:
         wav, sample_rate_hz = read_wav(self.machine.train_files[0])
         return self.machine.train_files[0].name, len(wav), sample_rate_hz
 
-    def _name(self) -> str:
-        rests_on = [FORMAT, self.config.weights_digest(), self.machine.training_digest(self.config)]
+    def _own_file(self, folder: Path) -> Path:
         machine = self.machine
-        named = f"{machine.dataset}{machine.machine_type}_seed{machine.seed}"
-        return f"{named}_{digest_of(rests_on)[:16]}"
+        rests_on = [FORMAT, self.config.weights_digest(), machine.training_digest(self.config)]
+        data = f"{machine.dataset}{machine.machine_type}"
+        return denoiser(folder, data, machine.seed, digest_of(rests_on))
 
     def _train(self, train_command: str | None) -> None:
         if self.config.checkpoint:
@@ -271,45 +245,6 @@ class Stage:
                 f" and clips, got none at {self.checkpoint}. Train it first: {train_command}"
             )
         train_denoiser(self.machine, self.config, self.checkpoint, self.device, shared=True)
-
-    def _of_one(self, clip: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
-        if self.config.method in BUILT_IN_METHODS:
-            return np.asarray(self._method(clip, sample_rate_hz))
-        # on a copy: a method of the user's that works in place must leave the noisy clip to be
-        # blended with
-        try:
-            return np.asarray(self._method(clip.copy(), sample_rate_hz))
-        except DenoiseError:
-            raise
-        except Exception as error:  # a user's code may raise anything
-            raise DenoiseError(
-                f"denoise_method {self.config.method}: expected it to denoise {path}, got"
-                f" {one_line_with_place(error)}. Correct the method."
-            ) from error
-
-    def _in_batch(self, clips: np.ndarray, sample_rate_hz: int, paths: Sequence[str]) -> np.ndarray:
-        assert self._method.batch
-        try:
-            return self._method.batch(clips, sample_rate_hz)
-        except torch.OutOfMemoryError:
-            raise DenoiseError(
-                "GPU memory: expected room for one spectrogram image, got none free on"
-                f" {self.device} for {paths[0]}. End what else runs there, or set --use_cuda False."
-            ) from None
-
-    def _blended(self, noisy: np.ndarray, denoised: np.ndarray, path: str) -> np.ndarray:
-        if denoised.shape != noisy.shape or denoised.dtype != noisy.dtype:
-            raise DenoiseError(
-                f"denoise_method {self.config.method}: expected {noisy.dtype} of shape"
-                f" {noisy.shape} back, got {denoised.dtype} {denoised.shape} for {path}. Correct"
-                " the method."
-            )
-        if not np.isfinite(denoised).all():
-            raise DenoiseError(
-                f"denoise_method {self.config.method}: expected finite values back, got NaN or"
-                f" infinity for {path}. Train the denoiser again or correct the method."
-            )
-        return blended(noisy, denoised, self.config.strength)
 
     @contextlib.contextmanager
     def _timed(self) -> Iterator[None]:

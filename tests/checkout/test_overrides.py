@@ -9,7 +9,7 @@ import pytest
 
 from dcase_denoise_plugin.checkout.overrides import Overrides, read_overrides, resolve_stage
 from dcase_denoise_plugin.errors import ConfigError, DataError
-from dcase_denoise_plugin.runner.runner import child_environment
+from dcase_denoise_plugin.runner.processes import child_environment
 
 
 @pytest.fixture

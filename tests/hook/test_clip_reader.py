@@ -154,7 +154,7 @@ def test_a_gpu_without_memory_for_one_image_stops_the_run_in_one_line(stage_of, 
     with pytest.raises(
         DenoiseError,
         match=(
-            "GPU memory: expected room for one spectrogram image, got none free on cpu for"
+            "GPU memory: expected room for one spectrogram image, got none free for"
             " .*clip_0.wav. End what else runs"
         ),
     ):

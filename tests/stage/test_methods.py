@@ -18,11 +18,12 @@ from dcase_denoise_plugin.errors import (
 )
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage.methods import build_method
-from dcase_denoise_plugin.stage.own_method import ENTRY_POINTS, find, source_digest, tells_itself
+from dcase_denoise_plugin.stage.own_method import ENTRY_POINTS, find, own_digest, source_digest
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 USER_CODE = """
 import functools
+from pathlib import Path
 
 def halve(array, sample_rate_hz):
     return array / 2
@@ -44,6 +45,20 @@ class Trained:
 
 class WithWeights(Trained):
     digest = "weights 1"
+
+class ReadsWeights(Trained):
+    @staticmethod
+    def digest():
+        return Path("weights.txt").read_text()
+
+class TellsOnceBuilt(Trained):
+    @functools.cached_property
+    def digest(self):
+        return f"weights {self.weights}"
+
+class Asks(Trained):
+    def digest(self):
+        return "weights 1"
 
 class WithoutClips(Trained):
     def __init__(self, machine, config):
@@ -244,6 +259,35 @@ def test_a_digest_of_the_methods_own_stands_in_place_of_seed_and_clips(machine, 
     assert digest_of(machine, "WithWeights") != before
 
 
+def test_a_class_may_tell_its_digest_by_a_function_that_is_asked_each_time(
+    machine, user_module, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    digests = []
+    for weights in ("1", "2", "2"):
+        (tmp_path / "weights.txt").write_text(weights)
+        digests.append(source_digest(find("users_method:ReadsWeights")))
+        assert own_digest(find("users_method:ReadsWeights")) == weights
+    assert digests[0] != digests[1] == digests[2]
+    (tmp_path / "weights.txt").unlink()
+    with pytest.raises(
+        ConfigError,
+        match=r"function without arguments, got FileNotFoundError.* \(users_method.py, line \d+\)",
+    ):
+        source_digest(find("users_method:ReadsWeights"))
+
+
+def test_what_instances_alone_tell_is_not_asked_of_their_class(machine, user_module):
+    assert own_digest(find("users_method:TellsOnceBuilt")) is None
+    other = dataclasses.replace(machine, seed=8)
+    assert digest_of(machine, "TellsOnceBuilt") != digest_of(other, "TellsOnceBuilt")
+
+
+def test_a_digest_that_wants_an_argument_is_refused(machine, user_module):
+    with pytest.raises(ConfigError, match="expected its digest to be a text or a function without"):
+        source_digest(find("users_method:Asks"))
+
+
 def test_the_digest_of_users_code_follows_the_modules_beside_it(machine, user_module):
     before = digest_of(machine, "halve")
     (user_module.parent / "helper.py").write_text("GAIN = 2")
@@ -373,31 +417,3 @@ def test_a_users_module_that_does_not_import_is_told_in_one_line_with_its_own_pl
     with pytest.raises(ConfigError, match=told) as raised:
         find("users_method:halve")
     assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    "name, told",
-    [
-        ("Trained", False),
-        ("Box", False),
-        ("WithWeights", True),
-        ("Sets", True),
-        ("Inherits", True),
-        ("halve", False),
-    ],
-)
-def test_whether_a_class_tells_a_digest_of_its_own_shows_before_it_is_built(
-    user_module, name, told
-):
-    user_module.write_text(
-        USER_CODE
-        + """
-class Sets:
-    def __init__(self, machine, config):
-        self.digest = "weights 1"
-
-class Inherits(Sets):
-    pass
-"""
-    )
-    assert tells_itself(find(f"users_method:{name}")) is told
