@@ -1,9 +1,12 @@
 """Two denoisers of one's own: a function, and a class that learns from a machine's clips first.
 
-Try either on the made-up machines, from this folder::
+Try either on the made-up machines, from the root of the repository::
 
-    ../run_all.sh -d denoise --demo --set denoise_method=own_denoiser:steadied
-    ../run_all.sh -d denoise --demo --set denoise_method=own_denoiser:SpectralSubtraction
+    export PYTHONPATH=examples
+    ./run_all.sh -d denoise --demo --set denoise_method=own_denoiser:steadied \\
+        --set export_dir=steadied
+
+A second method needs an ``export_dir`` of its own.
 """
 
 import numpy as np
