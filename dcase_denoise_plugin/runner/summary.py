@@ -19,7 +19,8 @@ from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.run_record import finished_runs, read_receipt
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.figures.screen_table import Comparison, write_rows
+from dcase_denoise_plugin.figures.comparison import Comparison, compare_runs
+from dcase_denoise_plugin.figures.screen_table import screen_table, write_entries
 from dcase_denoise_plugin.runner.runner import child_environment
 from dcase_denoise_plugin.runner.submission import gather
 
@@ -99,11 +100,11 @@ def _tables(
     shutil.rmtree(plan.summary_folder, ignore_errors=True)  # rows of folders that it summarised
     if judged:
         baseline_summary(judged)
-    comparisons = [Comparison.read(compared, score) for score in SCORES] if compared else []
+    comparisons = [compare_runs(compared, score) for score in SCORES] if compared else []
     if comparisons:
-        write_rows(plan.summary_folder / f"{plan.dataset}_comparison.csv", comparisons)
+        write_entries(plan.summary_folder / f"{plan.dataset}_comparison.csv", comparisons)
     for comparison in comparisons:
-        say("\n" + comparison.table(title))
+        say("\n" + screen_table(comparison, title))
     return comparisons
 
 

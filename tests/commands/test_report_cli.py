@@ -13,7 +13,7 @@ from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.commands import report as report_cli
 from dcase_denoise_plugin.commands.report import write_report_of
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.figures.results_folders import arms_of_checkout, arms_of_folders
+from dcase_denoise_plugin.figures.arms import arms_of_checkout, arms_of_folders
 from dcase_denoise_plugin.report import page
 from dcase_denoise_plugin.runner.runner import run_all
 
@@ -119,7 +119,7 @@ def test_the_same_folder_twice_gets_two_names(results):
 
 def test_two_folders_are_named_without_what_draws_and_counts():
     program = (
-        "import sys, dcase_denoise_plugin.figures.results_folders; print(*{'jinja2', 'sklearn',"
+        "import sys, dcase_denoise_plugin.figures.arms; print(*{'jinja2', 'sklearn',"
         " 'matplotlib', 'librosa', 'torch'} & set(sys.modules))"
     )
     run = subprocess.run(
