@@ -3,6 +3,17 @@
 # What it says itself goes to stderr: stdout is the program's, which may write JSON there.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+if (( $# == 0 )); then
+    cat >&2 <<USAGE
+Usage:
+  ./run_all.sh --demo                        plain and denoised on made-up machines; needs no data
+  ./run_all.sh -d compare --clone-baseline   the same on your development data, in ./baseline/data
+  ./run_all.sh -d denoise --baseline DIR     denoised alone, in a checkout that you have; -e: evaluation data
+  ./run_all.sh --test                        every test
+  ./run_all.sh --help                        every option
+USAGE
+    exit 2
+fi
 extra=""
 [[ ${1:-} != --test ]] || extra=test
 

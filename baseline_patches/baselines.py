@@ -9,6 +9,12 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False  # typing itself would take milliseconds of every Python start
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+    from typing import Any
+
 # A folder with all of these is a checkout of the baseline (or stands in for one); modules named
 # `common` or `datasets` elsewhere are nobody's business.
 LAYOUT = (
@@ -100,7 +106,7 @@ FINGERPRINTS = {
 }
 
 
-def root_of(module) -> str | None:
+def root_of(module: ModuleType) -> str | None:
     """The checkout that `module` was imported from, or None if it is not a baseline's."""
     file = getattr(module, "__file__", None)
     if not file:
@@ -111,7 +117,7 @@ def root_of(module) -> str | None:
     return root if all(os.path.isfile(os.path.join(root, part)) for part in LAYOUT) else None
 
 
-def fingerprint(function) -> str:
+def fingerprint(function: Callable) -> str:
     """12 hex digits that change with the source of `function`, and with nothing else."""
     import hashlib
     import inspect
@@ -125,7 +131,7 @@ def family_of(fingerprints: dict[str, str]) -> str | None:
     return next((family for family, known in FINGERPRINTS.items() if known == fingerprints), None)
 
 
-def resolve(seam: str, modules) -> tuple[object, str]:
+def resolve(seam: str, modules: Mapping[str, Any]) -> tuple[Any, str]:
     """The owner (module or class) and attribute name of ``module:function`` or
     ``module:Class.method``; raises AttributeError or KeyError if missing.
     """

@@ -5,8 +5,8 @@ denoised in batches while the loader is at those before.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +26,21 @@ MOST_THREADS = 8
 
 
 class ClipReader:
-    """Feature vectors of `files`, one clip after the other as the baseline's loader asks for them.
-    A context manager: its threads end with it.
+    """Feature vectors of clips, one after the other as the baseline's loader asks for them.
 
-    The first clip is read when it is asked for, and shows how this baseline reads its clips. From
-    then on threads take the next ones through the baseline's own functions and the stage, as many
-    threads as PyTorch may use. A method that takes one clip at a time gets one at a time, in order,
-    in the main thread.
-
-    Parameters
-    ----------
-    threads : most of them; what PyTorch may use now by default, which is one inside of another
-        reader.
+    A context manager: its threads end with it. The first clip of a list is read when it is asked
+    for, and shows how this baseline reads its clips. From then on threads take the next ones
+    through the baseline's own functions and the stage, as many threads as PyTorch may use. A method
+    that takes one clip at a time gets one at a time, in order, in the main thread.
     """
 
-    def __init__(self, stage: Stage, files: Sequence[str] = (), threads: int | None = None):
-        self._stage, self._files = stage, [str(file) for file in files]
-        self._ahead: Iterator[tuple[str, np.ndarray]] | None = None
+    def __init__(self, stage: Stage):
+        self._stage, self._files = stage, list[str]()
+        self._ahead: Generator[tuple[str, np.ndarray]] | None = None
         self._load: Callable[[str], Any] | None = None
         self._sample_rate_hz = 0  # of every clip, once the first is there
         self._denoised_wavs: dict[str, tuple[np.ndarray, int]] = {}
-        self.threads = min(threads or torch.get_num_threads(), MOST_THREADS)
+        self.threads = min(torch.get_num_threads(), MOST_THREADS)
         self._pool = ThreadPoolExecutor(self.threads)
         # Threads that start in here get one thread of PyTorch's each: two that wait for each other
         # on two busy cores take 20 times as long as one.
@@ -56,9 +50,13 @@ class ClipReader:
         self._one_thread.__enter__()
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._pool.shutdown(cancel_futures=True)
-        self._one_thread.__exit__(*exception)
+        self._one_thread.__exit__(None, None, None)
+
+    def expect(self, files: Iterable[str]) -> None:
+        """Reads ahead: these clips will be asked for, in this order."""
+        self._files, self._ahead = [str(file) for file in files], None
 
     def load(self, path: str, load: Callable[[str], Any]) -> tuple[np.ndarray, int]:
         """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms;
@@ -86,14 +84,14 @@ class ClipReader:
             return self._denoised([to_vectors(file) for file in batch], batch, n_mels, n_frames)
 
         if self._ahead is None:
-            first, *others = self._files or [None]
+            first, *others = self._files or [""]
             self._ahead = self._read_ahead(
                 read, others if first == path and self._stage.takes_batches else []
             )
         else:
-            expected, vectors = next(self._ahead, (None, None))
-            if expected == path:
-                return vectors
+            expected, ahead = next(self._ahead, ("", None))
+            if ahead is not None and expected == path:
+                return ahead
             self._ahead.close()
         (vectors,) = read([path])
         if self._load is None:
@@ -103,11 +101,13 @@ class ClipReader:
             )
         return vectors
 
-    def _read_ahead(self, read, files) -> Iterator[tuple[str, np.ndarray]]:
+    def _read_ahead(
+        self, read: Callable[[Sequence[str]], list[np.ndarray]], files: Sequence[str]
+    ) -> Generator[tuple[str, np.ndarray]]:
         """Each file with its vectors, in order; a batch a thread is at work while those of another
         one are handed over.
         """
-        at_work = deque()
+        at_work: deque[tuple[list[str], Future[list[np.ndarray]]]] = deque()
         for batch in _batches(files):
             at_work.append((batch, self._pool.submit(read, batch)))
             if len(at_work) > self.threads:
@@ -116,7 +116,7 @@ class ClipReader:
         for batch, done in at_work:
             yield from zip(batch, done.result())
 
-    def _denoise_wavs(self, batch):
+    def _denoise_wavs(self, batch: Sequence[str]) -> None:
         if self._load is not None:
             loaded = [self._stage.check_clip(self._load(file), file) for file in batch]
             denoised = self._stage.denoise([wav for wav, _ in loaded], self._sample_rate_hz, batch)
@@ -124,7 +124,9 @@ class ClipReader:
                 (file, (wav, self._sample_rate_hz)) for file, wav in zip(batch, denoised)
             )
 
-    def _denoised(self, vectors, batch, n_mels, n_frames) -> list[np.ndarray]:
+    def _denoised(
+        self, vectors: Sequence[np.ndarray], batch: Sequence[str], n_mels: int, n_frames: int
+    ) -> list[np.ndarray]:
         """Vectors of clips, denoised as the (n_mels, frames) spectrograms they were cut from."""
         log_mels = [
             np.concatenate([clip[:, :n_mels], clip[-1, n_mels:].reshape(n_frames - 1, n_mels)]).T
@@ -153,7 +155,8 @@ def _cut(log_mel: np.ndarray, n_frames: int) -> np.ndarray:
 
 def _batches(files: Sequence[str]) -> Iterator[list[str]]:
     """`files` in order, as many at once as hold `BATCH_BYTES`, but one at least."""
-    batch, held = [], 0
+    batch: list[str] = []
+    held = 0
     for file in files:
         size = Path(file).stat().st_size
         if batch and held + size > BATCH_BYTES:

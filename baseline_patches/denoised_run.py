@@ -6,30 +6,36 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import shlex
 import shutil
 import sys
-import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from filelock import FileLock
 
 from baseline_patches.clip_reader import OTHER_BASELINE, ClipReader
+from baseline_patches.run_files import RunFiles, write_json
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.errors import BaselineError, DataError
-from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.errors import BaselineError, DataError, warning_line
+from dcase_denoise_plugin.names import (
+    CACHE_IN_THE_MAKING,
+    CACHE_LOCK,
+    DATASET_LENGTH,
+    SCORES,
+    denoised_features,
+)
+from dcase_denoise_plugin.process import log_to_stdout
 from dcase_denoise_plugin.settings import config as configuration
-from dcase_denoise_plugin.settings import features
+from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.audio import wav_files
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage.code_digests import LOADER_CODE, code_digest
 from dcase_denoise_plugin.stage.stage import Stage
-
-DATASET_NAME_LENGTH = len("DCASE2025T2")  # the baseline cuts its --dataset here
 
 
 class DenoisedRun:
@@ -41,7 +47,7 @@ class DenoisedRun:
     baseline : what `seams.check_seams` found, for the receipt.
     """
 
-    def __init__(self, args, baseline: dict):
+    def __init__(self, args: Any, baseline: dict):
         self.args, self.baseline = args, baseline
         fields = configuration.field_names()
         self.config = configuration.DenoiseConfig(
@@ -51,11 +57,16 @@ class DenoisedRun:
         self._stage: Stage | None = None
         self._reader: ClipReader | None = None
         self._served = 0
-        _refuse_plain_model(args)
+        log_to_stdout()
+        self._files = RunFiles(args)
+        self._files.refuse_plain_model()
+        if not args.test_only and self._files.resumed is None:
+            models = self._files.model.parent
+            self._files.refuse_other_stage(self.config, models, *map(self._files.scores, SCORES))
         if baseline["warning"]:
-            print(f"dcase-denoise: warning: {baseline['warning']}", file=sys.stderr)
+            print(warning_line(baseline["warning"]), file=sys.stderr)
 
-    def load_split(self, load_pre_process, loader, settings: dict) -> None:
+    def load_split(self, load_pre_process: Callable[..., Any], loader: Any, settings: dict) -> None:
         """Lets the baseline load or build the features of one split, in a cache folder named by
         everything they rest on.
 
@@ -71,13 +82,13 @@ class DenoisedRun:
         }
         digest = stage.feature_digest(files, feature_settings, code_digest(Path(), LOADER_CODE))
         pickle_path = Path(settings["pickle_path"])
-        folder = pickle_path.parent / f"denoise_{digest[:16]}"
+        folder = denoised_features(pickle_path, digest)
         folder.mkdir(parents=True, exist_ok=True)
         served_before, seconds_before = self._served, stage.seconds
-        with FileLock(folder / "lock"):
+        with FileLock(folder / CACHE_LOCK), self._reading(stage):
             cached = (folder / pickle_path.name).is_file()
             if not cached:
-                with _folder_aside(folder / "partial") as aside, self.reading():
+                with _folder_aside(folder / CACHE_IN_THE_MAKING) as aside:
                     load_pre_process(**self._moved(settings, aside))
                     self._refuse_unserved(
                         self._served - served_before, len(loader.basenames), settings
@@ -92,25 +103,47 @@ class DenoisedRun:
             "seconds": round(stage.seconds - seconds_before, 3),
         }
 
+    def expect(self, files: Iterable[str]) -> None:
+        """Reads ahead: the baseline's loader will ask for these clips, in this order."""
+        self.reader.expect(files)
+
     @contextlib.contextmanager
-    def reading(self, files=()):
-        """While the baseline's loader asks for the clips `files` in this order, those to come are
-        read ahead; others are read when it asks.
-        """
-        around = self._reader
+    def _reading(self, stage: Stage) -> Iterator[None]:
         try:
-            with ClipReader(self._stage, files, around.threads if around else None) as self._reader:
+            with ClipReader(stage) as self._reader:
                 yield
         finally:
-            self._reader = around
+            self._reader = None
 
-    def load_clip(self, path: str, file_load):
+    @property
+    def stage(self) -> Stage:
+        """The stage that has served the clips."""
+        if self._stage is None:
+            raise BaselineError(
+                "denoising stage: expected the baseline to load its clips, got a run without any."
+                f" {OTHER_BASELINE}"
+            )
+        return self._stage
+
+    @property
+    def reader(self) -> ClipReader:
+        """Reads the clips of the split that is being built."""
+        if self._reader is None:
+            raise BaselineError(
+                "denoising stage: expected clips to be read while features are built, got one"
+                f" outside of that. {OTHER_BASELINE}"
+            )
+        return self._reader
+
+    def load_clip(self, path: str, file_load: Callable[[str], Any]) -> tuple[np.ndarray, int]:
         """(wav, sample rate) of one clip, checked, and denoised if the stage works on waveforms."""
-        return self._reader.load(path, file_load)
+        return self.reader.load(path, file_load)
 
-    def vectors(self, path: str, file_to_vectors, settings: dict) -> np.ndarray:
+    def vectors(
+        self, path: str, file_to_vectors: Callable[[str], np.ndarray], settings: dict
+    ) -> np.ndarray:
         """The (frames - n_frames + 1, n_frames * n_mels) vectors of one clip behind the stage."""
-        vectors = self._reader.vectors(
+        vectors = self.reader.vectors(
             path, file_to_vectors, settings["n_mels"], settings["n_frames"]
         )
         self._served += 1
@@ -125,60 +158,37 @@ class DenoisedRun:
         BaselineError
             If the autoencoder under test, or the one whose training is to go on, was trained on
             other features than those of this stage, or not to its end.
+        DataError
+            If results of another stage lie where those of a test would go.
         """
         receipt = {
             "plugin_version": __version__,
             "baseline": self.baseline,
-            **self._stage.receipt(),
+            **self.stage.receipt(),
             "splits": self.splits,
             "command": sys.argv,
         }
-        trained = _model_receipt(self.args)
-        same_stage = _stage_digest(trained) == receipt["stage_digest"]
+        digest = receipt["stage_digest"]
         if not self.args.test_only:
-            resumed = _resumed(self.args)
-            if resumed is None:
-                _write_json(trained, receipt)
-            elif not (same_stage and _is_own(resumed, self.args) and _newer(resumed, trained)):
-                raise BaselineError(
-                    "--restart: expected an autoencoder in training on the features of denoiser"
-                    f" stage {receipt['stage_digest'][:12]}, got one of another stage or of none in"
-                    f" {resumed}. Leave --restart out, or name another --export_dir."
-                )
-        elif not same_stage:
-            raise BaselineError(
-                f"autoencoder {_model(self.args)}: expected one trained on the features of denoiser"
-                f" stage {receipt['stage_digest'][:12]}, got one of"
-                f" {(_stage_digest(trained) or 'none')[:12]}. Train it first:"
-                f" {self._train_command()}"
-            )
-        elif not _newer(_model(self.args), trained):
-            raise BaselineError(
-                f"autoencoder {_model(self.args)}: expected one that was saved after its receipt,"
-                f" got an older one or none beside {trained}. Its training was not finished; run it"
-                f" again: {self._train_command()}"
-            )
+            if self._files.resumed is None:
+                write_json(self._files.model_receipt, receipt)
+            else:
+                self._files.refuse_resumed_of_another(digest)
         else:
-            self._stage.refuse_other_trial(json.loads(trained.read_text()).get("trial"))
+            self._files.refuse_untrained(digest, self._train_command())
+            self.stage.refuse_other_trial(self._files.training_receipt().get("trial"))
         if not self.args.train_only:
-            split = "eval_data" if self.args.eval else "dev_data"
-            _write_json(
-                Path(
-                    self.args.result_directory,
-                    split,
-                    f"{self.args.export_dir}_{self.args.score}",
-                    trained.name,
-                ),
-                receipt,
-            )
+            scores = self._files.scores(self.args.score)
+            self._files.refuse_other_stage(self.config, scores)
+            write_json(scores / self._files.model_receipt.name, receipt)
 
     def _stage_of(self, settings: dict) -> Stage:
         if self._stage is None:
-            names = (field.name for field in dataclasses.fields(features.FeatureSettings))
-            features = features.FeatureSettings(**{name: settings[name] for name in names})
+            names = (field.name for field in dataclasses.fields(FeatureSettings))
+            features = FeatureSettings(**{name: settings[name] for name in names})
             machine = Machine.from_folder(
                 Path(settings["target_dir"]),
-                self.args.dataset[:DATASET_NAME_LENGTH],
+                self.args.dataset[:DATASET_LENGTH],
                 features,
                 self.args.seed,
             )
@@ -225,85 +235,8 @@ class DenoisedRun:
             )
 
 
-def refuse_denoised_model(args) -> None:
-    """Stops a plain run that would read or overwrite a denoised run's model.
-
-    Raises
-    ------
-    BaselineError
-        If the run's export_dir holds a denoised model under the run's own name.
-    """
-    if getattr(args, "export_dir", None) is not None and _model_receipt(args).exists():
-        raise BaselineError(
-            "export_dir: expected a folder without denoised models for a plain run, "
-            f"got {args.export_dir!r} with {_model_receipt(args)}. Choose another --export_dir."
-        )
-
-
-def _refuse_plain_model(args) -> None:
-    if _model(args).exists() and not _model_receipt(args).exists():
-        raise BaselineError(
-            "export_dir: expected a folder without plain models for a denoised run, got"
-            f" {args.export_dir!r} with {_model(args)}. Choose another --export_dir."
-        )
-
-
-def _run_name(args) -> str:
-    return (
-        f"{args.dataset}_seed{args.seed}"
-        + (f"_{args.model_name_suffix}" if args.model_name_suffix else "")
-        + ("_Eval" if args.eval else "")
-    )
-
-
-def _model(args) -> Path:
-    suffix = (f"_{args.model_name_suffix}" if args.model_name_suffix else "") + (
-        "_Eval" if args.eval else ""
-    )
-    return Path(
-        "models/saved_model",
-        args.export_dir,
-        f"{args.model}_{args.dataset}{suffix}_seed{args.seed}.pth",
-    )
-
-
-def _model_receipt(args) -> Path:
-    return Path("models/saved_model", args.export_dir, f"denoise_receipt_{_run_name(args)}.json")
-
-
-def _resumed(args) -> Path | None:
-    """The state of training that the baseline goes on from, None if it starts anew: without
-    --restart, or where there is none.
-    """
-    named = (
-        Path(args.checkpoint_path)
-        if args.checkpoint_path
-        else next(filter(Path.is_file, _own_states(args)), None)
-    )
-    return named if args.restart and named and named.is_file() else None
-
-
-def _is_own(state: Path, args) -> bool:
-    return state.resolve() in [own.resolve() for own in _own_states(args)]
-
-
-def _own_states(args) -> list[Path]:
-    stem = _model(args).stem
-    # The stand-in leaves the mark of evaluation data out.
-    return [
-        Path("models/checkpoint", args.export_dir, name, "checkpoint.tar")
-        for name in (stem, stem.replace("_Eval_seed", "_seed"))
-    ]
-
-
-def _stage_digest(receipt: Path) -> str | None:
-    with contextlib.suppress(OSError, ValueError):
-        return json.loads(receipt.read_text())["stage_digest"]
-    return None
-
-
 @contextlib.contextmanager
-def _folder_aside(folder: Path):
+def _folder_aside(folder: Path) -> Iterator[Path]:
     """An empty folder to build features in; gone afterwards, and what a killed run left in it
     before. Raises DataError if the disk is full or read-only.
     """
@@ -318,16 +251,3 @@ def _folder_aside(folder: Path):
         ) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _newer(model: Path, receipt: Path) -> bool:
-    # A training that was stopped before its first epoch leaves a new receipt beside an old model,
-    # or beside none.
-    return model.is_file() and model.stat().st_mtime_ns >= receipt.stat().st_mtime_ns
-
-
-def _write_json(path: Path, content: dict) -> None:
-    with written_whole(path) as aside:
-        aside.write_text(
-            json.dumps({**content, "written": time.strftime("%Y-%m-%dT%H:%M:%S%z")}, indent=2)
-        )

@@ -5,10 +5,18 @@ The finder never pops itself, so a reload is patched again, a forked child inher
 spawned child gets it from its own start-up. Standard library only: it runs at every Python start.
 """
 
+from __future__ import annotations
+
 import functools
 import sys
 
 from baseline_patches import baselines
+
+TYPE_CHECKING = False  # typing itself would take milliseconds of every Python start
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
 
 HOOKED_MODULES = frozenset(seam.partition(":")[0] for seam in baselines.SEAMS)
 
@@ -18,11 +26,11 @@ class _PostImportFinder:
     execution.
     """
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name not in HOOKED_MODULES:
             return None
         for finder in sys.meta_path:
-            spec = (
+            spec: Any = (
                 None
                 if finder is self or not hasattr(finder, "find_spec")
                 else finder.find_spec(name, path, target)
@@ -41,10 +49,10 @@ class _PostImportFinder:
 class Handle:
     """Undoes an `install`; calling it again does nothing."""
 
-    def __init__(self, finder):
+    def __init__(self, finder: _PostImportFinder):
         self._finder = finder
 
-    def uninstall(self):
+    def uninstall(self) -> None:
         """Takes the hook out and gives every patched function back."""
         if self._finder in sys.meta_path:
             sys.meta_path.remove(self._finder)
@@ -53,7 +61,7 @@ class Handle:
             seams.unpatch()
 
 
-def install():
+def install() -> Handle:
     """Registers the hook once.
 
     Returns
@@ -81,7 +89,7 @@ def install():
     return Handle(finder)
 
 
-def _exec_and_patch(exec_module, module):
+def _exec_and_patch(exec_module: Callable[[ModuleType], None], module: ModuleType) -> None:
     exec_module(module)
     if baselines.root_of(module):
         _make_plugin_importable()
@@ -90,7 +98,7 @@ def _exec_and_patch(exec_module, module):
         seams.patch(module)
 
 
-def _make_plugin_importable():
+def _make_plugin_importable() -> None:
     # In a bare clone with nothing installed the package lies beside this folder; last on the path,
     # so that an installed one wins.
     import importlib.util

@@ -8,26 +8,36 @@ the baseline catches Exception around its data loading.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
 import inspect
 import os
 import sys
 import traceback
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from baseline_patches import baselines
-from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError
+from dcase_denoise_plugin.errors import BaselineError, DataError, DenoiseError, error_line
+from dcase_denoise_plugin.names import DENOISED_SUFFIX
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
+from dcase_denoise_plugin.settings.keys import PREFIX
 
-_NOT_GIVEN = object()
+if TYPE_CHECKING:
+    from baseline_patches.denoised_run import DenoisedRun
+
+Function = Callable[..., Any]
+_NOT_GIVEN: Any = object()
 REMEDY = f"Use a supported baseline ({', '.join(baselines.FINGERPRINTS)}) or set denoise: false."
 
-_originals: dict[str, object] = {}  # seam → the baseline's own function
-_run = None  # the denoised run that is loading its data, if any
+_originals: dict[str, Function] = {}  # seam → the baseline's own function
+_run: DenoisedRun | None = None  # that is loading its data
 
 
-def patch(module) -> None:
+def patch(module: ModuleType) -> None:
     """Wraps the seams that live in `module`; one that is missing is reported by `check_seams`, when
     a run needs it.
     """
@@ -82,34 +92,33 @@ def check_seams() -> dict:
     return {"family": family, "warning": warning, "fingerprints": found}
 
 
-def _stops_the_run(function):
+def _stops_the_run(function: Function) -> Function:
     """Turns the plugin's errors into one line on stderr and exit code 2."""
 
     @functools.wraps(function)
-    def wrapper(*args, **kwargs):
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except DenoiseError as error:
             if error.__cause__:  # of a user's method, say: one line does not find a bug in it
                 traceback.print_exception(error.__cause__)
-            print(f"dcase-denoise: {error}", file=sys.stderr, flush=True)
+            print(error_line(error), file=sys.stderr, flush=True)
             raise SystemExit(2) from error
 
     return wrapper
 
 
-def _wrap_yaml_load(original):
+def _wrap_yaml_load(original: Function) -> Function:
     @functools.wraps(original)
     @_stops_the_run
-    def yaml_load():
+    def yaml_load() -> dict[str, Any]:
         """The baseline's settings, with every denoise key checked and spelled as a command-line
         option.
         """
-        settings, denoise_keys = {}, {}
+        settings: dict[str, Any] = {}
+        denoise_keys: dict[str, Any] = {}
         for key, value in original().items():
-            (denoise_keys if str(key).lstrip("-").startswith(configuration.PREFIX) else settings)[
-                key
-            ] = value
+            (denoise_keys if str(key).lstrip("-").startswith(PREFIX) else settings)[key] = value
         options = {field.name: f"--{key}" for key, field in configuration.field_names().items()}
         # An empty value stays: it takes back what the preset says.
         return settings | {
@@ -120,9 +129,9 @@ def _wrap_yaml_load(original):
     return yaml_load
 
 
-def _wrap_get_argparse(original):
+def _wrap_get_argparse(original: Function) -> Function:
     @functools.wraps(original)
-    def get_argparse():
+    def get_argparse() -> argparse.ArgumentParser:
         """The baseline's parser with the denoise options added."""
         parser = original()
         sources.add_arguments(parser)
@@ -142,13 +151,13 @@ class _SettlingParser:
     denoised runs.
     """
 
-    def __init__(self, parse_args):
+    def __init__(self, parse_args: Function):
         self._parse_args = parse_args
         self._given: dict[str, object] = {}  # field → value
-        self._yaml_export_dir: str | None = None
+        self._yaml_export_dir = _NOT_GIVEN
 
     @_stops_the_run
-    def __call__(self, args=None, namespace=None):
+    def __call__(self, args: Any = None, namespace: Any = None) -> Any:
         _refuse_unknown_options(sys.argv[1:] if args is None else args)
         if namespace is not None:
             self._take_back_yaml(namespace)
@@ -159,7 +168,7 @@ class _SettlingParser:
         settled = sources.resolve(self._given)
         if namespace.export_dir is _NOT_GIVEN:
             namespace.export_dir = self._yaml_export_dir + (
-                configuration.DENOISED_SUFFIX if settled.denoise else ""
+                DENOISED_SUFFIX if settled.denoise else ""
             )
         for key, value in settled.as_keys().items():
             setattr(namespace, key, value)
@@ -167,37 +176,38 @@ class _SettlingParser:
             check_seams()
         return namespace
 
-    def _take_back_yaml(self, namespace):
+    def _take_back_yaml(self, namespace: Any) -> None:
         """Leaves in `namespace` nothing of ours, so that what is there after the command line was
         parsed came from it.
         """
-        if self._yaml_export_dir is None:
+        if self._yaml_export_dir is _NOT_GIVEN:
             self._yaml_export_dir = getattr(namespace, "export_dir", "")
         namespace.export_dir = _NOT_GIVEN
         for key in configuration.field_names():
             vars(namespace).pop(key, None)
 
 
-def _refuse_unknown_options(words) -> None:
+def _refuse_unknown_options(words: Iterable[Any]) -> None:
     # argparse takes unambiguous beginnings of an option; what begins no option at all gets an error
     # with the nearest key instead of argparse's bare refusal.
     options = [f"--{key}" for key in configuration.field_names()]
     for word in (str(word).partition("=")[0] for word in words):
-        if word.startswith(f"--{configuration.PREFIX}") and not any(
+        if word.startswith(f"--{PREFIX}") and not any(
             option.startswith(word) for option in options
         ):
             sources.from_keys({word: ""}, "the command line")
 
 
-def _wrap_data_set(original):
+def _wrap_data_set(original: Function) -> Function:
     @functools.wraps(original)
     @_stops_the_run
-    def __init__(self, args):
+    def __init__(self: Any, args: Any) -> Any:
         """The baseline's data set, loaded through the stage when the flag is on."""
         global _run
-        from baseline_patches.denoised_run import DenoisedRun, refuse_denoised_model
+        from baseline_patches.denoised_run import DenoisedRun
+        from baseline_patches.run_files import refuse_denoised_model
 
-        if not getattr(args, configuration.PREFIX, False):
+        if not getattr(args, PREFIX, False):
             refuse_denoised_model(args)
             return original(self, args)
         _run = DenoisedRun(args, check_seams())
@@ -218,11 +228,11 @@ def _wrap_data_set(original):
     return __init__
 
 
-def _wrap_load_pre_process(original):
+def _wrap_load_pre_process(original: Function) -> Function:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
-    def load_pre_process(self, *args, **kwargs):
+    def load_pre_process(self: Any, *args: Any, **kwargs: Any) -> Any:
         """One split's features: from the cache folder of this very stage, or built clip by clip
         through it.
         """
@@ -235,25 +245,25 @@ def _wrap_load_pre_process(original):
     return load_pre_process
 
 
-def _wrap_file_list_to_data(original):
+def _wrap_file_list_to_data(original: Function) -> Function:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
-    def file_list_to_data(*args, **kwargs):
+    def file_list_to_data(*args: Any, **kwargs: Any) -> Any:
         """The vectors of a list of clips; the stage sees which will be asked for, and reads
         ahead.
         """
         if _run is None:
             return original(*args, **kwargs)
-        with _run.reading(signature.bind(*args, **kwargs).arguments["file_list"]):
-            return original(*args, **kwargs)
+        _run.expect(signature.bind(*args, **kwargs).arguments["file_list"])
+        return original(*args, **kwargs)
 
     return file_list_to_data
 
 
-def _wrap_file_load(original):
+def _wrap_file_load(original: Function) -> Function:
     @functools.wraps(original)
-    def file_load(wav_name, *args, **kwargs):
+    def file_load(wav_name: Any, *args: Any, **kwargs: Any) -> Any:
         """One clip as the baseline reads it, after the stage if that works on waveforms."""
         if _run is None:
             return original(wav_name, *args, **kwargs)
@@ -262,11 +272,11 @@ def _wrap_file_load(original):
     return file_load
 
 
-def _wrap_file_to_vectors(original):
+def _wrap_file_to_vectors(original: Function) -> Function:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
-    def file_to_vectors(*args, **kwargs):
+    def file_to_vectors(*args: Any, **kwargs: Any) -> Any:
         """One clip's feature vectors, after the stage if that works on log-mel spectrograms."""
         if _run is None:
             return original(*args, **kwargs)

@@ -137,7 +137,6 @@ def main(machine_types, preset, settings, seeds):
                         adapted(
                             denoiser.checkpoint,
                             Machine.from_folder(folder, "DCASE2025T2", seed=seed),
-                            denoiser.config,
                         ),
                         "cpu",
                     )
@@ -153,7 +152,7 @@ def main(machine_types, preset, settings, seeds):
                 ]
                 click.echo(
                     f"  {name:26} {judged(folder, None):6.1f}   {'         '.join(shown)}   "
-                    f"{'noise known' if own[0].checkpoint.noise_known else 'noise not in the clips'}"
+                    f"noise {'known' if own[0].findings.noise_known else 'not in the clips'}"
                 )
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import soundfile
 
 from dcase_denoise_plugin.demo import stand_in
-from dcase_denoise_plugin.runner.runner import child_environment
+from dcase_denoise_plugin.runner.processes import child_environment
 
 RATE_HZ = 16000
 MACHINES = ("fan", "bearing", "gearbox", "valve", "slider", "ToyCar", "ToyTrain")

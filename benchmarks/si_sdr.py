@@ -9,7 +9,6 @@ are read for the figures.
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +19,8 @@ import torch
 
 from benchmarks.options import given_keys
 from benchmarks.peers import NoiseReduce
-from dcase_denoise_plugin.denoising.checkpoint import NO_BOUNDS_DB
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.findings import UNBOUNDED_DB
 from dcase_denoise_plugin.report.denoised_clips import si_sdr_db
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
@@ -93,7 +92,7 @@ def denoisers(folder: Path, seeds: tuple[int, ...], given: dict, keep: Path):
     unet = [
         trained(folder, resolve({"preset": "waveform", **given}, {}), seed, keep) for seed in seeds
     ]
-    yield f"unet, preset waveform (quantile {unet[0].checkpoint.quantile})", unet
+    yield f"unet, preset waveform (quantile {unet[0].findings.quantile})", unet
     yield "the same without the U-Net", [without_network(unet[0])]
     yield (
         "unet, preset recommended, mel gains",
@@ -111,15 +110,13 @@ def trained(folder: Path, config: DenoiseConfig, seed: int, keep: Path) -> Denoi
         keep
         / f"{machine.machine_type}_{config.weights_digest()[:12]}_{machine.training_digest(config)[:12]}.pt"
     )
-    train_denoiser(
-        machine, config, path, torch.device("cpu"), say=lambda line: click.echo(line, err=True)
-    )
+    train_denoiser(machine, config, path, torch.device("cpu"))
     return Denoiser.load(path, "cpu")
 
 
 def without_network(denoiser: Denoiser) -> Denoiser:
     """The same rule on the clip as it is: a copy whose U-Net takes nothing away."""
-    copy = Denoiser(dataclasses.replace(denoiser.checkpoint, usual_db=NO_BOUNDS_DB), "cpu")
+    copy = Denoiser(denoiser.checkpoint.with_findings(guard_db=UNBOUNDED_DB), "cpu")
     for weights in copy.network.last.parameters():
         torch.nn.init.zeros_(weights)
     return copy

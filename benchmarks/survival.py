@@ -248,7 +248,6 @@ def trained(folder: Path, config: DenoiseConfig, seed: int) -> Denoiser:
             config,
             path,
             torch.device("cpu"),
-            say=lambda line: click.echo(line, err=True),
         )
         return Denoiser.load(path, "cpu")
 
@@ -278,7 +277,7 @@ def main(raw, reference, made_up, preset, settings, clips, seed):
         sounds = known_sounds(folder / "test", references, clips)
     click.echo(
         f"{made_up or raw.name}, {preset}: {len(sounds)} normal clips, clip level"
-        f" {denoiser.checkpoint.quantile or 'mean'}, epochs kept {denoiser.checkpoint.epochs_kept}"
+        f" {denoiser.findings.quantile or 'mean'}, epochs {denoiser.checkpoint.epochs}"
     )
     click.echo(
         " anomaly    dB | gain on machine anomaly   noise dB        | mean spectrum: plain denoised"

@@ -21,6 +21,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -31,9 +32,14 @@ from dcase_denoise_plugin.sound.audio import read_wav, write_wav
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.training.loop import Training, learning_rate_factor
-from dcase_denoise_plugin.training.pairs import RESPONSE_KNOTS, Draws, schedule
-from dcase_denoise_plugin.training.random_streams import Place, generator_for
-from dcase_denoise_plugin.training.steps import reconstruction_loss
+from dcase_denoise_plugin.training.pairs import (
+    LEVEL_JITTER_DB,
+    RESPONSE_JITTER_DB,
+    RESPONSE_KNOTS,
+    Draws,
+    schedule,
+)
+from dcase_denoise_plugin.training.random_streams import Purpose, generator_for
 
 RATE_HZ = 16000
 MATMUL = 4096
@@ -90,11 +96,14 @@ class PlainPairs(Dataset):
             if self.config.pairing == "to_original" or not self.noisy[index]
             else self._noisy(clean, generator)
         )
-        gain = rms(clean) / rms(noisy) if self.config.level_match else 1.0
+        gain = rms(clean) / rms(noisy) if self.is_matched() else 1.0
         return tuple(
             self._image((gain * side).astype(np.float32), start, change_db)
             for side in (noisy, target)
         )
+
+    def is_matched(self):
+        return self.config.pairing == "to_original"
 
     def _noisy(self, clean, generator):
         noise, _ = read_wav(
@@ -106,9 +115,9 @@ class PlainPairs(Dataset):
         return clean + noise * (rms(clean) / rms(noise) * 10 ** (-snr_db / 20))
 
     def _change_db(self, generator):
-        knots = self.config.response_jitter_db * generator.standard_normal(
+        knots = self.is_matched() * RESPONSE_JITTER_DB * generator.standard_normal(
             RESPONSE_KNOTS
-        ) + self.config.level_jitter_db * generator.uniform(-1, 1)
+        ) + self.is_matched() * LEVEL_JITTER_DB * generator.uniform(-1, 1)
         bent = np.interp(
             np.linspace(0, RESPONSE_KNOTS - 1, self.spectrogram.rows),
             np.arange(RESPONSE_KNOTS),
@@ -175,7 +184,7 @@ class PlainLoop:
                 noisy, target = noisy.to(self.device), target.to(self.device)
                 for group in self.optimiser.param_groups:
                     group["lr"] = config.learning_rate * learning_rate_factor(min(step / total, 1))
-                loss = reconstruction_loss(config.loss, noisy - self.network(noisy), target)
+                loss = F.mse_loss(noisy - self.network(noisy), target)
                 self.optimiser.zero_grad()
                 loss.backward()
                 self.optimiser.step()
@@ -197,7 +206,9 @@ class OurLoop:
         size, epoch = training.config.batch_size, 0
         self.network.train()
         while True:
-            draws = training.pairs.draws(generator_for(training.machine.seed, Place.EPOCHS, epoch))
+            draws = training.pairs.draws(
+                generator_for(training.machine.seed, Purpose.EPOCHS, epoch)
+            )
             for start in range(0, len(draws), size):
                 progress = min(
                     (epoch + min(start / size + 1, len(draws) / size) * size / len(draws))
@@ -238,7 +249,7 @@ def final_loss(loop: PlainLoop | OurLoop) -> float:
         len(training.pairs.clips),
         training.pairs.clips.frames - training.images.tile_frames + 1,
     )
-    draws = Draws.of(
+    draws = Draws.from_generator(
         torch.arange(256) % clips,
         torch.ones(256, dtype=torch.bool),
         clips,
@@ -248,7 +259,7 @@ def final_loss(loop: PlainLoop | OurLoop) -> float:
     loop.network.eval()
     with torch.inference_mode():
         losses = [
-            reconstruction_loss(training.config.loss, noisy - loop.network(noisy), target).item()
+            F.mse_loss(noisy - loop.network(noisy), target).item()
             for noisy, target in (
                 training.pairs.batch(draws[start : start + 8]) for start in range(0, 256, 8)
             )
@@ -262,9 +273,7 @@ def flops_of_pair(training: Training) -> float:
         training.pairs.draws(generator_for(0))[: training.config.batch_size]
     )
     with FlopCounterMode(display=False) as counter:
-        reconstruction_loss(
-            training.config.loss, noisy - training.network(noisy), target
-        ).backward()
+        F.mse_loss(noisy - training.network(noisy), target).backward()
     return counter.get_total_flops() / len(noisy)
 
 
@@ -380,7 +389,7 @@ def compare_speeds(loops: dict[str, PlainLoop | OurLoop], call: argparse.Namespa
         for name, of_name in steps.items():
             rates[name].append(rate(of_name, call.steps, call.device, clock))
     training = loops["plugin"].training
-    mixed = training.config.mixed_precision and call.device.type == "cuda"
+    mixed = call.device.type == "cuda"
     used, best = (
         flops_of_pair(training),
         ceiling(call.device, torch.bfloat16 if mixed else torch.float32, clock),

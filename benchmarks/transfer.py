@@ -29,7 +29,7 @@ def served(folder: Path, denoisers: list[Denoiser], seeds: tuple[int, ...]) -> n
     machines = [Machine.from_folder(folder, "DCASE2025T2", seed=seed) for seed in seeds]
     return np.array(
         [
-            judged(folder, Denoiser(adapted(denoiser.checkpoint, machine, denoiser.config), "cpu"))
+            judged(folder, Denoiser(adapted(denoiser.checkpoint, machine), "cpu"))
             for denoiser, machine in zip(denoisers, machines)
         ]
     )
@@ -72,8 +72,8 @@ def main(folders, preset, settings, names, seeds):
     }
     for name, of_seeds in denoisers.items():
         click.echo(
-            f"{name}: quantile {of_seeds[0].checkpoint.quantile}, noise"
-            f" {'' if of_seeds[0].checkpoint.noise_known else 'not '}known"
+            f"{name}: quantile {of_seeds[0].findings.quantile}, noise"
+            f" {'' if of_seeds[0].findings.noise_known else 'not '}known"
         )
     for name, folder in zip(names, folders):
         found = {other: served(folder, of_seeds, seeds) for other, of_seeds in denoisers.items()}

@@ -4,11 +4,16 @@
 clip.
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+__version__ = "0.2.0"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 __all__ = ["Denoiser"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     # The start-up hook imports this package in every Python process; torch (seconds) comes only
     # with the first use of Denoiser.
     if name == "Denoiser":

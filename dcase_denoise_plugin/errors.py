@@ -45,6 +45,26 @@ class RunError(DenoiseError):
     """A run of the baseline failed or left no proof that it did what was asked."""
 
 
+_LINE_START, _WARNING_START = "dcase-denoise: ", "dcase-denoise: warning: "
+
+
+def error_line(error: object) -> str:
+    """An error as command line and hook print it."""
+    return f"{_LINE_START}{error}"
+
+
+def warning_line(text: str) -> str:
+    """A warning, likewise; a run goes on after it."""
+    return f"{_WARNING_START}{text}"
+
+
+def error_in(line: str) -> str | None:
+    """The error of an `error_line`; None for any other line."""
+    if not line.startswith(_LINE_START) or line.startswith(_WARNING_START):
+        return None
+    return line.removeprefix(_LINE_START)
+
+
 def first_line(error: BaseException) -> str:
     """The first line of what foreign code says of an error, without its full stop; its class if it
     says nothing.

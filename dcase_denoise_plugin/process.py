@@ -1,9 +1,11 @@
-"""How many CPU threads PyTorch may use, for a while."""
+"""What holds for a whole process: its threads, random streams, place among others, and its log."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,7 +31,7 @@ def thread_limit(threads: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def untouched_random_streams():
+def untouched_random_streams() -> Iterator[None]:
     """Restores the states of `random`, NumPy and PyTorch (CPU and every CUDA device) on the way
     out, errors included.
 
@@ -59,3 +61,19 @@ def rank() -> int:
 
 def processes() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
+
+
+class _ToStdout(logging.Handler):
+    """Writes bare messages to what `sys.stdout` is when they come."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stdout, flush=True)
+
+
+def log_to_stdout() -> None:
+    """Writes what the plugin logs, from INFO on, to stdout; a second call changes nothing."""
+    logger = logging.getLogger("dcase_denoise_plugin")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    if not any(isinstance(handler, _ToStdout) for handler in logger.handlers):
+        logger.addHandler(_ToStdout())

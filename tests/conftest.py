@@ -6,6 +6,15 @@ import pytest
 from baseline_checkouts import Checkout
 
 from dcase_denoise_plugin.demo import stand_in as stand_in_baseline
+from dcase_denoise_plugin.runner.screen import logged_to
+
+
+@pytest.fixture
+def said():
+    """The lines that the plugin logs in this test."""
+    lines = []
+    with logged_to(lines.append):
+        yield lines
 
 
 @pytest.fixture

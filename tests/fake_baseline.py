@@ -61,6 +61,7 @@ if args.denoise and "no_receipt" not in order:
     stage = sources.resolve(sources.from_keys(keys, "the command line"))
     config_used = {**stage.as_keys(), **order.get("other_config", {})}
     receipt = {"config": config_used, "stage_digest": "d" * 64, "checkpoint": f"models/checkpoint/denoiser/{args.dataset}/denoiser.pt"}
+    receipt |= {"findings": order["findings"]} if "findings" in order else {}
     (folder / f"denoise_receipt_{args.dataset}_seed{args.seed}_{suffix}.json").write_text(json.dumps(receipt))
 if not args.test_only:
     (folder / f"AE_{args.dataset}_{suffix}_seed{args.seed}.pth").write_text(f"model {args.epochs}")

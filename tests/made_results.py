@@ -14,6 +14,7 @@ import sklearn.metrics
 
 from dcase_denoise_plugin.demo import machines as made_up
 from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.settings.sources import changed_keys
 
 DATASET = "DCASE2025T2"
 SCORES = ("MSE", "MAHALA")
@@ -165,7 +166,7 @@ def write_whole_checkout(
                                 "fingerprints": {"common:yaml_load": "5a0f"},
                             },
                             "config": config.as_keys(),
-                            "changed": config.changed_keys(),
+                            "changed": changed_keys(config),
                             "per_machine_settings": list(config.per_machine_settings),
                             "method_digest": f"{seed}e" * 32,
                             "stage_digest": f"{seed}d" * 32,

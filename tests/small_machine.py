@@ -10,24 +10,25 @@ import torch
 
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.findings import Findings
 from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.images import Scaling
 from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.noise import Reel
+from dcase_denoise_plugin.sound.noise_recordings import guessed_noise, noise_recordings
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.training.random_streams import generator_for
 
 RATE_HZ = 4000
 FEATURES = FeatureSettings(n_fft=256, hop_length=128, n_mels=16)
 PUBLISHED = {
     "output": "frames",
     "clip_level": "mean",
-    "guessed_noise_share": 1.0,
+    "guessed_noise": True,
     "pairing": "two_draws",
     "noisy_pair_share": 0.7,
-    "level_match": False,
-    "level_jitter_db": 0.0,
-    "response_jitter_db": 0.0,
     "snr_db_min": -5.0,
     "snr_db_max": 10.0,
 }
@@ -60,6 +61,13 @@ def small_machine(folder: Path, clips=4, noise_clips=2, seed=7) -> Machine:
     return Machine.from_folder(folder / "fan", "MADEUP", FEATURES, seed)
 
 
+def noise_of(machine, config, clips, seed=0):
+    """The noise that training adds: the machine's recordings, else the guess."""
+    if files := noise_recordings(machine, config):
+        return Reel.from_files(files, clips.spectrogram)
+    return guessed_noise(machine, config, clips, generator_for(seed))
+
+
 def denoiser_that(
     takes_away=None,
     domain="mel",
@@ -69,7 +77,7 @@ def denoiser_that(
     tile_frames=26,
     quantile=None,
     noise_known=True,
-    usual_db=(-math.inf, math.inf),
+    guard_db=(-math.inf, math.inf),
     **keys,
 ):
     """A denoiser with an untrained U-Net, or one that takes away a constant (in units of
@@ -78,7 +86,7 @@ def denoiser_that(
     config = dataclasses.replace(
         SMALL, domain=domain, image_size=image_size, strength=strength, **keys
     )
-    network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
+    network = UNet(config.width, config.depth, torch.Generator().manual_seed(0))
     if takes_away is not None:
         torch.nn.init.constant_(network.last.bias, takes_away)
     scaling = Scaling(torch.full((Spectrogram(FEATURES, RATE_HZ, domain).rows, 1), -40.0), std_db)
@@ -92,9 +100,12 @@ def denoiser_that(
             "0",
             tile_frames,
             scaling,
-            quantile,
-            noise_known,
-            torch.tensor(usual_db, dtype=torch.float32).view(2, 1, 1),
+            Findings(
+                noise_known=noise_known,
+                quantile=quantile,
+                quantile_told=config.clip_level == "auto" and quantile is not None,
+                guard_db=torch.tensor(guard_db, dtype=torch.float32).view(2, 1, 1),
+            ),
             network.state_dict(),
         ),
         "cpu",

@@ -10,14 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcase_denoise_plugin.checkout.plan import Plan
+from dcase_denoise_plugin.checkout.result_files import run_log
 from dcase_denoise_plugin.errors import DataError, RunError
+from dcase_denoise_plugin.names import SCORES, SERVED_SPLITS, SPLITS, RunName
 from dcase_denoise_plugin.sound.audio import wav_files
 
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}
-SCORES = ("MSE", "MAHALA")
 STEPS = ("train", *SCORES)
-SERVED = ("train", "test", "test_rename")
-SPLITS = (*SERVED, "supplemental")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +39,22 @@ class MachineRun:
     @property
     def log(self) -> Path:
         """What the baseline says on the way."""
-        return self.plan.log_folder / f"{self.dataset}_seed{self.seed}_{self.arm}.log"
+        return run_log(self.plan.log_folder, self.dataset, self.seed, self.arm)
+
+    @property
+    def name(self) -> RunName:
+        """What the names of its files hold."""
+        return RunName(self.dataset, self.seed, self.tag, self.plan.mode)
+
+    @property
+    def raw(self) -> Path:
+        """The folder of its splits."""
+        return self.plan.folders.raw(self.plan.dataset) / self.machine
+
+    @property
+    def processed(self) -> Path:
+        """The folder of its plain features."""
+        return self.plan.folders.processed(self.plan.dataset) / self.machine
 
     @property
     def clips(self) -> list[Path]:
@@ -50,14 +64,10 @@ class MachineRun:
     @property
     def served_clips(self) -> list[Path]:
         """Those that the baseline trains and tests on, training clips first."""
-        return self._clips_of(SERVED)
+        return self._clips_of(SERVED_SPLITS)
 
     def _clips_of(self, splits: Iterable[str]) -> list[Path]:
-        return [
-            file
-            for split in splits
-            for file in wav_files(self.plan.data_folder / "raw" / self.machine / split)
-        ]
+        return [file for split in splits for file in wav_files(self.raw / split)]
 
     @property
     def sections(self) -> list[int]:
@@ -65,7 +75,7 @@ class MachineRun:
         none.
         """
         found = set()
-        for clip in wav_files(self.plan.data_folder / "raw" / self.machine / "train"):
+        for clip in wav_files(self.raw / "train"):
             number = re.search(r"(?:section|id)_(\d+)", clip.name)
             if not number:
                 raise DataError(
@@ -74,6 +84,14 @@ class MachineRun:
                 )
             found.add(int(number[1]))
         return sorted(found)
+
+    @property
+    def has_sections(self) -> bool:
+        """Whether the names of the training clips tell their sections."""
+        try:
+            return bool(self.sections)
+        except DataError:
+            return False
 
     @property
     def tag(self) -> str:
@@ -109,59 +127,29 @@ class MachineRun:
 
     def folder(self, step: str) -> Path:
         """Where the baseline puts what the step leaves."""
+        export_dir = self.plan.export_dir(self.arm)
         if step == "train":
-            return (
-                self.plan.baseline.folder
-                / "models"
-                / "saved_model"
-                / self.plan.export_dir(self.arm)
-            )
-        return self.plan.result_folder(f"{self.plan.export_dir(self.arm)}_{step}")
-
-    def system(self, score: str, several_seeds: bool) -> str:
-        """What the run's results under a score are called among those of other arms, scores and
-        seeds.
-        """
-        return self.folder(score).name + (f"_seed{self.seed}" if several_seeds else "")
+            return self.plan.folders.models(export_dir)
+        return self.plan.folders.scores(export_dir, step)
 
     def has_truth(self) -> bool:
         """Whether the baseline has written the AUCs of both scores; labels that came and went leave
         older ones.
         """
-        labelled = (
-            self.plan.mode == "dev"
-            or (self.plan.data_folder / "raw" / self.machine / "test_rename").is_dir()
-        )
+        labelled = self.plan.mode == "dev" or (self.raw / "test_rename").is_dir()
         return labelled and all(self.roc(score).is_file() for score in SCORES)
-
-    @property
-    def _suffix(self) -> str:
-        return f"{self.tag}{'_Eval' if self.plan.mode == 'eval' else ''}"
-
-    @property
-    def training_name(self) -> str:
-        """A pattern of the names that the baseline gives to the model and its score distributions,
-        without their ending.
-        """
-        return f"*_{self.dataset}_{self._suffix}_seed{self.seed}"
 
     def receipt(self, step: str) -> Path:
         """Where the hook leaves the proof that the stage took part."""
-        return (
-            self.folder(step)
-            / f"denoise_receipt_{self.dataset}_seed{self.seed}_{self._suffix}.json"
-        )
+        return self.folder(step) / self.name.receipt
 
     def record(self, step: str) -> Path:
         """Where the runner notes that the step is finished."""
-        return self.folder(step) / f"run_{self.dataset}_seed{self.seed}_{self._suffix}.json"
+        return self.folder(step) / self.name.record
 
     def roc(self, score: str) -> Path:
         """Where the baseline writes AUC and pAUC, if it knows the truth."""
-        return (
-            self.folder(score)
-            / f"result_{self.dataset}_test_seed{self.seed}_{self._suffix}_roc.csv"
-        )
+        return self.folder(score) / self.name.roc
 
     def outputs(self, step: str) -> list[Path]:
         """What the step has left: model and score distributions, or CSVs; a denoised step's receipt
@@ -172,11 +160,10 @@ class MachineRun:
         RunError
             If there is nothing.
         """
-        tables = f"*_{self.dataset}_*_seed{self.seed}_{self._suffix}*.csv"
         patterns = (
-            (f"{self.training_name}.pth", f"{self.training_name}_*.pickle")
+            (self.name.model(), f"{self.name.training()}_*.pickle")
             if step == "train"
-            else (tables,)
+            else (self.name.tables,)
         )
         found = sorted(file for pattern in patterns for file in self.folder(step).glob(pattern))
         if not found:

@@ -15,7 +15,9 @@ from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
 from dcase_denoise_plugin.settings import config, sources
+from dcase_denoise_plugin.settings.keys import PREFIX, option_name
 from dcase_denoise_plugin.settings.sources import split
+from dcase_denoise_plugin.settings.values import is_folder
 from dcase_denoise_plugin.sound.machine import own_noise
 
 # What the runner itself says to train.py: setting → what to do instead.
@@ -61,7 +63,7 @@ class Overrides:
     def denoise_options(self) -> list[str]:
         """The denoise keys as options of the baseline's ``train.py``."""
         keys = {
-            config.option_name(field): self.denoise[field.name]
+            option_name(field): self.denoise[field.name]
             for field in config.field_names().values()
             if field.name in self.denoise
         }
@@ -94,10 +96,10 @@ def read_overrides(
             f" in --set or --yaml. {RUNNERS_OWN[key]}"
         )
     denoise = sources.from_keys(
-        {key: value for key, value in asked.items() if key.startswith(config.PREFIX)},
+        {key: value for key, value in asked.items() if key.startswith(PREFIX)},
         "--set or --yaml",
     )
-    ours = {key: value for key, value in asked.items() if not key.startswith(config.PREFIX)}
+    ours = {key: value for key, value in asked.items() if not key.startswith(PREFIX)}
     for key in ours:
         baseline.option(key)
     return Overrides(ours, {name: _from_here(name, value) for name, value in denoise.items()})
@@ -120,9 +122,7 @@ def resolve_stage(
     DataError
         If the user names a noise folder without noise clips.
     """
-    in_yaml = {
-        key: value for key, value in baseline.settings.items() if key.startswith(config.PREFIX)
-    }
+    in_yaml = {key: value for key, value in baseline.settings.items() if key.startswith(PREFIX)}
     written = sources.from_keys(in_yaml, str(baseline.folder / "baseline.yaml"))
     if not (
         overrides.denoise.get("preset")
@@ -195,8 +195,11 @@ def _from_here(name: str, value: Any) -> Any:
     """A path relative to the caller's folder, or to a home (``~``), made absolute, for a run that
     starts in the baseline's.
     """
-    if (name in ("checkpoint", "noise_folder") and value) or (
-        name == "preset" and Path(value).suffix in (".yaml", ".yml")
+    is_path = name == "noise_source" and is_folder(str(value))
+    if (
+        is_path
+        or (name == "checkpoint" and value)
+        or (name == "preset" and Path(value).suffix in (".yaml", ".yml"))
     ):
         return str(Path(os.path.expanduser(value)).absolute())
     return value

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.names import LOCKED, plain_features
 from dcase_denoise_plugin.sound.audio import wav_files
 from dcase_denoise_plugin.sound.machine import manifest
 
@@ -22,7 +23,6 @@ from dcase_denoise_plugin.sound.machine import manifest
 # shapes its content all the same.
 IN_THE_PATH = ("n_mels", "n_fft", "hop_length", "fmin", "fmax", "frames", "frame_hop_length")
 NOT_IN_THE_PATH = ("power", "win_length")
-LOCKED = "_lockfile"
 
 
 def drop_half_written(processed: Path) -> list[Path]:
@@ -105,19 +105,8 @@ def check_fresh(
         split, note = raw / pickle.parent.parent.name, _noted(pickle)
         if note and any(note["settings"].get(key) != wanted[key] for key in IN_THE_PATH):
             continue  # the baseline will not read this one
-        for key in NOT_IN_THE_PATH if note else ():
-            if note["settings"].get(key) != wanted[key]:
-                raise RunError(
-                    f"{raw.name}: expected the plain baseline's features to be of {key}"
-                    f" {wanted[key]}, got those of {note['settings'].get(key)} in {pickle}. The"
-                    f" baseline does not see the difference; {cure}"
-                )
-        if note and note["loader"] != loader_digest:
-            raise RunError(
-                f"{raw.name}: expected the plain baseline's features to be made by the code that is"
-                f" in its folder datasets, got those of other code in {pickle}. The baseline would"
-                f" not make them anew; {cure}"
-            )
+        if note:
+            _refuse_other_making(note, wanted, loader_digest, pickle, cure)
         changed = _difference(note["clips"], _clips(split)) if note else _younger(split, pickle)
         if changed:
             raise RunError(
@@ -125,6 +114,29 @@ def check_fresh(
                 f" {split}, got {pickle} from before {changed}. The baseline would score other"
                 f" clips than are there; {cure}"
             )
+
+
+def _refuse_other_making(
+    note: Mapping[str, Any],
+    wanted: Mapping[str, float | None],
+    loader_digest: str,
+    pickle: Path,
+    cure: str,
+) -> None:
+    machine = pickle.parents[2].name
+    for key in NOT_IN_THE_PATH:
+        if note["settings"].get(key) != wanted[key]:
+            raise RunError(
+                f"{machine}: expected the plain baseline's features to be of {key} {wanted[key]},"
+                f" got those of {note['settings'].get(key)} in {pickle}. The baseline does not see"
+                f" the difference; {cure}"
+            )
+    if note["loader"] != loader_digest:
+        raise RunError(
+            f"{machine}: expected the plain baseline's features to be made by the code that is in"
+            f" its folder datasets, got those of other code in {pickle}. The baseline would not"
+            f" make them anew; {cure}"
+        )
 
 
 def _wanted(settings: Mapping[str, Any]) -> dict[str, float | None]:
@@ -145,9 +157,7 @@ def _folder(wanted: Mapping[str, float | None]) -> str:
         f"{wanted[key]:.0f}" if wanted[key] is not None else "*"
         for key in ("n_mels", "n_fft", "hop_length")
     )
-    return f"mels{n_mels}_fft{n_fft}_hop{hop_length}" + (
-        "_f*" if wanted["fmin"] or wanted["fmax"] else ""
-    )
+    return plain_features(n_mels, n_fft, hop_length, bool(wanted["fmin"] or wanted["fmax"]))
 
 
 def _clips(split: Path) -> dict[str, list[int]]:
@@ -164,10 +174,10 @@ def _difference(noted: Mapping[str, list[int]], now: Mapping[str, list[int]]) ->
         (name for name in noted.keys() | now.keys() if noted.get(name) != now.get(name)),
         default=None,
     )
-    return (
-        name
-        and f"{name} was {'added' if name not in noted else 'removed' if name not in now else 'changed'}"
-    )
+    if name is None:
+        return None
+    how = "added" if name not in noted else "removed" if name not in now else "changed"
+    return f"{name} was {how}"
 
 
 def _younger(split: Path, pickle: Path) -> str | None:

@@ -12,8 +12,10 @@ from typing import Any
 
 from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.checkout.overrides import Overrides
+from dcase_denoise_plugin.checkout.result_files import Together
 from dcase_denoise_plugin.errors import DataError
-from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX, DenoiseConfig
+from dcase_denoise_plugin.names import DENOISED_SUFFIX, Folders
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import wav_files
 
 
@@ -42,57 +44,30 @@ class Plan:
         return {**self.baseline.settings, **self.overrides.baseline}
 
     @property
+    def folders(self) -> Folders:
+        return Folders(self.baseline.folder, self.mode, self.settings)
+
+    @property
     def data_folder(self) -> Path:
         """The folder of ``raw/<machine>`` and the baseline's ``processed/<machine>``."""
-        return (
-            self.baseline.folder
-            / str(self.settings.get("dataset_directory", "data"))
-            / self.dataset.lower()
-            / f"{self.mode}_data"
-        )
+        return self.folders.data(self.dataset)
 
     def export_dir(self, arm: str) -> str:
         """The name that keeps the files of plain and denoised runs apart."""
-        return (
-            f"{self.settings.get('export_dir', '')}{DENOISED_SUFFIX if arm == 'denoised' else ''}"
-        )
-
-    def result_folder(self, name: str) -> Path:
-        """Where the baseline puts results, under ``name`` (an `export_dir` and a score)."""
-        return (
-            self.baseline.folder
-            / str(self.settings.get("result_directory", "results"))
-            / f"{self.mode}_data"
-            / name
-        )
+        plain = str(self.settings.get("export_dir", ""))
+        return plain + DENOISED_SUFFIX if arm == "denoised" else plain
 
     @property
-    def compare_folder(self) -> Path:
-        """Where all that is about plain and denoised results together goes, of every data set."""
-        return self.result_folder(f"{self.export_dir('plain')}_compare")
-
-    @property
-    def summary_folder(self) -> Path:
-        """Where the summary over plain and denoised results goes."""
-        return self.compare_folder / "summarize" / self.dataset
-
-    @property
-    def submission_folder(self) -> Path:
-        """Where the scores and decisions go as the challenge's evaluator takes them."""
-        return self.compare_folder / "submission" / self.dataset
+    def together(self) -> Together:
+        """What is about plain and denoised results together."""
+        return Together(self.folders.together(self.export_dir("plain")), self.dataset)
 
     @property
     def log_folder(self) -> Path:
-        """Where the runner keeps what the baseline says, beside the baseline's own and apart from
-        that of other calls, as the results are.
+        """Where the runner keeps what the baseline says, apart from that of other calls, as the
+        results are.
         """
-        return (
-            self.baseline.folder
-            / "logs"
-            / "run_all"
-            / f"{self.mode}_data"
-            / self.export_dir("plain")
-        )
+        return self.folders.logs(self.export_dir("plain"))
 
     def machines(self, asked: Iterable[str]) -> tuple[list[str], list[str]]:
         """The machine types to run, and those of the data set that have no clips.
@@ -114,7 +89,7 @@ class Plan:
                 f"--dataset: expected one of {', '.join(reversed(known))}, which the baseline lists"
                 f" for {self.mode} data, got {self.dataset!r}. Correct the name."
             )
-        raw = self.data_folder / "raw"
+        raw = self.folders.raw(self.dataset)
         listed = self.baseline.machine_types(self.dataset, self.mode) or sorted(
             folder.name for folder in raw.glob("*") if folder.is_dir()
         )

@@ -4,11 +4,7 @@ another one.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from importlib import metadata
@@ -17,10 +13,13 @@ from typing import Any
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
+from dcase_denoise_plugin.checkout.result_files import is_receipt
 from dcase_denoise_plugin.errors import DenoiseError, RunError
 from dcase_denoise_plugin.files import digest_of, file_digest, written_whole
-from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, PREFIX, keys_that_shape_nothing
-from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.names import Folders
+from dcase_denoise_plugin.settings.config import DenoiseConfig, keys_that_shape_nothing
+from dcase_denoise_plugin.settings.keys import PREFIX
+from dcase_denoise_plugin.settings.values import BUILT_IN_METHODS
 from dcase_denoise_plugin.sound.machine import (
     manifest,
     recordings_from_elsewhere,
@@ -29,22 +28,6 @@ from dcase_denoise_plugin.sound.machine import (
 from dcase_denoise_plugin.stage.code_digests import plugin_source_digest
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
-BUILD = """
-import json, sys
-from pathlib import Path
-from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.settings.features import FeatureSettings
-from dcase_denoise_plugin.settings.sources import from_keys
-from dcase_denoise_plugin.errors import DenoiseError
-from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.stage.methods import build_method
-folder, dataset, features, seed, keys = json.load(sys.stdin)
-try:
-    machine = Machine.from_folder(Path(folder), dataset, FeatureSettings(**features), seed)
-    print(build_method(machine, DenoiseConfig(**from_keys(keys, "the run"))).digest)
-except DenoiseError as error:
-    sys.exit(str(error))
-"""
 NOT_DENOISED = "The run did not denoise and is not reported; try dcase-denoise doctor, and look at"
 
 
@@ -123,7 +106,7 @@ def wanted(run: MachineRun, step: str) -> dict[str, Any]:
         for key, value in {**plan.baseline.settings_now(), **plan.overrides.baseline}.items()
         if not key.startswith(PREFIX)
     }
-    content = {
+    content: dict[str, Any] = {
         "command": run.command(step),
         "settings": settings,
         "baseline_code": plan.baseline.code_digest(),
@@ -139,11 +122,11 @@ def wanted(run: MachineRun, step: str) -> dict[str, Any]:
             if plan.config.checkpoint
             else None
         )
-        beside = training_clips_beside(plan.data_folder / "raw" / run.machine)
+        beside = training_clips_beside(run.raw)
         content["recordings_from_elsewhere"] = digest_of(
             manifest(recordings_from_elsewhere(plan.config, beside, plan.baseline.folder))
         )
-        content["method"] = _own_method_digest(run)
+        content["method"] = _own_method_digest(plan.config)
     if step != "train":
         content["trained"] = _digests(run, "train")
     return json.loads(json.dumps(content, default=str))
@@ -196,6 +179,30 @@ def read_receipt(run: MachineRun, step: str) -> dict[str, Any]:
         ) from None
 
 
+def findings_of(run: MachineRun) -> str:
+    """What the stage found out about the machine, in one line; empty for a plain run and where it
+    noted nothing.
+    """
+    if run.arm != "denoised":
+        return ""
+    return str(read_receipt(run, "train").get("findings") or "")
+
+
+def findings_in(checkout: Path) -> list[str]:
+    """What the stage found out about the machines of a checkout, by the receipts of all finished
+    trainings, line by line.
+    """
+    models = Folders(checkout, "dev").models("")
+    receipts = [path for path in models.glob("*/*.json") if is_receipt(path.name)]
+    found = []
+    for path in sorted(receipts):
+        try:
+            found.append(json.loads(path.read_text(encoding="utf-8")).get("findings"))
+        except (OSError, ValueError, AttributeError):
+            continue  # damaged; the run that needs it will say so
+    return list(dict.fromkeys(str(line) for line in found if line))
+
+
 def _compared(wanted: dict[str, Any]) -> dict[str, Any]:
     """What `wanted` says without the keys that shape nothing."""
     command = [
@@ -210,58 +217,13 @@ def _shaping(keys: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in keys.items() if key not in keys_that_shape_nothing()}
 
 
-def _own_method_digest(run: MachineRun) -> str | None:
-    """The digest of the source of a user's method, which may change under the same name, and of
-    what it tells of itself once it is built.
-    """
-    plan = run.plan
-    if plan.config.method in BUILT_IN_METHODS:
+def _own_method_digest(config: DenoiseConfig) -> str | None:
+    """Of a user's method, which may change under the same name."""
+    if config.method in BUILT_IN_METHODS:
         return None
-    from dcase_denoise_plugin.stage.own_method import find, source_digest, tells_itself
+    from dcase_denoise_plugin.stage.own_method import find, source_digest
 
-    target = find(plan.config.method)
-    return _digest_once_built(run) if tells_itself(target) else source_digest(target)
-
-
-def _digest_once_built(run: MachineRun) -> str:
-    """Of a class that tells its own: built in a process of its own in the baseline's folder, where
-    the paths that it may name lead from.
-
-    Raises
-    ------
-    RunError
-        If it cannot be built there.
-    """
-    plan = run.plan
-    features = dataclasses.asdict(FeatureSettings.of(plan.settings))
-    built_from = [
-        str((plan.data_folder / "raw" / run.machine).absolute()),
-        plan.dataset,
-        features,
-        run.seed,
-        plan.config.as_keys(),
-    ]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path),
-    }
-    child = subprocess.run(
-        [sys.executable, "-c", BUILD],
-        input=json.dumps(built_from),
-        capture_output=True,
-        text=True,
-        cwd=plan.baseline.folder,
-        env=environment,
-    )
-    said = (child.stderr if child.returncode else child.stdout).splitlines() or [
-        f"exit status {child.returncode}"
-    ]
-    if child.returncode:
-        raise RunError(
-            f"{run}: expected denoise_method {plan.config.method} to be built, to tell its digest,"
-            f" got {said[-1]} in {plan.baseline.folder}. Correct the method."
-        )
-    return said[-1]
+    return source_digest(find(config.method))
 
 
 def _digests(run: MachineRun, step: str) -> dict[str, str]:

@@ -23,7 +23,14 @@ from dcase_denoise_plugin.commands.options import device_option, preset_option, 
 @preset_option
 @device_option
 def apply(source, target, checkpoint, strength, preset, device):
-    """Denoise every wav file under IN_DIR into OUT_DIR, under the same names."""
+    """Denoise every wav file under IN_DIR into OUT_DIR, under the same names.
+
+    \b
+    Example:
+      dcase-denoise apply noisy/ denoised/ --checkpoint fan.pt
+
+    Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
+    """
     from dcase_denoise_plugin.denoising.folder import denoise_folder
 
     count = denoise_folder(source, target, checkpoint, strength, preset, device)
@@ -49,7 +56,14 @@ def apply(source, target, checkpoint, strength, preset, device):
 @preset_option
 @device_option
 def picture(clip, target, checkpoint, reference, preset, device):
-    """Draw CLIP before and after the denoiser, as log-mel spectrograms."""
+    """Draw CLIP before and after the denoiser, as log-mel spectrograms.
+
+    \b
+    Example:
+      dcase-denoise picture clip.wav clip.png --checkpoint fan.pt
+
+    Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
+    """
     from dcase_denoise_plugin import Denoiser
     from dcase_denoise_plugin.denoising.device import ready_device
     from dcase_denoise_plugin.denoising.picture import draw

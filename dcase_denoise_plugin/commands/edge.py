@@ -20,6 +20,7 @@ from dcase_denoise_plugin.commands.options import (
     strength_option,
 )
 from dcase_denoise_plugin.edge.pcm import FORMATS
+from dcase_denoise_plugin.errors import error_line
 from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 
 LONGEST_CLIP_S = 3600
@@ -93,6 +94,13 @@ def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, mach
 
     With --checkpoint, a denoiser: clip in, clip out. With --machine, all that `monitor --onnx`
     needs: clip in, the baseline's anomaly scores out.
+
+    \b
+    Example:
+      dcase-denoise export --machine fan --baseline ./baseline --out fan.onnx
+      dcase-denoise export --checkpoint fan.pt --clip-s 10 --out denoiser.onnx
+
+    Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
     """
     from dcase_denoise_plugin.edge.export import export_denoiser, export_scorer
 
@@ -155,6 +163,13 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
 
     SOURCE is a folder that is watched for wav files, or - for a wav or raw samples on standard
     input, cut into clips of the training clips' length.
+
+    \b
+    Example:
+      dcase-denoise monitor incoming/ --onnx fan.onnx
+      arecord -f S16_LE -r 16000 -t raw | dcase-denoise monitor - --onnx fan.onnx --pcm s16le
+
+    Exit codes: 0 ended, also by Ctrl-C; 2 stopped by an error in one line.
     """
     from dcase_denoise_plugin.edge.monitor import as_text, read_clip, streamed_clips, verdicts
     from dcase_denoise_plugin.edge.watch import clips_in
@@ -208,6 +223,12 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
     ones on standard output, at the training clips' rate.
 
     What comes out lags behind by what the first line on standard error says.
+
+    \b
+    Example:
+      arecord -f S16_LE -r 16000 -t raw | dcase-denoise stream --checkpoint fan.pt > out.raw
+
+    Exit codes: 0 ended, also by Ctrl-C; 2 stopped by an error in one line.
     """
     from dcase_denoise_plugin import Denoiser
     from dcase_denoise_plugin.edge.pcm import blocks_of, encoded
@@ -222,11 +243,11 @@ def stream(checkpoint, clip_s, pcm, strength, preset):
             sys.stdout.buffer.flush()
         sys.stdout.buffer.write(encoded(through.flush(), pcm))
         if through.untouched_samples:
-            click.echo(
-                f"dcase-denoise: stream: expected at least {SHORTEST_CLIP_S:g} s of sound, got"
-                f" {through.untouched_samples} samples, which pass as they are. Send more.",
-                err=True,
+            remark = (
+                f"stream: expected at least {SHORTEST_CLIP_S:g} s of sound, got"
+                f" {through.untouched_samples} samples, which pass as they are. Send more."
             )
+            click.echo(error_line(remark), err=True)
 
 
 def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, export_dir):

@@ -4,7 +4,8 @@ results folders of the baseline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,7 +14,9 @@ from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.commands.options import baseline_option, stacked
 from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
 from dcase_denoise_plugin.figures.arms import Arm, arms_of_runs
+from dcase_denoise_plugin.names import Folders
 
+logger = logging.getLogger(__name__)
 _places_options = stacked(
     click.option(
         "--data",
@@ -61,18 +64,23 @@ def report(
     data: Path | None,
     reference: Path | None,
 ) -> None:
-    """Write the page about the plain and denoised results in a checkout."""
+    """Write the page about the plain and denoised results in a checkout.
+
+    \b
+    Example:
+      dcase-denoise report -d --baseline ./baseline
+
+    Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
+    """
     from dcase_denoise_plugin.checkout import baseline as baselines
     from dcase_denoise_plugin.figures.arms import arms_of_checkout
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
-    results = (
-        baseline.folder / str(baseline.settings.get("result_directory", "results")) / f"{mode}_data"
-    )
+    folders = Folders(baseline.folder, mode, baseline.settings)
     export_dir = str(baseline.settings.get("export_dir", "baseline"))
     _write(
-        arms_of_checkout(results, export_dir),
-        out or results / f"{export_dir}_compare" / "report.html",
+        arms_of_checkout(folders.results, export_dir),
+        out or folders.together(export_dir) / "report.html",
         data,
         reference,
         baseline.folder,
@@ -110,6 +118,12 @@ def compare(
 
     Each is a folder such as results/dev_data/baseline_MSE, or, for both scores at once,
     results/dev_data/baseline or a folder that holds just those two.
+
+    \b
+    Example:
+      dcase-denoise compare results/dev_data/baseline results/dev_data/mine
+
+    Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
     """
     from dcase_denoise_plugin.figures.arms import arms_of_folders
 
@@ -135,11 +149,9 @@ def _write(
     )
 
 
-def write_report_of(
-    runs: Sequence[MachineRun], title: str, say: Callable[[str], None] = print
-) -> list[tuple[str, Path]]:
-    """Writes the page about finished `runs`, if both arms are among them; a page that fails is said
-    and takes nothing from the results.
+def write_report_of(runs: Sequence[MachineRun], title: str) -> list[tuple[str, Path]]:
+    """Writes the page about finished `runs`, if both arms are among them; a page that fails is
+    logged and takes nothing from the results.
 
     Returns
     -------
@@ -155,7 +167,7 @@ def write_report_of(
     from dcase_denoise_plugin.report.page import write_report
 
     plan = runs[0].plan
-    page = plan.compare_folder / f"{plan.dataset}_report.html"
+    page = plan.together.page
     try:
         return [
             ("report", write_report(plain, denoised, page, title, baseline=plan.baseline.folder)[0])
@@ -167,7 +179,7 @@ def write_report_of(
             f"expected to make a page of the results, got {one_line_with_place(error)}. The results"
             " stand; report this as a bug of the plugin."
         )
-    say(f"\nno report: {reason}")
+    logger.warning(f"\nno report: {reason}")
     return []
 
 
@@ -194,6 +206,13 @@ def check(results: Path, reference: Path, tolerance: float | None, write_referen
 
     RESULTS may be made with or without this plugin: a score's folder, or one further up, such as
     results/dev_data.
+
+    \b
+    Example:
+      dcase-denoise check results/dev_data --reference aucs.json --write-reference
+      dcase-denoise check results/dev_data --reference aucs.json
+
+    Exit codes: 0 good, 1 an AUC fell or is missing, 2 stopped by an error in one line.
     """
     from dcase_denoise_plugin.figures import reference as auc_check
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -15,11 +18,16 @@ from dcase_denoise_plugin.commands.options import (
     machines_option,
     seeds_option,
 )
+from dcase_denoise_plugin.names import Folders
 from dcase_denoise_plugin.settings.config import RECOMMENDED
+
+if TYPE_CHECKING:
+    from dcase_denoise_plugin.runner.call import Call
 
 # Fewer steps than these 760 or so leave the running means of the autoencoder's batch normalisation
 # behind, and its ranking with them.
 DEMO_SETTINGS = ("epochs=20",)
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -75,12 +83,20 @@ DEMO_SETTINGS = ("epochs=20",)
     is_flag=True,
     help="End with the outcome as JSON on stdout; everything else goes to stderr.",
 )
-def run(quiet, verbose, as_json, **call):
+def run(quiet: bool, verbose: bool, as_json: bool, **call: Any) -> None:
     """Train and test the baseline: plain (baseline), behind the denoiser (denoise), or both
     (compare).
 
     Every finished step is kept: the same command goes on where it was interrupted, and runs nothing
     twice.
+
+    \b
+    Example:
+      dcase-denoise run --demo
+      dcase-denoise run -d compare --clone-baseline --seed 1 --seed 2 --jobs 2
+      dcase-denoise run -d denoise --set denoise_strength=0.5 --set export_dir=half
+
+    Exit codes: 0 done, 1 a run failed, 2 stopped by an error in one line, 130 interrupted.
     """
     from dcase_denoise_plugin.runner.outcome import written_as_json
 
@@ -90,52 +106,56 @@ def run(quiet, verbose, as_json, **call):
         _run(outcome, sys.stderr if as_json else sys.stdout, quiet, verbose, **call)
 
 
-def _run(outcome, stream, quiet, verbose, jobs, demo, demo_dir, **asked):
+def _run(
+    outcome: dict[str, Any],
+    stream: TextIO,
+    quiet: bool,
+    verbose: bool,
+    jobs: int | None,
+    demo: bool,
+    demo_dir: Path,
+    **asked: Any,
+) -> None:
     from dcase_denoise_plugin.commands.report import write_report_of
     from dcase_denoise_plugin.runner import outcome as outcomes
+    from dcase_denoise_plugin.runner.call import with_earlier_runs
     from dcase_denoise_plugin.runner.runner import run_all
-    from dcase_denoise_plugin.runner.screen import screen_on
-    from dcase_denoise_plugin.runner.summary import summarise, with_earlier_runs
-
-    def say(text):
-        click.echo(text, file=stream)
-
-    def mention(text):
-        if not quiet:
-            say(text)
+    from dcase_denoise_plugin.runner.screen import lines_on, screen_on
+    from dcase_denoise_plugin.runner.summary import summarise
 
     # A scheduler's polite kill ends the baseline's processes too, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    call = _planned_demo(demo_dir, mention, **asked) if demo else _planned(**asked)
-    mention(str(call))
+    with lines_on(stream, quiet):
+        call = _planned_demo(demo_dir, **asked) if demo else _planned(**asked)
+        logger.info(str(call))
     outcome |= call.described()
     with screen_on(stream, quiet, verbose) as screen:
-        failed = run_all(call.runs, jobs or (2 if demo else 1), screen.say, screen.watch)
+        failed = run_all(call.runs, jobs or (2 if demo else 1), screen.watch)
     outcome["runs"] = outcomes.described(call.runs, failed)
     for failure, error in failed.items() if quiet else ():
         click.echo(f"{failure} FAILED: {error}", err=True)
     if finished := [run for run in call.runs if run not in failed]:
-        outcome |= outcomes.reported(
-            summarise(with_earlier_runs(finished, call.both_arms), call.title, say, write_report_of)
-        )
+        with lines_on(stream):
+            together = with_earlier_runs(finished, call.both_arms)
+            outcome |= outcomes.reported(summarise(together, call.title, write_report_of))
     if failed:
         click.echo("\nFAILED: " + "; ".join(map(str, failed)), err=True)
         raise SystemExit(1)
 
 
 def _planned(
-    what,
-    mode,
-    baseline_folder,
-    clone_baseline,
-    machines,
-    dataset,
-    seeds,
-    yaml_file,
-    assignments,
-    fallback_preset=RECOMMENDED,
-    title="",
-):
+    what: str,
+    mode: str | None,
+    baseline_folder: str | None,
+    clone_baseline: bool,
+    machines: Sequence[str],
+    dataset: str,
+    seeds: Sequence[int],
+    yaml_file: Path | None,
+    assignments: Sequence[str],
+    fallback_preset: str = RECOMMENDED,
+    title: str = "",
+) -> Call:
     """The call that these options ask for."""
     from dcase_denoise_plugin.checkout import baseline as baselines
     from dcase_denoise_plugin.checkout.overrides import read_overrides, refuse_spaces, resolve_stage
@@ -152,17 +172,23 @@ def _planned(
     )
     plan = Plan(baseline, dataset, mode, overrides, config)
     refuse_spaces(plan.settings)
-    return Call.of(plan, what, machines, seeds, title)
+    return Call.from_plan(plan, what, machines, seeds, title)
 
 
-def _planned_demo(folder: Path, mention, baseline_folder, mode, assignments, **asked):
+def _planned_demo(
+    folder: Path,
+    baseline_folder: str | None,
+    mode: str | None,
+    assignments: Sequence[str],
+    **asked: Any,
+) -> Call:
     """The call of the demo, whose machines and baseline lie in `folder` afterwards."""
     if baseline_folder or mode == "eval":
         raise click.UsageError(
             "--demo brings its own stand-in baseline and development data; leave out --baseline"
             " and -e."
         )
-    _lay_out_demo(folder, mention)
+    _lay_out_demo(folder)
     return _planned(
         **{
             **asked,
@@ -176,13 +202,13 @@ def _planned_demo(folder: Path, mention, baseline_folder, mode, assignments, **a
     )
 
 
-def _lay_out_demo(folder: Path, mention) -> None:
+def _lay_out_demo(folder: Path) -> None:
     from dcase_denoise_plugin.demo.machines import make_machines
     from dcase_denoise_plugin.demo.stand_in import lay_out
 
-    mention(f"demo: makes up machines and lays out a stand-in baseline in {folder.absolute()}")
+    logger.info(f"demo: makes up machines and lays out a stand-in baseline in {folder.absolute()}")
     lay_out(folder)
-    *_, machine = make_machines(folder)
+    make_machines(folder)
     # An update of the plugin may have changed the clips, and the stand-in, as the real one, would
     # not notice.
-    shutil.rmtree(machine.parent.parent / "processed", ignore_errors=True)
+    shutil.rmtree(Folders(folder, "dev").processed("DCASE2025T2"), ignore_errors=True)

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +18,11 @@ from dcase_denoise_plugin.commands.options import (
     machines_option,
     seeds_option,
 )
+
+if TYPE_CHECKING:
+    from dcase_denoise_plugin.checkout.machine_run import MachineRun
+    from dcase_denoise_plugin.errors import DenoiseError
+    from dcase_denoise_plugin.runner.study import Study
 
 
 @click.command()
@@ -69,63 +76,40 @@ from dcase_denoise_plugin.commands.options import (
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the tables and what failed.")
 def study(
-    file,
-    baseline_folder,
-    machines,
-    dataset,
-    seeds,
-    cells,
-    jobs,
-    cluster,
-    parameters,
-    keep_features,
-    only_tables,
-    quiet,
-):
+    file: Path,
+    baseline_folder: str | None,
+    machines: Sequence[str],
+    dataset: str,
+    seeds: Sequence[int],
+    cells: Sequence[str],
+    only_tables: bool,
+    **how: Any,
+) -> None:
     """Run every cell of STUDY.yaml on every machine type and seed, and write the tables.
 
     Each finished run is kept: the same command goes on where it was interrupted, on this machine or
     another that shares the checkout.
-    """
-    from filelock import FileLock
 
+    \b
+    Example:
+      dcase-denoise study mine.yaml --baseline ./baseline --seed 1 --seed 2 --jobs 2
+
+    Exit codes: 0 done, 1 a run failed, 2 stopped by an error in one line, 130 interrupted.
+    """
     from dcase_denoise_plugin.checkout import baseline as baselines
-    from dcase_denoise_plugin.checkout.machine_run import SCORES
     from dcase_denoise_plugin.checkout.run_record import finished_runs
-    from dcase_denoise_plugin.figures.study_tables import study_tables, write_tables
-    from dcase_denoise_plugin.report.study_picture import draw_study
-    from dcase_denoise_plugin.runner.study import PLAIN, Study, drop_features
+    from dcase_denoise_plugin.runner.study import PLAIN, Study
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     plan = Study.read(file, baseline, dataset)
-    machines, _ = plan.plain.machines(machines)
-    seeds = list(dict.fromkeys(seeds or [baseline.seed]))
-    runs = {cell: plan.runs(cell, machines, seeds) for cell in plan.chosen(cells)}
-    failed = {}
-    if not only_tables:
-        together = [run for of_cell in runs.values() for run in of_cell]
-        after = None if keep_features else drop_features
-        failed = (
-            _on_cluster(together, cluster, parameters, plan, after)
-            if cluster
-            else _here(together, jobs, quiet, after)
-        )
+    present, _ = plan.plain.machines(machines)
+    own_seeds = list(dict.fromkeys(seeds or [baseline.seed]))
+    runs = {cell: plan.runs(cell, present, own_seeds) for cell in plan.chosen(cells)}
+    failed = {} if only_tables else _finished(plan, runs, **how)
     done = {cell: finished_runs(of_cell) for cell, of_cell in runs.items()}
+    _write_tables(plan, done)
     plain = done.pop(PLAIN)
-    tables = (
-        {score: study_tables(plain, done, score, next(iter(plan.cells))) for score in SCORES}
-        if plain
-        else {}
-    )
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(
-        plan.folder / "tables.lock"
-    ):  # another call may be at other machine types of the same study
-        for score, of_score in tables.items():
-            files = write_tables(plan.folder, of_score, score)
-            click.echo("\n" + files[0].read_text(encoding="utf-8"))
-        draw_study(tables, plan.folder / "gains.png")
     click.echo(
         f"{sum(map(len, done.values()))} of {sum(map(len, runs.values())) - len(runs[PLAIN])} runs"
         f" of cells and {len(plain)} of {len(runs[PLAIN])} plain ones are finished; tables and"
@@ -137,15 +121,47 @@ def study(
         raise SystemExit(1)
 
 
-def _here(runs, jobs, quiet, after):
+def _finished(
+    plan: Study,
+    runs: Mapping[str, Sequence[MachineRun]],
+    jobs: int,
+    cluster: str | None,
+    parameters: Sequence[str],
+    keep_features: bool,
+    quiet: bool,
+) -> Mapping[MachineRun, DenoiseError]:
+    """Brings all `runs` to their end, here or on a cluster; those that failed, with the reason."""
     from dcase_denoise_plugin.runner.runner import run_all
-    from dcase_denoise_plugin.runner.screen import screen_on
+    from dcase_denoise_plugin.runner.screen import lines_on, screen_on
+    from dcase_denoise_plugin.runner.study import drop_features
 
-    with screen_on(sys.stdout, quiet) as screen:
-        return run_all(runs, jobs, screen.say, screen.watch, after)
-
-
-def _on_cluster(runs, cluster, parameters, plan, after):
+    together = [run for of_cell in runs.values() for run in of_cell]
+    after = None if keep_features else drop_features
+    if not cluster:
+        with screen_on(sys.stdout, quiet) as screen:
+            return run_all(together, jobs, screen.watch, after)
     from dcase_denoise_plugin.runner.cluster import run_on_cluster
 
-    return run_on_cluster(runs, cluster, parameters, plan.folder / "jobs", click.echo, after)
+    with lines_on(sys.stdout, quiet):
+        return run_on_cluster(together, cluster, parameters, plan.folder / "jobs", after)
+
+
+def _write_tables(plan: Study, done: Mapping[str, Sequence[MachineRun]]) -> None:
+    """Writes and says the tables of what is finished, if the plain runs are."""
+    from filelock import FileLock
+
+    from dcase_denoise_plugin.checkout.machine_run import SCORES
+    from dcase_denoise_plugin.figures.study_tables import study_tables, write_tables
+    from dcase_denoise_plugin.report.study_picture import draw_study
+    from dcase_denoise_plugin.runner.study import PLAIN
+
+    plain, first = done[PLAIN], next(iter(plan.cells))
+    cells = {cell: runs for cell, runs in done.items() if cell != PLAIN}
+    tables = {score: study_tables(plain, cells, score, first) for score in SCORES if plain}
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    # Another call may be at other machine types of the same study.
+    with FileLock(plan.folder / "tables.lock"):
+        for score, of_score in tables.items():
+            files = write_tables(plan.folder, of_score, score)
+            click.echo("\n" + files[0].read_text(encoding="utf-8"))
+        draw_study(tables, plan.folder / "gains.png")

@@ -44,15 +44,22 @@ def train(folder, out, preset, assignments, dataset, seed, device):
     Killed at any point, the same command goes on from the last finished epoch; of a finished
     denoiser it changes the output settings alone. On several GPUs or nodes: torchrun
     --nproc-per-node 4 -m dcase_denoise_plugin train …
+
+    \b
+    Example:
+      dcase-denoise train data/dcase2025t2/dev_data/raw/fan --out fan.pt
+
+    Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
     """
     from dcase_denoise_plugin.denoising.device import ready_device
     from dcase_denoise_plugin.errors import ConfigError
-    from dcase_denoise_plugin.process import rank
+    from dcase_denoise_plugin.process import log_to_stdout, rank
     from dcase_denoise_plugin.settings.sources import from_keys, resolve, split
     from dcase_denoise_plugin.sound.machine import Machine
     from dcase_denoise_plugin.training.distributed import joined
     from dcase_denoise_plugin.training.loop import train_denoiser
 
+    log_to_stdout()
     with joined():
         config = resolve({"preset": preset, **from_keys(dict(split(assignments)), "--set")})
         if config.method != "unet":
@@ -65,7 +72,6 @@ def train(folder, out, preset, assignments, dataset, seed, device):
             config,
             out,
             ready_device(device),
-            click.echo,
         )
         if rank() == 0:
             click.echo(f"wrote {out}" if written else f"{out} was finished before")

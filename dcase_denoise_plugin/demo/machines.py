@@ -16,13 +16,14 @@ import soundfile
 
 from dcase_denoise_plugin.demo import sounds
 from dcase_denoise_plugin.demo.sounds import SAMPLE_RATE_HZ
+from dcase_denoise_plugin.names import Folders
 from dcase_denoise_plugin.sound.audio import write_wav
 
 MACHINE_LEVEL = (
     0.01  # root mean square, full scale 1; leaves room for the bursts of noise at the lowest SNR
 )
 SNR_RANGE_DB = (-10.0, 0.0)
-DATASET_FOLDER = Path("data", "dcase2025t2", "dev_data", "raw")
+DATASET_FOLDER = Folders(Path(), "dev").raw("DCASE2025T2")
 REFERENCE_FOLDER = Path("reference")
 
 

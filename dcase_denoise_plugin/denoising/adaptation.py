@@ -10,55 +10,47 @@ import torch
 
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
-from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.sound.clip_spectrum import heard_in_pauses
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.machine import TARGET_MARK, Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
-# Usual is what the middle nine tenths get: wide enough for noise that differs from clip to clip,
+# The guard's range is what the middle nine tenths get: wide enough for noise that differs from clip to clip,
 # and the loudest clip in twenty does not set the limit.
 USUAL = (0.05, 0.95)
 
 
-def knowing_what_is_usual(
+def with_guard(
     checkpoint: Checkpoint, clips: Clips, device: torch.device | str = "cpu"
 ) -> Checkpoint:
-    """The denoiser with its `usual_db` measured on these training clips, of either domain's, so
-    that a few target clips count; if its quantile lies in pauses.
+    """The denoiser with the guard's range measured on these training clips, if it works in pauses.
 
-    There the guard costs 1.4 points at most on `fan`; where the mean over time is taken little
-    noise is lost, and a guard would take gain and loss alike (docs/quality.md).
+    The range is the wider one of the two domains, so that a few target clips count. In pauses the
+    guard costs 1.4 points at most on `fan`. Where the mean over time is taken there is none: it
+    would take gain and loss alike.
     """
-    if not heard_in_pauses(checkpoint.quantile):
+    if not (checkpoint.findings.in_pauses and checkpoint.uses_network):
         return checkpoint
     denoiser = Denoiser(checkpoint, device)
-    taken_db = torch.stack(
-        [denoiser.taken_from_spectrum_db(level_db) for level_db in clips.levels_db()]
-    )  # (clips, rows, 1)
-    is_target = torch.tensor(
-        [TARGET_MARK in file.name for file in clips.files], device=taken_db.device
-    )
+    # (clips, rows, 1)
+    taken_db = torch.stack([denoiser.taken_from_spectrum_db(level) for level in clips.levels_db()])
+    in_target = [TARGET_MARK in file.name for file in clips.files]
+    is_target = torch.tensor(in_target, device=taken_db.device)
     ranges_db = [
         of_domain.quantile(taken_db.new_tensor(USUAL), dim=0)
         for of_domain in (taken_db[~is_target], taken_db[is_target])
         if len(of_domain)
     ]
     least_db, most_db = torch.stack(ranges_db, dim=1)  # (domains, rows, 1) each
-    return dataclasses.replace(
-        checkpoint, usual_db=torch.stack([least_db.amin(0), most_db.amax(0)]).cpu()
-    )
+    guard_db = torch.stack([least_db.amin(0), most_db.amax(0)]).cpu()
+    return checkpoint.with_findings(guard_db=guard_db)
 
 
 def adapted(
-    checkpoint: Checkpoint,
-    machine: Machine,
-    config: DenoiseConfig,
-    device: torch.device | str = "cpu",
+    checkpoint: Checkpoint, machine: Machine, device: torch.device | str = "cpu"
 ) -> Checkpoint:
-    """The denoiser with the scaling of `machine`, so that the network meets it centred on its own
-    training clips, and with what it usually takes there if that matters to `config`; unchanged if
-    it was trained on these.
+    """The denoiser with the scaling and the guard of `machine`; unchanged if trained on its clips.
+
+    The network then meets the machine centred on its own training clips.
 
     Raises
     ------
@@ -73,4 +65,4 @@ def adapted(
     )
     clips = Clips(machine.train_files, spectrogram, memory_bytes=0)
     here = dataclasses.replace(checkpoint, scaling=clips.scaling())
-    return knowing_what_is_usual(here, clips, device) if here.guarded_by(config) else here
+    return with_guard(here, clips, device)

@@ -8,29 +8,26 @@ import dataclasses
 import functools
 import hashlib
 import json
-import math
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dcase_denoise_plugin.denoising.findings import Findings
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
-from dcase_denoise_plugin.settings.sources import from_keys, own_settings_of_weights
-from dcase_denoise_plugin.sound.clip_spectrum import heard_in_pauses
+from dcase_denoise_plugin.settings.keys import PREFIX, option_name
+from dcase_denoise_plugin.settings.sources import changed_keys, from_keys
 from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
 from dcase_denoise_plugin.sound.machine import Machine
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it
 # is part of the denoiser's folder name.
-FORMAT = "dcase_denoise_plugin denoiser 9"
-NO_BOUNDS_DB = torch.tensor([-math.inf, math.inf]).view(
-    2, 1, 1
-)  # for `usual_db` before it is measured
-NETWORK_KEYS = ("domain", "image_size", "width", "depth", "norm")
+FORMAT = "dcase_denoise_plugin denoiser 10"
+NETWORK_KEYS = ("domain", "image_size", "width", "depth")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,15 +39,9 @@ class Checkpoint:
     dataset, machine_type, training_digest : whom it was trained for, and a digest of all recordings
         it was trained on.
     tile_frames : frames that one image spans.
-    quantile : the one over time at which a clip's spectrum is taken, None for its mean.
-    noise_known : whether the added noise was recordings of the noise in the clips, not a guess.
-    usual_db : the least and the most that the U-Net usually takes out of each band of a training
-        clip's spectrum, (2, rows, 1) dB; without bounds, (2, 1, 1), where no guard rests on it.
+    findings : what the machine's recordings told.
     weights : state of the U-Net, on the CPU.
-    epochs_kept : after how many epochs the weights are those of the network; fewer than it was
-        trained for where ``denoise_stopping`` chose them.
-    balances : (survival of detail, removal of noise) after each epoch, by which they were chosen;
-        none where they were not.
+    epochs : how many it was trained for; 0 for one that takes nothing away.
     """
 
     config: DenoiseConfig
@@ -61,33 +52,23 @@ class Checkpoint:
     training_digest: str
     tile_frames: int
     scaling: Scaling
-    quantile: float | None
-    noise_known: bool
-    usual_db: torch.Tensor
+    findings: Findings
     weights: dict[str, torch.Tensor]
-    epochs_kept: int = 0
-    balances: tuple[tuple[float, float], ...] = ()
+    epochs: int = 0
 
     @property
     def images(self) -> ImageFormat:
         return ImageFormat(self.config.image_size, 2**self.config.depth, self.tile_frames)
 
     @property
-    def quantile_told(self) -> bool:
-        """Whether recordings of the noise or of the machine alone told the quantile: then the
-        spectrum is taken there even where the U-Net stays out.
-        """
-        return self.config.was_told(self.quantile)
+    def uses_network(self) -> bool:
+        """Whether the U-Net takes anything away."""
+        return self.findings.uses_network(self.config)
 
-    def touches_nothing(self, config: DenoiseConfig) -> bool:
-        """Whether every clip is handed over as it is under these output settings: no recording told
-        anything, and guesses are not taken.
-        """
-        return not (self.noise_known or self.quantile_told or config.guessed_noise_share)
-
-    def guarded_by(self, config: DenoiseConfig) -> bool:
-        """Whether it matters under these output settings what the U-Net usually takes."""
-        return config.anomaly_guard and config.output != "frames" and heard_in_pauses(self.quantile)
+    def with_findings(self, **changed: Any) -> Checkpoint:
+        """The same denoiser with other findings."""
+        findings = dataclasses.replace(self.findings, **changed)
+        return dataclasses.replace(self, findings=findings)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -121,28 +102,18 @@ class Checkpoint:
                 " Delete the damaged file and train it again."
             )
         try:
-            config = DenoiseConfig(**from_keys(content["config"], str(path)))
+            config = DenoiseConfig(**from_keys(content.pop("config"), str(path)))
+            features = FeatureSettings(**content.pop("features"))
+            scaling = Scaling(content.pop("mean_db"), content.pop("std_db"))
+            findings = Findings(**content.pop("findings"))
+            del content["format"]
+            return cls(
+                config=config, features=features, scaling=scaling, findings=findings, **content
+            )
         except ConfigError as error:
             raise CheckpointError(
                 f"denoiser: expected keys this version knows, got: {error} Train it again."
             ) from None
-        try:
-            return cls(
-                config=config,
-                features=FeatureSettings(**content["features"]),
-                sample_rate_hz=content["sample_rate_hz"],
-                dataset=content["dataset"],
-                machine_type=content["machine_type"],
-                training_digest=content["training_digest"],
-                tile_frames=content["tile_frames"],
-                scaling=Scaling(content["mean_db"], content["std_db"]),
-                quantile=content["quantile"],
-                noise_known=content["noise_known"],
-                usual_db=content["usual_db"],
-                weights=content["weights"],
-                epochs_kept=content["epochs_kept"],
-                balances=tuple(map(tuple, content["balances"])),
-            )
         except (KeyError, TypeError) as error:
             raise CheckpointError(
                 f"denoiser: expected what this version writes, got {error!r} in {path}. Train it"
@@ -160,48 +131,32 @@ class Checkpoint:
             Naming the first thing that differs, and of one that ``denoise_checkpoint`` names all
             settings to change.
         """
-        keys = [
-            field.name
-            for field in dataclasses.fields(config)
-            if field.metadata["shapes"] == "weights"
-        ]
-        if config.checkpoint:
-            keys = [
-                *NETWORK_KEYS,
-                *(
-                    name
-                    for name in own_settings_of_weights(config)
-                    if name not in (*NETWORK_KEYS, "checkpoint")
-                ),
-            ]
         wanted, found = dataclasses.asdict(machine.features), dataclasses.asdict(self.features)
-        if not config.checkpoint:
-            wanted = {"dataset": machine.dataset, "machine type": machine.machine_type, **wanted}
-            found = {"dataset": self.dataset, "machine type": self.machine_type, **found}
-        for key in keys:
-            wanted[f"denoise_{key}"], found[f"denoise_{key}"] = (
-                getattr(config, key),
-                getattr(self.config, key),
-            )
-        if not config.checkpoint:
-            wanted["training recordings"], found["training recordings"] = (
-                machine.training_digest(config)[:12],
-                self.training_digest[:12],
-            )
+        if config.checkpoint:
+            cure = "Set {}, or choose another denoise_checkpoint."
+            keys = {
+                *NETWORK_KEYS,
+                *(key.removeprefix(f"{PREFIX}_") for key in changed_keys(config)),
+            }
+        else:
+            cure = "Delete the file to train it again, or choose the one for this machine."
+            keys = {field.name for field in dataclasses.fields(config)}
+            for name, here, there in (
+                ("dataset", machine.dataset, self.dataset),
+                ("machine type", machine.machine_type, self.machine_type),
+                ("recordings", machine.training_digest(config)[:12], self.training_digest[:12]),
+            ):
+                wanted[name], found[name] = here, there
+        for field in dataclasses.fields(config):
+            if field.name in keys - {"checkpoint"} and field.metadata["shapes"] == "weights":
+                wanted[option_name(field)] = getattr(config, field.name)
+                found[option_name(field)] = getattr(self.config, field.name)
         other = {name: value for name, value in found.items() if value != wanted[name]}
         if other:
-            cure = (
-                "Delete the file to train it again, or choose the one for this machine and"
-                " configuration."
-            )
-            if config.checkpoint:
-                cure = (
-                    f"Set {', '.join(f'{key}: {value}' for key, value in other.items())}, or choose"
-                    " another denoise_checkpoint."
-                )
-            name = next(iter(other))
+            cure = cure.format(", ".join(f"{key}: {value}" for key, value in other.items()))
+            name, value = next(iter(other.items()))
             raise CheckpointError(
-                f"denoiser: expected {name} {wanted[name]!r}, got {other[name]!r} in {path}. {cure}"
+                f"denoiser: expected {name} {wanted[name]!r}, got {value!r} in {path}. {cure}"
             )
 
     def _content(self) -> dict[str, Any]:
@@ -216,11 +171,8 @@ class Checkpoint:
             "tile_frames": self.tile_frames,
             "mean_db": self.scaling.mean_db.cpu(),
             "std_db": self.scaling.std_db,
-            "quantile": self.quantile,
-            "noise_known": self.noise_known,
-            "usual_db": self.usual_db.cpu(),
-            "epochs_kept": self.epochs_kept,
-            "balances": [list(balance) for balance in self.balances],
+            "findings": vars(self.findings),
+            "epochs": self.epochs,
             "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()},
         }
 
@@ -229,7 +181,7 @@ def content_digest(content: Any) -> str:
     """Hex SHA-256 of nested dictionaries of plain values and tensors."""
     digest = hashlib.sha256()
 
-    def add(value):
+    def add(value: Any) -> None:
         if isinstance(value, torch.Tensor):
             digest.update(
                 f"{value.dtype}{tuple(value.shape)}".encode()

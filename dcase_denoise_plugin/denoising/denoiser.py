@@ -15,11 +15,7 @@ from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.sound.audio import check_wav
-from dcase_denoise_plugin.sound.clip_spectrum import (
-    clip_spectrum,
-    heard_in_pauses,
-    steady_machine_residual_db,
-)
+from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, steady_machine_residual_db
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 # The gain put on an STFT bin. A mask only takes away: one that could add 6 dB left a third more
@@ -31,6 +27,13 @@ MASK_DB = (-80.0, 0.0)
 CPU_THREADS = 1
 # More gain nothing on a CPU; a clip of 10 minutes has 168.
 IMAGES_AT_ONCE = 32
+
+
+def blended(noisy: np.ndarray, denoised: np.ndarray, strength: float) -> np.ndarray:
+    """``y = x - alpha * (x - f(x))``: arrays of one shape in, the same out; exact at 0 and 1."""
+    if strength == 1.0:
+        return denoised
+    return (noisy - strength * (noisy - denoised)).astype(noisy.dtype)
 
 
 class Denoiser:
@@ -57,11 +60,13 @@ class Denoiser:
         )
         self.config = config or checkpoint.config
         config = checkpoint.config
-        self.network = UNet(config.width, config.depth, config.norm, torch.Generator())
+        self.network = UNet(config.width, config.depth, torch.Generator())
         self.network.load_state_dict(checkpoint.weights)
         self.network.to(self.device).eval()
         self.scaling = checkpoint.scaling.to(self.device)
-        self.usual_db = checkpoint.usual_db.to(self.device)
+        self.findings = checkpoint.findings
+        self.guard_db = checkpoint.findings.guard_db.to(self.device)
+        self.uses_network = self.findings.uses_network(config)
         self._images_at_once = IMAGES_AT_ONCE
 
     @classmethod
@@ -90,11 +95,9 @@ class Denoiser:
             If the preset cannot.
         """
         checkpoint = Checkpoint.load(path)
-        config = (
-            checkpoint.config.with_output_of(resolve({"preset": preset}, {}))
-            if preset
-            else checkpoint.config
-        )
+        config = checkpoint.config
+        if preset:
+            config = config.with_output_of(resolve({"preset": preset}, {}))
         return cls(checkpoint, device, config.strength if strength is None else strength, config)
 
     def __call__(self, wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
@@ -135,7 +138,7 @@ class Denoiser:
         # Subtracting what the mask removes, rather than inverting what it leaves, returns the
         # samples untouched where it removes nothing.
         removed = self.spectrogram.wav(spec * (1 - mask), noisy.shape[-1])
-        return (noisy - self.strength * removed).cpu().numpy()
+        return blended(noisy.cpu().numpy(), (noisy - removed).cpu().numpy(), self.strength)
 
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
@@ -160,10 +163,9 @@ class Denoiser:
                 f"log-mel: expected shape ({self.spectrogram.rows}, frames), got {log_mel.shape} in"
                 " the array passed in. Choose the denoiser trained with its n_mels."
             )
-        residual_db = self.residual_db(
-            torch.from_numpy(np.asarray(log_mel, dtype=np.float32)).to(self.device)
-        )
-        return log_mel - (self.strength * residual_db).cpu().numpy().astype(log_mel.dtype)
+        level_db = torch.from_numpy(np.asarray(log_mel, dtype=np.float32)).to(self.device)
+        residual_db = self.residual_db(level_db).cpu().numpy()
+        return blended(log_mel, log_mel - residual_db.astype(log_mel.dtype), self.strength)
 
     def mask(self, residual_db: torch.Tensor) -> torch.Tensor:
         """The gain of each STFT bin that takes `residual_db` away: (rows, frames) dB -> (bins,
@@ -175,10 +177,15 @@ class Denoiser:
         """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape, dB,
         at native resolution.
         """
-        share = 1.0 if self.checkpoint.noise_known else self.config.guessed_noise_share
-        if self.checkpoint.quantile_told:
-            return self._taken_db(level_db, share)
-        return share * self._taken_db(level_db, 1.0) if share else torch.zeros_like(level_db)
+        if not self.findings.changes_clips(self.checkpoint.config):
+            return torch.zeros_like(level_db)
+        if self.config.output == "clip_spectrum":
+            fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
+            kept = self.config.fluctuation if self.findings.in_pauses else 1.0
+            return level_db - self._cleaned_spectrum_db(level_db) - kept * fluctuation_db
+        if self.config.output == "steady_machine" and self.findings.in_pauses:
+            return steady_machine_residual_db(level_db, self._cleaned_spectrum_db(level_db))
+        return self._noise_db(level_db)
 
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
@@ -187,53 +194,38 @@ class Denoiser:
         -> (..., rows, 1) dB.
         """
         return self._taken_from_spectrum_db(
-            level_db, clip_spectrum(level_db, self.checkpoint.quantile)
+            level_db, clip_spectrum(level_db, self.findings.quantile)
         )
 
-    def _taken_db(self, level_db, share):
-        """What goes by ``denoise_output`` if so much of what the U-Net hears is noise."""
-        in_pauses = heard_in_pauses(self.checkpoint.quantile)
-        if self.config.output == "clip_spectrum":
-            fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
-            return (
-                level_db
-                - self._cleaned_spectrum_db(level_db, share)
-                - (self.config.fluctuation if in_pauses else 1.0) * fluctuation_db
-            )
-        if self.config.output == "steady_machine" and in_pauses:
-            return steady_machine_residual_db(level_db, self._cleaned_spectrum_db(level_db, share))
-        return share * self._noise_db(level_db) if share else torch.zeros_like(level_db)
-
-    def _cleaned_spectrum_db(self, level_db, share):
-        spectrum_db = clip_spectrum(level_db, self.checkpoint.quantile)
-        if not share:
+    def _cleaned_spectrum_db(self, level_db: torch.Tensor) -> torch.Tensor:
+        """The clip's spectrum without what the U-Net takes: (..., rows, 1) dB."""
+        spectrum_db = clip_spectrum(level_db, self.findings.quantile)
+        if not self.uses_network:
             return spectrum_db
-        taken_db = self._taken_from_spectrum_db(level_db, spectrum_db)
-        return spectrum_db - share * (
-            taken_db.clamp(*self.usual_db) if self.checkpoint.guarded_by(self.config) else taken_db
+        return spectrum_db - self._taken_from_spectrum_db(level_db, spectrum_db).clamp(
+            *self.guard_db
         )
 
-    def _taken_from_spectrum_db(self, level_db, spectrum_db):
-        return spectrum_db - clip_spectrum(
-            level_db - self._noise_db(level_db), self.checkpoint.quantile
-        )
+    def _taken_from_spectrum_db(
+        self, level_db: torch.Tensor, spectrum_db: torch.Tensor
+    ) -> torch.Tensor:
+        cleaned_db = level_db - self._noise_db(level_db)
+        return spectrum_db - clip_spectrum(cleaned_db, self.findings.quantile)
 
-    def _noise_db(self, level_db):
-        """What the U-Net takes for noise, frame by frame."""
+    def _noise_db(self, level_db: torch.Tensor) -> torch.Tensor:
+        """What the U-Net takes for noise, frame by frame; the shape of `level_db`, dB."""
+        if not self.uses_network:
+            return torch.zeros_like(level_db)
         images, (rows, frames) = self.checkpoint.images, level_db.shape[-2:]
         clips = self.scaling.scaled(level_db).reshape(-1, rows, frames)
-        tiles = torch.cat(
-            [images.tiles(clip) for clip in clips]
-        )  # (clips * tiles, rows, tile_frames)
-        residual = images.picture(
-            self._predicted(images.image(tiles)), rows
-        )  # (clips * tiles, rows, tile_frames)
-        joined = torch.stack(
-            [images.join(own, frames) for own in residual.chunk(len(clips))]
-        )  # (clips, rows, frames)
+        tiles = torch.cat([images.tiles(clip) for clip in clips])
+        # (clips * tiles, rows, tile_frames)
+        residual = images.picture(self._predicted(images.image(tiles)), rows)
+        joined = torch.stack([images.join(own, frames) for own in residual.chunk(len(clips))])
+        # (clips, rows, frames)
         return self.scaling.difference_db(joined).reshape(level_db.shape)
 
-    def _predicted(self, images):
+    def _predicted(self, images: torch.Tensor) -> torch.Tensor:
         """The network's output for (images, 1, height, width), some at a time; fewer, from then on,
         if the GPU's memory does not hold them.
         """

@@ -4,8 +4,6 @@ spectrogram image.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -28,34 +26,30 @@ class UNet(nn.Module):
     ----------
     width : channels of the first level.
     depth : how often the image is halved; its sides must be multiples of 2**depth.
-    norm : "batch", "instance", "group" or "none".
     generator : source of the initial weights; the last layer starts at zero, so that an untrained
         network takes nothing away.
     """
 
-    def __init__(self, width: int, depth: int, norm: str, generator: torch.Generator):
+    def __init__(self, width: int, depth: int, generator: torch.Generator):
         super().__init__()
         channels = [width * min(2**level, WIDEST) for level in range(depth)]
         # On the meta device layers draw no initial weights, so the global random stream stays where
         # it is.
         with torch.device("meta"):
             self.encoder = nn.ModuleList(
-                ResidualBlock(before, after, norm)
-                for before, after in zip([4, *channels], channels)
+                ResidualBlock(before, after) for before, after in zip([4, *channels], channels)
             )
             self.up = nn.ModuleList(
                 nn.ConvTranspose2d(below, here, 2, stride=2)
                 for here, below in zip(channels, channels[1:])
             )
-            self.decoder = nn.ModuleList(
-                ResidualBlock(2 * here, here, norm) for here in channels[:-1]
-            )
+            self.decoder = nn.ModuleList(ResidualBlock(2 * here, here) for here in channels[:-1])
             self.last = nn.Conv2d(width + 4, 4, 3, padding=1)
         for module in self.modules():
             allocate(module)
             initialise(module, generator)
         nn.init.zeros_(self.last.weight)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(batch, 1, height, width) scaled image -> the residual to subtract from it, same
@@ -106,33 +100,21 @@ class ResidualBlock(nn.Module):
     Source: He 2016, figure 2, with the projection of equation 2.
     """
 
-    def __init__(self, before: int, after: int, norm: str):
+    def __init__(self, before: int, after: int):
         super().__init__()
-        biased = norm == "none"
         self.convolutions = nn.Sequential(
-            nn.Conv2d(before, after, 3, padding=1, bias=biased),
-            normalisation(norm, after),
+            nn.Conv2d(before, after, 3, padding=1, bias=False),
+            BatchNorm2d(after),
             nn.ReLU(inplace=True),
-            nn.Conv2d(after, after, 3, padding=1, bias=biased),
-            normalisation(norm, after),
+            nn.Conv2d(after, after, 3, padding=1, bias=False),
+            BatchNorm2d(after),
         )
-        self.shortcut = (
-            nn.Conv2d(before, after, 1, bias=False) if before != after else nn.Identity()
-        )
+        same = before == after
+        self.shortcut = nn.Identity() if same else nn.Conv2d(before, after, 1, bias=False)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(batch, before, h, w) -> (batch, after, h, w)."""
         return F.relu(self.convolutions(features) + self.shortcut(features), inplace=True)
-
-
-def normalisation(norm: str, channels: int) -> nn.Module:
-    if norm == "batch":
-        return BatchNorm2d(channels)
-    if norm == "instance":
-        return nn.InstanceNorm2d(channels, affine=True)
-    if norm == "group":
-        return nn.GroupNorm(math.gcd(channels, 8), channels)
-    return nn.Identity()
 
 
 def allocate(module: nn.Module) -> None:
@@ -146,15 +128,15 @@ def allocate(module: nn.Module) -> None:
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """Draws a layer's initial weights from `generator`."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, (BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm)):
+    elif isinstance(module, BatchNorm2d):
         nn.init.ones_(module.weight)
         nn.init.zeros_(module.bias)
-        if isinstance(module, BatchNorm2d):
-            module.reset_running_stats()
+        module.reset_running_stats()
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -173,6 +155,8 @@ class BatchNorm2d(nn.BatchNorm2d):
             return super().forward(features)
         values = features.float()  # sums over a batch need more than bfloat16
         count = values.new_tensor([values[:, 0].numel()])
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.num_batches_tracked is not None and self.momentum is not None
         # The running mean lies near the mean and is the same in all processes; moments around it
         # lose fewer digits.
         centred = values - self.running_mean[:, None, None]
@@ -184,7 +168,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         scale = self.weight * (var + self.eps).rsqrt()
         normalised = centred * scale[:, None, None] + (self.bias - offset * scale)[:, None, None]
         with torch.no_grad():
-            self.num_batches_tracked += 1
+            self.num_batches_tracked.add_(1)
             self.running_mean += self.momentum * offset
             self.running_var.lerp_(var * sums[-1] / (sums[-1] - 1), self.momentum)
         return normalised.to(features.dtype)

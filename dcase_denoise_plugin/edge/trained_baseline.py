@@ -23,6 +23,7 @@ from dcase_denoise_plugin.checkout.overrides import import_method
 from dcase_denoise_plugin.checkout.run_record import read_receipt
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.errors import BaselineError, RunError
+from dcase_denoise_plugin.names import DENOISERS, score_distribution, training_settings
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.settings.config import DenoiseConfig
@@ -30,7 +31,7 @@ from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.audio import check_file
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.stage.stage import CHECKPOINT_FOLDER, Stage
+from dcase_denoise_plugin.stage.stage import Stage
 
 FEATURES = tuple(field.name for field in dataclasses.fields(FeatureSettings))
 NEEDED = (*FEATURES, "frames", "frame_hop_length", "decision_threshold")
@@ -78,19 +79,11 @@ class TrainedBaseline:
                 f"{run}: expected the baseline's trained model, got none in {run.folder('train')}."
                 f" Train it first: {_train_command(run)}."
             )
-        noted = (
-            run.plan.baseline.folder
-            / "models"
-            / "checkpoint"
-            / run.plan.export_dir(run.arm)
-            / model.stem
-            / "args.json"
+        noted = training_settings(
+            run.plan.folders.training(run.plan.export_dir(run.arm), model.stem)
         )
         settings = _settings_in(noted, run)
-        distributions = {
-            score: model.with_name(f"score_distr_{model.stem}_{score.lower()}.pickle")
-            for score in SCORES
-        }
+        distributions = {score: score_distribution(model, score) for score in SCORES}
         # The real baseline notes the settings of a test in the same place, and those of a training
         # that had nothing left to do.
         at_start = [] if settings.get("test_only") or settings.get("restart") else [noted]
@@ -100,9 +93,7 @@ class TrainedBaseline:
             [*distributions.values(), model],
         )
         features = FeatureSettings(**{name: settings[name] for name in FEATURES})
-        machine = Machine.from_folder(
-            run.plan.data_folder / "raw" / run.machine, run.plan.dataset, features, run.seed
-        )
+        machine = Machine.from_folder(run.raw, run.plan.dataset, features, run.seed)
         first = check_file(machine.train_files[0])
         return cls(
             machine,
@@ -176,12 +167,10 @@ def _stage_of(run: MachineRun, machine: Machine) -> Stage:
     import_method(config.method, run.plan.baseline)
     with _inside(
         root
-        # as the baseline ran: a denoiser's name and file hold denoise_noise_folder as it was
+        # as the baseline ran: a denoiser's name and file hold denoise_noise_source as it was
         # written, so it cannot be made absolute
     ):
-        stage = Stage(
-            machine, config, torch.device("cpu"), root / CHECKPOINT_FOLDER, _train_command(run)
-        )
+        stage = Stage(machine, config, torch.device("cpu"), root / DENOISERS, _train_command(run))
     if stage.method_digest != receipt["method_digest"]:
         where = (
             f"at {stage.checkpoint}"
@@ -196,15 +185,16 @@ def _stage_of(run: MachineRun, machine: Machine) -> Stage:
 
 
 # All that a pickled list of numbers needs; a pickle that names anything else could run code.
+_scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
 _NUMBERS = {
-    ("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar,
-    ("numpy.core.multiarray", "scalar"): np._core.multiarray.scalar,
+    ("numpy._core.multiarray", "scalar"): _scalar,
+    ("numpy.core.multiarray", "scalar"): _scalar,
     ("numpy", "dtype"): np.dtype,
 }
 
 
 class _NumbersOnly(pickle.Unpickler):
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         try:
             return _NUMBERS[module, name]
         except KeyError:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES, MachineRun
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.figures.result_files import result_files
+from dcase_denoise_plugin.figures.result_tables import result_tables
 from dcase_denoise_plugin.figures.results import Results
-from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX
+from dcase_denoise_plugin.names import DENOISED_SUFFIX
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _by_score(results: Path, stem: str) -> dict[str, Path]:
 
 
 def _holds_results(folder: Path) -> bool:
-    return folder.is_dir() and bool(result_files(folder))
+    return folder.is_dir() and bool(result_tables(folder))
 
 
 def _told_apart(first: Path, second: Path) -> tuple[str, str]:

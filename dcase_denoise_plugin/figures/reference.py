@@ -16,13 +16,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from dcase_denoise_plugin.checkout.result_files import BY_SEED, SUMMARIES
 from dcase_denoise_plugin.errors import ConfigError, RunError
-from dcase_denoise_plugin.figures.result_files import AUCS, read_roc, result_files
+from dcase_denoise_plugin.figures.result_tables import read_roc, result_tables
 from dcase_denoise_plugin.files import written_whole
 
 DEFAULT_TOLERANCE = 0.01
-# Copies that the summary over plain and denoised results works on.
-COPIES = ("by_seed", "summarize")
 # Differences of decimal fractions carry binary dust: 0.7 - 0.69 is more than 0.01.
 DUST = 1e-9
 COLUMNS = ("table", "metric", "value")
@@ -90,11 +89,11 @@ def read_aucs(folder: Path) -> dict[Figure, float]:
     RunError
         If there is none, one cannot be read, or two have the same name and score folder.
     """
-    folder = Path(folder)
+    folder, copies = Path(folder), {BY_SEED, SUMMARIES}
     paths = [
-        file.path
-        for file in result_files(folder, below=True)
-        if file.kind == AUCS and not set(COPIES) & set(file.path.relative_to(folder).parts)
+        table.path
+        for table in result_tables(folder, below=True)
+        if not table.section and not copies & set(table.path.relative_to(folder).parts)
     ]
     if not paths:
         raise RunError(

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from dcase_denoise_plugin.checkout.result_files import decisions_beside
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.figures.result_files import (
-    SCORES,
-    ResultFile,
-    decision_file,
+from dcase_denoise_plugin.figures.result_tables import (
+    ResultTable,
     is_bare,
     read_pairs,
     read_roc,
-    result_files,
+    result_tables,
 )
 
 # As words of a clip's name; "normal" and "anomaly" are the truth, a data set before 2022 names no
@@ -98,91 +97,91 @@ class Results:
         """
         results = cls(Path(path), score)
         read_from: dict[tuple[str, int, str], Path] = {}
-        for file in sorted(result_files(results.path), key=_age):
-            results.dataset = results.dataset or file.dataset
-            if only is not None and file.run not in only:
+        for table in sorted(result_tables(results.path), key=_age):
+            results.dataset = results.dataset or table.dataset
+            if only is not None and table.run not in only:
                 continue
-            key = (*file.run, file.section)
+            key = (*table.run, table.section)
             if key in read_from:
                 results._remark(
-                    file,
-                    f"two tables of the same kind, {read_from[key].name} and {file.path.name}; the"
+                    table,
+                    f"two tables of the same kind, {read_from[key].name} and {table.path.name}; the"
                     " newer one counts.",
                 )
-            read_from[key] = file.path
-            if file.kind == SCORES:
-                results._take_scores(file)
+            read_from[key] = table.path
+            if table.section:
+                results._take_scores(table)
             else:
-                results._take_aucs(file)
+                results._take_aucs(table)
         return results
 
-    def _take_scores(self, file: ResultFile) -> None:
-        rows, wrong = self._clips(file)
+    def _take_scores(self, table: ResultTable) -> None:
+        rows, wrong = self._clips(table)
         if not wrong:
             finite = np.isfinite([value for _, value in rows])
             if not finite.all():
                 lost = np.count_nonzero(~finite)
                 wrong = f"{lost} of {len(rows)} scores are not finite numbers"
         if wrong:
-            self._remark(file, f"{wrong} in {file.path.name}. Test this machine type again.")
+            self._remark(table, f"{wrong} in {table.path.name}. Test this machine type again.")
             return
         names = tuple(name for name, _ in rows)
         words = [re.split(r"[_.]", name) for name in names]
         labels = [next((LABELS[word] for word in name if word in LABELS), -1) for name in words]
         domains = [next((word for word in name if word in DOMAINS), "") for name in words]
-        self.sections.setdefault(file.run, {})[file.section] = SectionScores(
+        self.sections.setdefault(table.run, {})[table.section] = SectionScores(
             names,
             np.array([value for _, value in rows]),
-            self._decisions(file, names),
+            self._decisions(table, names),
             np.array(labels),
             np.array(domains),
         )
 
-    def _decisions(self, file: ResultFile, names: tuple[str, ...]) -> np.ndarray | None:
+    def _decisions(self, table: ResultTable, names: tuple[str, ...]) -> np.ndarray | None:
         """The decisions about the clips that were scored; a remark if they cannot be had."""
-        path = decision_file(file.path)
+        path = decisions_beside(table.path)
         rows, wrong = read_pairs(path) if path.is_file() else ([], "the file is missing")
         decided = {name: value for name, value in rows if is_bare(name)}
         if not wrong and (decided.keys() != set(names) or not set(decided.values()) <= {0.0, 1.0}):
             wrong = "expected a 0 or 1 for every scored clip, got something else"
         if wrong:
-            self._remark(file, f"no F1: {wrong} in {path.name}.")
+            self._remark(table, f"no F1: {wrong} in {path.name}.")
             return None
         return np.array([decided[name] for name in names], dtype=int)
 
-    def _clips(self, file: ResultFile) -> tuple[list[tuple[str, float]], str]:
+    def _clips(self, table: ResultTable) -> tuple[list[tuple[str, float]], str]:
         """As `read_pairs`, without the lines that name anything but a bare file."""
-        rows, wrong = read_pairs(file.path)
+        rows, wrong = read_pairs(table.path)
         strange = [name for name, _ in rows if not is_bare(name)]
         if strange:
             self._remark(
-                file,
+                table,
                 f"{len(strange)} of {len(rows)} lines are left out, for they name no file of the"
-                f" test clips' folder, the first one {strange[0]!r}, in {file.path.name}.",
+                f" test clips' folder, the first one {strange[0]!r}, in {table.path.name}.",
             )
             rows = [row for row in rows if is_bare(row[0])]
             wrong = wrong or ("" if rows else "no line that names a clip")
         return rows, wrong
 
-    def _take_aucs(self, file: ResultFile) -> None:
+    def _take_aucs(self, table: ResultTable) -> None:
         try:
-            stated = {metric: percent / 100 for metric, percent in read_roc(file.path).items()}
+            stated = {metric: percent / 100 for metric, percent in read_roc(table.path).items()}
         except RunError as error:
-            self._remark(file, f"no AUC of the baseline's own to check against: {error}")
+            self._remark(table, f"no AUC of the baseline's own to check against: {error}")
             return
-        self.stated[file.run] = stated
+        self.stated[table.run] = stated
         if not np.isfinite(list(stated.values())).all():
-            self._remark(file, f"an AUC that is not a finite number in {file.path.name}.")
+            self._remark(table, f"an AUC that is not a finite number in {table.path.name}.")
 
-    def _remark(self, file: ResultFile, text: str) -> None:
+    def _remark(self, table: ResultTable, text: str) -> None:
         self.remarks.append(
             Remark(
-                f"{file.machine}, seed {file.seed}, {self.path.name}: {text}",
+                f"{table.machine}, seed {table.seed}, {self.path.name}: {text}",
                 self.score,
-                file.machine,
+                table.machine,
             )
         )
 
 
-def _age(file: ResultFile) -> tuple[int, str]:
-    return file.path.stat().st_mtime_ns, file.path.name
+def _age(table: ResultTable) -> tuple[int, str]:
+    return table.path.stat().st_mtime_ns, table.path.name

@@ -13,7 +13,7 @@ import numpy as np
 from dcase_denoise_plugin.figures import intervals
 from dcase_denoise_plugin.figures.figures_of_merit import F1_METRICS
 from dcase_denoise_plugin.figures.intervals import Interval
-from dcase_denoise_plugin.figures.result_files import AUC_METRICS
+from dcase_denoise_plugin.figures.result_tables import AUC_METRICS
 from dcase_denoise_plugin.figures.run_figures import MEAN_OF_AUCS, MEAN_OF_F1, RunFigures
 
 ALL_MACHINES = "all machines"

@@ -14,7 +14,7 @@ from dcase_denoise_plugin.figures.figures_of_merit import (
     section_figures,
 )
 from dcase_denoise_plugin.figures.intervals import clip_weights
-from dcase_denoise_plugin.figures.result_files import AUC_METRICS
+from dcase_denoise_plugin.figures.result_tables import AUC_METRICS
 from dcase_denoise_plugin.figures.results import Results, SectionScores
 
 MEAN_OF_AUCS, MEAN_OF_F1 = "harmonic mean", "F1 harmonic mean"

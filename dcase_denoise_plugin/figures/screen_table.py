@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dcase_denoise_plugin.figures.comparison import Comparison
-from dcase_denoise_plugin.figures.result_files import AUC_METRICS
+from dcase_denoise_plugin.figures.result_tables import AUC_METRICS
 from dcase_denoise_plugin.figures.rows import ALL_MACHINES, OFFICIAL_SCORE, Row
 from dcase_denoise_plugin.files import written_whole
 

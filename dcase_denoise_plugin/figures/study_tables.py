@@ -11,7 +11,7 @@ from pathlib import Path
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.figures.arms import arm_of_runs
 from dcase_denoise_plugin.figures.comparison import MAX_FPR, Comparison, compare
-from dcase_denoise_plugin.figures.result_files import AUC_METRICS
+from dcase_denoise_plugin.figures.result_tables import AUC_METRICS
 from dcase_denoise_plugin.figures.rows import ALL_MACHINES, OFFICIAL_SCORE, Row
 from dcase_denoise_plugin.figures.run_figures import MEAN_OF_AUCS
 from dcase_denoise_plugin.figures.tables import (

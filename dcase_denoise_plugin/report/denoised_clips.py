@@ -203,7 +203,6 @@ def _denoiser(
         checkpoint = adapted(
             checkpoint,
             Machine.from_folder(recordings, checkout.results.dataset, checkpoint.features, seed),
-            config,
         )
     # What is heard and seen on the page must be what its figures were made behind.
     if checkpoint.digest != receipt["method_digest"]:

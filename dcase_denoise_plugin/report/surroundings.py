@@ -7,18 +7,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from dcase_denoise_plugin.checkout.baseline import LAYOUT
+from dcase_denoise_plugin.checkout.result_files import NoteFile, is_training_of, run_log
 from dcase_denoise_plugin.figures.results import Results
-from dcase_denoise_plugin.settings.config import DENOISED_SUFFIX
+from dcase_denoise_plugin.names import MODE_FOLDERS, Folders, plain_export_dir
 from dcase_denoise_plugin.settings.features import FeatureSettings
 
 SPLITS = ("test", "test_rename")
-MODES = ("dev_data", "eval_data")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,20 +86,13 @@ class Checkout:
     def _of_mode(self) -> Path:
         """The folder of all results of a mode; several up where `export_dir` is a path."""
         above = self.results.path.absolute().parents
-        return next((folder for folder in above if folder.name in MODES), above[0])
+        return next((folder for folder in above if folder.name in MODE_FOLDERS.values()), above[0])
 
     def recordings(self, machine: str) -> Path:
         """The folder with a machine type's splits."""
         if self.data:
             return self.data / machine
-        return (
-            self.root
-            / str(self.settings(machine).get("dataset_directory", "data"))
-            / self.results.dataset.lower()
-            / self.mode
-            / "raw"
-            / machine
-        )
+        return self._folders(self.settings(machine)).raw(self.results.dataset) / machine
 
     def clip(self, machine: str, name: str) -> Path | None:
         """The recording behind a clip's name in the CSVs."""
@@ -146,35 +138,32 @@ class Checkout:
         """The baseline's STFT and mel settings in the runs of `machine`, as far as they
         were noted.
         """
-        return FeatureSettings.of(self.settings(machine))
+        return FeatureSettings.from_settings(self.settings(machine))
 
     def log(self, machine: str, seed: int) -> Path | None:
         """The autoencoder's losses, epoch by epoch."""
-        mark = "_Eval" if self.mode == "eval_data" else "(?<!_Eval)"
-        name = re.compile(rf".*_{re.escape(self.results.dataset + machine)}(_.*)?{mark}_seed{seed}")
+        folders = self._folders()
+        data = self.results.dataset + machine
         return _first_file(
             folder / "log.csv"
-            for folder in sorted((self.root / "logs" / self.export_dir).glob("*"))
-            if name.fullmatch(folder.name)
+            for folder in sorted(folders.losses(self.export_dir).glob("*"))
+            if is_training_of(folder.name, data, seed, folders.mode)
         )
 
     def run_logs(self, machine: str, seed: int) -> list[Path]:
         """What the runner kept of the baseline's words, for the denoiser's losses."""
-        folder = (
-            self.root
-            / "logs"
-            / "run_all"
-            / self.mode
-            / self.export_dir.removesuffix(DENOISED_SUFFIX)
-        )
-        return sorted(folder.glob(f"{self.results.dataset}{machine}_seed{seed}_denoised*.log"))
+        logs = self._folders().logs(plain_export_dir(self.export_dir))
+        log = run_log(logs, self.results.dataset + machine, seed, "denoised")
+        return [log] if log.is_file() else []
+
+    def _folders(self, settings: Mapping[str, Any] | None = None) -> Folders:
+        mode = "eval" if self.mode == MODE_FOLDERS["eval"] else "dev"
+        return Folders(self.root, mode, settings or {})
 
     def _noted(self, kind: str, machine: str, seed: int) -> dict[str, Any]:
-        name = re.compile(
-            rf"{kind}_{re.escape(self.results.dataset + machine)}_seed{seed}(_.*)?\.json"
-        )
+        wanted = NoteFile(kind, self.results.dataset + machine, seed)
         for file in sorted(self.results.path.iterdir()):
-            if name.fullmatch(file.name):
+            if NoteFile.from_name(file.name) == wanted:
                 try:
                     return as_mapping(json.loads(file.read_text(encoding="utf-8")))
                 except (OSError, ValueError):

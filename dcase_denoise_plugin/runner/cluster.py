@@ -4,6 +4,7 @@ finished step. Imported only where a cluster is asked for.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.checkout.overrides import import_method
 from dcase_denoise_plugin.checkout.run_record import finished_runs
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError, RunError, one_line
-from dcase_denoise_plugin.runner.runner import run_all
+from dcase_denoise_plugin.process import log_to_stdout
+from dcase_denoise_plugin.runner.runner import refuse_other_stages, run_all
 from dcase_denoise_plugin.settings.sources import split
 
+submitit: Any
+Checkpointable: Any
 try:
     import submitit
     from submitit.helpers import Checkpointable
@@ -25,6 +29,7 @@ except ImportError:
 # the job is handed in.
 TIMEOUT_MIN = 12 * 60
 LONGEST_REASON = 300
+logger = logging.getLogger(__name__)
 
 
 class Job(Checkpointable):
@@ -33,7 +38,8 @@ class Job(Checkpointable):
     """
 
     def __call__(self, run: MachineRun, after: Callable[[MachineRun], None] | None) -> str:
-        """Runs all steps; returns what failed, or nothing."""
+        """Runs all steps, with what is said in the job's log; returns what failed, or nothing."""
+        log_to_stdout()
         import_method(run.plan.config.method, run.plan.baseline)
         return "; ".join(map(str, run_all([run], 1, after=after).values()))
 
@@ -43,7 +49,6 @@ def run_on_cluster(
     cluster: str,
     parameters: Iterable[str],
     folder: Path,
-    say: Callable[[str], None],
     after: Callable[[MachineRun], None] | None = None,
 ) -> dict[MachineRun, DenoiseError]:
     """Hands in all of `runs` that are not finished, waits for them, and returns those that failed,
@@ -60,6 +65,8 @@ def run_on_cluster(
     ------
     RunError
         If the cluster cannot be used from here.
+    DataError
+        If a run would overwrite results of another denoising stage.
     ConfigError
         If submitit is not installed, or a parameter is not ``key=value`` or unknown to submitit.
     """
@@ -69,6 +76,7 @@ def run_on_cluster(
             "Install it in a clone of this plugin: pip install '.[cluster]'"
         )
     runs = list(runs)
+    refuse_other_stages(runs)
     done = finished_runs(runs)
     waiting = [run for run in runs if run not in done]
     options = {"timeout_min": TIMEOUT_MIN, **_parsed(parameters)}
@@ -89,8 +97,8 @@ def run_on_cluster(
     if waiting:  # submitit warns of an empty batch
         with executor.batch():
             jobs = {run: executor.submit(Job(), run, after) for run in waiting}
-    say(f"{len(jobs)} runs handed to {cluster}; scripts and logs in {folder}")
-    failed = {}
+    logger.info(f"{len(jobs)} runs handed to {cluster}; scripts and logs in {folder}")
+    failed: dict[MachineRun, DenoiseError] = {}
     for run, job in jobs.items():
         try:
             reason = job.result()
@@ -101,7 +109,7 @@ def run_on_cluster(
             )
         if reason:
             failed[run] = RunError(reason)
-        say(f"{run}: {'FAILED' if reason else 'finished'}")
+        logger.info(f"{run}: {'FAILED' if reason else 'finished'}")
     return failed
 
 

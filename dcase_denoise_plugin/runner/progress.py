@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import logging
 import statistics
 import threading
 import time
@@ -14,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dcase_denoise_plugin.checkout.machine_run import SCORES, STEPS, MachineRun
 from dcase_denoise_plugin.checkout.run_record import seconds_of
 from dcase_denoise_plugin.runner.step_log import AUTOENCODER, DENOISER, Stage, StepLog
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +55,10 @@ class Snapshot:
 
     @property
     def eta(self) -> str:
-        """``ETA 12 min``, ``ETA over 12 min``, or nothing."""
-        return (
-            "" if self.left_s is None else f"ETA {'over ' * self.at_least}{duration(self.left_s)}"
-        )
+        """``ETA 12 min``, ``ETA over 12 min``, or nothing where it would tell nothing."""
+        if self.left_s is None or (self.at_least and self.left_s < 0.5):
+            return ""
+        return f"ETA {'over ' * self.at_least}{duration(self.left_s)}"
 
 
 def duration(seconds: float) -> str:
@@ -68,35 +71,25 @@ def duration(seconds: float) -> str:
 
 class Progress:
     """Keeps account of the steps of `runs`, from any thread; every step that is done and every run
-    that failed is one line for `say`.
+    that failed is one line in the log.
     """
 
     def __init__(
         self,
         runs: Sequence[MachineRun],
         jobs: int,
-        say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ):
         self._left = {(run, step) for run in runs for step in STEPS}
-        self._steps, self._done, self._jobs, self._say, self._clock = (
-            len(self._left),
-            0,
-            jobs,
-            say,
-            clock,
-        )
-        self._start = clock()
+        self._steps, self._done, self._jobs = len(self._left), 0, jobs
+        self._clock, self._start = clock, clock()
         self._order = {run: place for place, run in enumerate(runs)}
         self._running: dict[tuple[MachineRun, str], _Pace] = {}
         self._took: dict[tuple[str, str], list[float]] = {}
         self._new_lines: list[tuple[MachineRun, str]] = []
-        # Two locks: while a line is being written, a snapshot need not wait.
-        self._lock, self._say_lock = threading.Lock(), threading.Lock()
-
-    def say(self, text: str) -> None:
-        with self._say_lock:
-            self._say(text)
+        # Two locks: lines come in the order of their counts, and while one is being written, a
+        # snapshot need not wait.
+        self._lock, self._line_lock = threading.Lock(), threading.Lock()
 
     def starts(self, run: MachineRun, step: str, log_bytes: int) -> None:
         """A step begins, and its log has this size."""
@@ -129,7 +122,7 @@ class Progress:
                 if (run, step) in self._running:
                     self._end(run, step)
                 self._left.discard((run, step))
-        self.say(f"{run} FAILED: {reason}")
+        logger.error(f"{run} FAILED: {reason}")
 
     def snapshot(self) -> Snapshot:
         with self._lock:
@@ -146,23 +139,23 @@ class Progress:
                 self._done, self._steps, now - self._start, left_s, at_least, running, new_lines
             )
 
-    def _look(self, run, step, now):
+    def _look(self, run: MachineRun, step: str, now: float) -> None:
         self._new_lines += [(run, line) for line in self._running[run, step].look(now)]
 
-    def _end(self, run, step) -> float:
+    def _end(self, run: MachineRun, step: str) -> float:
         """Seconds that the step took; what it said last is for the next snapshot."""
         now = self._clock()
         self._look(run, step, now)
         return now - self._running.pop((run, step)).start
 
-    def _one_done(self, run, step, how):
-        with self._say_lock:
+    def _one_done(self, run: MachineRun, step: str, how: str) -> None:
+        with self._line_lock:
             with self._lock:
                 self._left.discard((run, step))
                 self._done += 1
-            self._say(f"[{self._done}/{self._steps}] {run} {step}: {how}")
+            logger.info(f"[{self._done}/{self._steps}] {run} {step}: {how}")
 
-    def _rest(self, now) -> tuple[float | None, bool]:
+    def _rest(self, now: float) -> tuple[float | None, bool]:
         """Seconds until the last run ends, if those that wait start in their order as soon as
         another one ends.
         """

@@ -1,14 +1,14 @@
-"""Progress on the screen: live bars on a terminal, else plain lines, at most one a minute besides
-one for each finished step.
-"""
+"""What a call shows: the lines that the plugin logs, and its progress, in live bars or in lines."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
@@ -19,7 +19,7 @@ PAUSE_S = 60.0
 
 
 class Quiet:
-    """Shows nothing."""
+    """Shows nothing, warnings and errors neither; the caller names what failed."""
 
     def say(self, text: str) -> None:
         pass
@@ -82,7 +82,7 @@ class Live:
         self._bars.start()
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._bars.stop()
 
     def say(self, text: str) -> None:
@@ -121,17 +121,59 @@ class Verbose:
         self._watch(snapshot)
 
 
+class _Lines(logging.Handler):
+    """Hands every message on, bare."""
+
+    def __init__(self, say: Callable[[str], None]):
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._say(self.format(record))
+
+
+@contextlib.contextmanager
+def logged_to(say: Callable[[str], None]) -> Iterator[None]:
+    """Meanwhile, what the plugin logs goes to `say`, line by line, and nowhere else."""
+    logger = logging.getLogger("dcase_denoise_plugin")
+    before = list(logger.handlers), logger.level, logger.propagate
+    logger.handlers[:], logger.propagate = [_Lines(say)], False
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.handlers[:], level, logger.propagate = before
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def lines_on(stream: TextIO, quiet: bool = False) -> Iterator[None]:
+    """Meanwhile, what the plugin logs are lines on `stream`, or nothing."""
+    with logged_to(Quiet().say if quiet else _writer(stream)):
+        yield
+
+
 @contextlib.contextmanager
 def screen_on(
     stream: TextIO, quiet: bool = False, verbose: bool = False
 ) -> Iterator[Quiet | Lines | Live | Verbose]:
-    """The screen for `stream`: live if it is a terminal that can move its cursor."""
-    if quiet:
-        yield Quiet()
-        return
+    """The screen for `stream`, live if it is a terminal that can move its cursor; what the plugin
+    logs meanwhile stands above its bars.
+    """
     console = Console(file=stream)
     with contextlib.ExitStack() as stack:
-        screen = Lines(lambda text: print(text, file=stream, flush=True))
-        if stream.isatty() and not console.is_dumb_terminal:
+        screen: Quiet | Lines | Live | Verbose
+        if quiet:
+            screen = Quiet()
+        elif stream.isatty() and not console.is_dumb_terminal:
             screen = stack.enter_context(Live(console))
-        yield Verbose(screen) if verbose else screen
+        else:
+            screen = Lines(_writer(stream))
+        if verbose and not isinstance(screen, Quiet):
+            screen = Verbose(screen)
+        stack.enter_context(logged_to(screen.say))
+        yield screen
+
+
+def _writer(stream: TextIO) -> Callable[[str], None]:
+    return lambda text: click.echo(text, file=stream)

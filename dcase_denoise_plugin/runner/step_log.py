@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-# The plugin's own line after an epoch of the denoiser; it wins over the next one, which it also
-# fits.
-DENOISER_EPOCH = re.compile(r"denoiser .+: epoch (\d+)/(\d+)")
+from dcase_denoise_plugin.training.epoch_line import EpochLine
+
 # What the baselines print within and after an epoch: "Train Epoch: 3 [0/18540 (0%)]", "====> Epoch:
 # 3 Average loss", "epoch 3/20 loss".
 AUTOENCODER_EPOCH = re.compile(r"^\W*(?:train )?epoch:? (\d+)\b", re.IGNORECASE)
@@ -70,20 +69,21 @@ class StepLog:
         return [line for line in lines if line]
 
     def _follow(self, line: str) -> None:
-        if found := DENOISER_EPOCH.search(line):
-            epoch, epochs = map(int, found.groups())
-            self.stage = Stage(DENOISER, epoch, epochs) if epoch < epochs else Stage(FEATURES)
+        if done := EpochLine.from_text(line):
+            to_come = done.epoch < done.epochs
+            self.stage = Stage(DENOISER, done.epoch, done.epochs) if to_come else Stage(FEATURES)
         elif found := AUTOENCODER_EPOCH.search(line):
             self.stage = Stage(AUTOENCODER, min(int(found[1]), self._epochs), self._epochs)
 
 
 # The losses that both the training and the validation clips have, and how their lines are drawn.
 CURVES = (("loss", "training", "-"), ("val_loss", "validation", ":"))
-EPOCH = re.compile(r"denoiser (?P<machine>\S+): epoch (?P<epoch>\d+)/\d+ +loss (?P<loss>[\d.]+) ")
 
 
 def autoencoder_losses(log: Path | None) -> list[tuple[str, str, list[float]]]:
     """(kind, line style, loss by epoch); nothing for a log that is missing or holds no number."""
+    if log is None:
+        return []
     try:
         with open(log, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -100,14 +100,10 @@ def denoiser_losses(logs: Iterable[Path], machine: str) -> list[float]:
     """Loss by epoch; nothing if the denoiser was there before or somebody else's tool kept no such
     log.
     """
-    found = {}
-    for log in logs:
-        text = log.read_text(encoding="utf-8", errors="replace")
-        found.update(
-            {
-                int(match["epoch"]): float(match["loss"])
-                for match in EPOCH.finditer(text)
-                if match["machine"] == machine
-            }
-        )
+    lines = [
+        EpochLine.from_text(line)
+        for log in logs
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+    ]
+    found = {line.epoch: line.loss for line in lines if line and line.machine_type == machine}
     return [loss for _, loss in sorted(found.items())]

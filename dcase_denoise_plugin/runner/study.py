@@ -17,6 +17,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -27,7 +28,9 @@ from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.run_record import read_receipt
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
-from dcase_denoise_plugin.settings.config import PREFIX, RECOMMENDED
+from dcase_denoise_plugin.names import CACHE_LOCK
+from dcase_denoise_plugin.settings.config import RECOMMENDED
+from dcase_denoise_plugin.settings.keys import PREFIX
 
 PLAIN = "plain"
 CELL_NAME = re.compile(r"[A-Za-z0-9][\w .,:+-]*")
@@ -72,7 +75,7 @@ class Study:
             )
         name = file.stem
         plain = _plan(baseline, dataset, PLAIN, name, settings, {})
-        plans = {}
+        plans: dict[str, Plan] = {}
         for cell, keys in cells.items():
             keys = keys or {}
             if (
@@ -117,7 +120,7 @@ class Study:
     @property
     def folder(self) -> Path:
         """Where the study's tables go."""
-        return self.plain.result_folder(f"{self.name}_study")
+        return self.plain.folders.study(self.name)
 
 
 def drop_features(run: MachineRun) -> None:
@@ -133,7 +136,7 @@ def drop_features(run: MachineRun) -> None:
         for split in read_receipt(run, step).get("splits", {}).values():
             folder = run.plan.baseline.folder / split["features"]
             if not split["cached"] and folder.is_dir():
-                with FileLock(folder / "lock"):
+                with FileLock(folder / CACHE_LOCK):
                     for pickle in folder.glob("*.pickle"):
                         pickle.unlink()
 
@@ -150,7 +153,7 @@ def _plan(
     return Plan(baseline, dataset, "dev", overrides, config, cell)
 
 
-def _as_text(value):
+def _as_text(value: Any) -> list[str] | str:
     """As --set gives it; with a number in its place, the records of finished runs would no longer
     be those of this study.
     """

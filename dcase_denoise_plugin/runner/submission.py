@@ -9,12 +9,12 @@ names of ``test`` and by those of ``test_rename``, and needs nothing else, no ``
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
+from dcase_denoise_plugin.checkout.result_files import ResultFile, submitted, system_name
 from dcase_denoise_plugin.errors import RunError
 
 TEAM = "dcase-denoise-plugin"
@@ -36,17 +36,15 @@ def gather(runs: Sequence[MachineRun]) -> tuple[Path, list[str]]:
         If a run has left no scores or no decisions.
     """
     plan = runs[0].plan
-    teams, several = plan.submission_folder, len({run.seed for run in runs}) > 1
+    teams, several = plan.together.submission, len({run.seed for run in runs}) > 1
     shutil.rmtree(teams, ignore_errors=True)
     for run in runs:
         for score in SCORES:
-            system = teams / TEAM / run.system(score, several)
+            system = teams / TEAM / system_name(run.folder(score), run.seed, several)
             system.mkdir(parents=True, exist_ok=True)
             for kind in KINDS:
                 for source, section in _tables(run, score, kind):
-                    shutil.copyfile(
-                        source, system / f"{kind}_{run.machine}_section_{section}_test.csv"
-                    )
+                    shutil.copyfile(source, system / submitted(kind, run.machine, section))
     there = {run.machine for run in runs}
     return teams, [
         machine
@@ -56,12 +54,13 @@ def gather(runs: Sequence[MachineRun]) -> tuple[Path, list[str]]:
 
 
 def _tables(run: MachineRun, score: str, kind: str) -> list[tuple[Path, str]]:
-    found = [
-        (path, re.search(r"_section_(\d+)_test_", path.name))
-        for path in run.outputs(score)
-        if path.name.startswith(f"{kind}_{run.dataset}_")
+    found = [(path, ResultFile.from_name(path.name)) for path in run.outputs(score)]
+    own = [(path, file) for path, file in found if file and file.kind == kind]
+    tables = [
+        (path, file.section.removeprefix("section_"))
+        for path, file in own
+        if file.dataset + file.machine_type == run.dataset and file.section.startswith("section_")
     ]
-    tables = [(path, section[1]) for path, section in found if section]
     if not tables:
         raise RunError(
             f"{run} {score}: expected {kind}_{run.dataset}_section_<number>_test_…csv from the"

@@ -4,11 +4,8 @@ where every file lies.
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import os
+import logging
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,15 +14,17 @@ from filelock import FileLock
 
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.plan import Plan
-from dcase_denoise_plugin.checkout.run_record import finished_runs, read_receipt
-from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.checkout.run_record import findings_of, read_receipt
 from dcase_denoise_plugin.figures.comparison import Comparison, compare_runs
 from dcase_denoise_plugin.figures.screen_table import screen_table, write_entries
-from dcase_denoise_plugin.runner.runner import child_environment
+from dcase_denoise_plugin.names import DENOISERS
+from dcase_denoise_plugin.runner.baseline_summary import baseline_summary
+from dcase_denoise_plugin.runner.call import comparable, of_other_machines
 from dcase_denoise_plugin.runner.submission import gather
 
-# Gets runs, title and who says lines; hands back what lies where.
-PageWriter = Callable[[Sequence[MachineRun], str, Callable[[str], None]], list[tuple[str, Path]]]
+# Gets runs and title; hands back what lies where.
+PageWriter = Callable[[Sequence[MachineRun], str], list[tuple[str, Path]]]
+logger = logging.getLogger(__name__)
 
 
 class Summary(NamedTuple):
@@ -39,10 +38,7 @@ class Summary(NamedTuple):
 
 
 def summarise(
-    runs: Sequence[MachineRun],
-    title: str,
-    say: Callable[[str], None] = print,
-    write_page: PageWriter | None = None,
+    runs: Sequence[MachineRun], title: str, write_page: PageWriter | None = None
 ) -> Summary:
     """Reports `runs`, all of them finished: AUCs of the machine types whose truth is known, and of
     evaluation data what the challenge takes.
@@ -57,17 +53,12 @@ def summarise(
         If the baseline's summary tool fails, or a result cannot be read.
     """
     plan = runs[0].plan
-    plan.compare_folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(plan.compare_folder / f"{plan.dataset}.lock"):
-        return _summarise(runs, title, say, write_page)
+    plan.together.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(plan.together.lock):
+        return _summarise(runs, title, write_page)
 
 
-def _summarise(
-    runs: Sequence[MachineRun],
-    title: str,
-    say: Callable[[str], None],
-    write_page: PageWriter | None,
-) -> Summary:
+def _summarise(runs: Sequence[MachineRun], title: str, write_page: PageWriter | None) -> Summary:
     without_truth = [
         machine
         for machine in dict.fromkeys(run.machine for run in runs)
@@ -75,15 +66,17 @@ def _summarise(
     ]
     judged = [run for run in runs if run.machine not in without_truth]
     compared = comparable(judged)
-    comparisons = _tables(judged, compared, runs[0].plan, title, say)
+    comparisons = _tables(judged, compared, runs[0].plan, title)
+    if findings := {run.machine: line for run in runs if (line := findings_of(run))}:
+        logger.info("\n" + "\n".join(findings.values()))
     for remark in _remarks(runs, judged, compared, without_truth):
-        say(f"\n{title}: {remark}")
-    found = places(runs) + _for_the_evaluator(runs, say)
+        logger.info(f"\n{title}: {remark}")
+    found = places(runs) + _for_the_evaluator(runs)
     if write_page:
         found += write_page(
-            [run for run in runs if run in compared or run.machine in without_truth], title, say
+            [run for run in runs if run in compared or run.machine in without_truth], title
         )
-    say("\n" + "\n".join(f"{what:<22}{where}" for what, where in found))
+    logger.info("\n" + "\n".join(f"{what:<22}{where}" for what, where in found))
     return Summary(comparisons, without_truth, found)
 
 
@@ -92,19 +85,18 @@ def _tables(
     compared: Sequence[MachineRun],
     plan: Plan,
     title: str,
-    say: Callable[[str], None],
 ) -> list[Comparison]:
     """The baseline's summary of `judged`, and our tables of `compared`; nothing stays of an earlier
     call's.
     """
-    shutil.rmtree(plan.summary_folder, ignore_errors=True)  # rows of folders that it summarised
+    shutil.rmtree(plan.together.summary, ignore_errors=True)  # rows of folders that it summarised
     if judged:
         baseline_summary(judged)
     comparisons = [compare_runs(compared, score) for score in SCORES] if compared else []
     if comparisons:
-        write_entries(plan.summary_folder / f"{plan.dataset}_comparison.csv", comparisons)
+        write_entries(plan.together.table, comparisons)
     for comparison in comparisons:
-        say("\n" + screen_table(comparison, title))
+        logger.info("\n" + screen_table(comparison, title))
     return comparisons
 
 
@@ -135,9 +127,7 @@ def _remarks(
         )
 
 
-def _for_the_evaluator(
-    runs: Sequence[MachineRun], say: Callable[[str], None]
-) -> list[tuple[str, Path]]:
+def _for_the_evaluator(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:
     """Of evaluation data, what the challenge takes, with that of other machine types that earlier
     calls finished: what and where; says what it lacks.
     """
@@ -146,146 +136,11 @@ def _for_the_evaluator(
         return []
     folder, lacking = gather([*runs, *of_other_machines(runs)])
     if lacking:
-        say(
+        logger.info(
             f"\n{folder} lacks {', '.join(lacking)}; the challenge and its evaluator want every"
             f" machine type of {plan.dataset}."
         )
     return [("for the evaluator", folder)]
-
-
-def comparable(runs: Sequence[MachineRun]) -> list[MachineRun]:
-    """Those of `runs` that make a whole table: every machine type with every seed in every arm. Of
-    the machine types or the seeds with gaps, the ones go that take fewer runs with them.
-    """
-    arms = {run.arm for run in runs}
-    done = {(run.machine, run.seed, run.arm) for run in runs}
-    pairs = {
-        (machine, seed)
-        for machine, seed, _ in done
-        if all((machine, seed, arm) in done for arm in arms)
-    }
-    machines, seeds = ({pair[place] for pair in pairs} for place in (0, 1))
-    whole_seeds = {
-        (machine, seed)
-        for machine, seed in pairs
-        if all((other, seed) in pairs for other in machines)
-    }
-    whole_machines = {
-        (machine, seed)
-        for machine, seed in pairs
-        if all((machine, other) in pairs for other in seeds)
-    }
-    kept = max(whole_seeds, whole_machines, key=len)
-    return [run for run in runs if (run.machine, run.seed) in kept]
-
-
-def with_earlier_runs(
-    finished: Sequence[MachineRun], both_arms: Sequence[MachineRun]
-) -> list[MachineRun]:
-    """`finished`, and their plain or denoised counterparts among `both_arms` if an earlier call
-    finished every one of them.
-    """
-    counterparts = [
-        run
-        for run in both_arms
-        if run not in finished
-        and any((run.machine, run.seed) == (own.machine, own.seed) for own in finished)
-    ]
-    if finished_runs(counterparts) != counterparts:
-        return list(finished)
-    return [run for run in both_arms if run in finished or run in counterparts]
-
-
-def of_other_machines(runs: Sequence[MachineRun]) -> list[MachineRun]:
-    """What earlier calls finished of the other machine types, with the same settings, arms and
-    seeds.
-    """
-    plan, own = runs[0].plan, {run.machine for run in runs}
-    return finished_runs(
-        MachineRun(plan, machine, seed, arm)
-        for machine in plan.machines(())[0]
-        if machine not in own
-        for seed, arm in dict.fromkeys((run.seed, run.arm) for run in runs)
-    )
-
-
-def baseline_summary(runs: Sequence[MachineRun]) -> None:
-    """Runs the baseline's export tool over the AUCs of `runs`, one System a result folder and seed.
-
-    Raises
-    ------
-    RunError
-        If it fails, or leaves a system without a total score.
-    """
-    plan = runs[0].plan
-    systems = _one_folder_a_seed(runs)
-    # Relative to the checkout, as in the baseline's scripts: the tool makes other paths from these.
-    target, *sources = (
-        os.path.relpath(folder, plan.baseline.folder) for folder in (plan.summary_folder, *systems)
-    )
-    command = [
-        "bash",
-        "tools/export_results.sh",
-        plan.dataset,
-        target,
-        "None",
-        f"-{plan.mode[0]}",
-        *sources,
-    ]
-    log = plan.log_folder / f"{plan.dataset}_summary.log"
-    with open(log, "wb") as file:
-        tool = subprocess.run(
-            command,
-            cwd=plan.baseline.folder,
-            env=child_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-    if tool.returncode:
-        raise RunError(
-            "summary: expected the baseline's tools/export_results.sh to end well, got exit status"
-            f" {tool.returncode} in {log}. Look there."
-        )
-    without = {folder.name for folder in systems} - _systems_with_total(
-        plan.summary_folder / f"{plan.dataset}_auc_pauc_extract.csv"
-    )
-    if without:
-        raise RunError(
-            "summary: expected a total score of every system from the baseline's"
-            f" tools/export_results.sh, got none of {', '.join(sorted(without))}. Look at {log}."
-        )
-
-
-def _one_folder_a_seed(runs: Sequence[MachineRun]) -> list[Path]:
-    """Copies of the AUC tables, a folder for each result folder and seed: the tool skips, without a
-    word, a machine type with two tables in one folder.
-    """
-    plan = runs[0].plan
-    several = len({run.seed for run in runs}) > 1
-    inputs = plan.compare_folder / "by_seed" / plan.dataset
-    shutil.rmtree(inputs, ignore_errors=True)
-    folders = []
-    for run in runs:
-        for score in SCORES:
-            folder = inputs / run.system(score, several)
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(run.roc(score), folder)
-            folders.append(folder)
-    return list(dict.fromkeys(folders))
-
-
-def _systems_with_total(extract: Path) -> set[str]:
-    with (
-        contextlib.suppress(OSError, KeyError),
-        open(extract, newline="", encoding="utf-8") as file,
-    ):
-        return {
-            row["System"]
-            for row in csv.DictReader(file)
-            if row["metric"] == "TOTAL score" and row["h-mean"]
-        }
-    return set()
 
 
 def places(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:
@@ -296,14 +151,9 @@ def places(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:
         for step in (*SCORES, "train")
         for run in runs
     ]
-    checkpoints = [
-        read_receipt(run, "train").get("checkpoint") for run in runs if run.arm == "denoised"
-    ]
-    found += [
-        ("denoisers", (plan.baseline.folder / checkpoint).parent.parent)
-        for checkpoint in checkpoints
-        if checkpoint
-    ]
-    if plan.summary_folder.is_dir():
-        found += [("summary and table", plan.summary_folder)]
+    receipts = [read_receipt(run, "train") for run in runs if run.arm == "denoised"]
+    if any(Path(receipt.get("checkpoint") or "").is_relative_to(DENOISERS) for receipt in receipts):
+        found += [("denoisers", plan.baseline.folder / DENOISERS)]
+    if plan.together.summary.is_dir():
+        found += [("summary and table", plan.together.summary)]
     return list(dict.fromkeys(found + [("logs", plan.log_folder)]))

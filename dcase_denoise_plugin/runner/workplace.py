@@ -46,7 +46,7 @@ def gpu_named(settings: Mapping[str, Any]) -> str:
     return str(gpus[0] if isinstance(gpus, list) else gpus)
 
 
-def _device(environment, settings):
+def _device(environment: Mapping[str, str], settings: Mapping[str, Any]) -> str:
     if str(settings.get("use_cuda", True)).lower() == "false":
         return "cpu"
     return _gpu_name(environment.get(VISIBLE_GPUS_VARIABLE), gpu_named(settings))

@@ -20,16 +20,16 @@ class FeatureSettings:
     fmax: float | None = None
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> FeatureSettings:
-        """Those among the baseline's settings, which are numbers or, from a command line, text; the
-        baseline's defaults for what is not there.
+    def from_settings(cls, settings: Mapping[str, Any]) -> FeatureSettings:
+        """Those among the baseline's settings; the baseline's defaults for what is not there.
+
+        Values are numbers or, from a command line, text.
         """
-        return cls(
-            **{
-                field.name: _number(settings.get(field.name, field.default))
-                for field in dataclasses.fields(cls)
-            }
-        )
+        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+        values: dict[str, Any] = {
+            name: _number(settings.get(name, default)) for name, default in defaults.items()
+        }
+        return cls(**values)
 
 
 def _number(setting: Any) -> int | float | None:

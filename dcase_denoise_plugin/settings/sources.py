@@ -1,4 +1,4 @@
-"""Assignments as a command line gives them: key=value."""
+"""Where settings come from: presets, baseline.yaml, the command line; parsed and put together."""
 
 from __future__ import annotations
 
@@ -6,22 +6,16 @@ import argparse
 import dataclasses
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
-from dcase_denoise_plugin.settings.config import (
-    PREFIX,
-    RECOMMENDED,
-    DenoiseConfig,
-    _check,
-    _described,
-    field_names,
-    option_name,
-)
+from dcase_denoise_plugin.settings.config import RECOMMENDED, DenoiseConfig, field_names
+from dcase_denoise_plugin.settings.keys import PREFIX, check, described, option_name
+from dcase_denoise_plugin.settings.values import BUILT_IN_METHODS
 
 
 def split(
@@ -42,17 +36,17 @@ def split(
 PRESET_VARIABLE = "DCASE_DENOISE_YAML"
 
 
-def own_settings_of_weights(config: DenoiseConfig) -> list[str]:
-    """The names of the settings that shape the weights and are not the preset's."""
-    of_preset = DenoiseConfig(
-        **{**read_preset(config.preset or RECOMMENDED), "preset": config.preset}
-    )
-    return [
-        field.name
-        for field in dataclasses.fields(config)
-        if field.metadata["shapes"] == "weights"
-        and getattr(config, field.name) != getattr(of_preset, field.name)
+def changed_keys(config: DenoiseConfig) -> dict[str, Any]:
+    """The settings that differ from their preset's, under their YAML names."""
+    of_preset = read_preset(config.preset or RECOMMENDED)
+    fields = [
+        field for field in dataclasses.fields(config) if field.name not in ("denoise", "preset")
     ]
+    return {
+        option_name(field): getattr(config, field.name)
+        for field in fields
+        if getattr(config, field.name) != of_preset.get(field.name, field.default)
+    }
 
 
 def parse_bool(text: Any) -> bool:
@@ -78,12 +72,12 @@ def parse_value(field: dataclasses.Field, text: Any) -> Any:
             return "" if text is None or text == "None" else str(text)
         if kind is int and isinstance(text, float) and not text.is_integer():
             raise ValueError
-        return kind(text)
+        return kind(text)  # type: ignore[misc]
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from None
     except (TypeError, ValueError):
         raise ConfigError(
-            f"{key}: expected {_described(field)}, got {text!r}. Correct the value."
+            f"{key}: expected {described(field)}, got {text!r}. Correct the value."
         ) from None
 
 
@@ -106,11 +100,23 @@ def from_keys(keys: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> DenoiseConfig:
-    """The configuration from `given` field values (baseline.yaml, then command line) over their
-    preset, `RECOMMENDED` if none is named, over the defaults.
+    """The configuration: `given` field values over their preset, over the defaults.
+
+    `given` are those of baseline.yaml and of the command line. `RECOMMENDED` is the preset where
+    none is named. A method of the user's works in the domain that `given` or a preset file of the
+    user's names, else in the one that it states itself.
     """
     preset = given.get("preset") or environment.get(PRESET_VARIABLE) or RECOMMENDED
-    return DenoiseConfig(**{**read_preset(preset), **given, "preset": preset})
+    values = {**read_preset(preset), **given, "preset": preset}
+    said = "domain" in given or (is_file(preset) and "domain" in values)
+    if values.get("method", "unet") not in BUILT_IN_METHODS and not said:
+        values["domain"] = "method"
+    return DenoiseConfig(**values)
+
+
+def is_file(preset: str) -> bool:
+    """Whether a preset is named by its file."""
+    return Path(preset).suffix in (".yaml", ".yml")
 
 
 def read_preset(preset: str) -> dict[str, Any]:
@@ -125,9 +131,9 @@ def read_preset(preset: str) -> dict[str, Any]:
     )
 
 
-def preset_path(preset: str):
+def preset_path(preset: str) -> Any:
     """Where `preset` lies: a file as it is, else a preset of the package."""
-    if Path(preset).suffix in (".yaml", ".yml"):
+    if is_file(preset):
         return Path(preset)
     packaged = resources.files("dcase_denoise_plugin.presets")
     names = sorted(
@@ -158,11 +164,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def _argparse_type(field):
-    def parse(text):
+def _argparse_type(field: dataclasses.Field) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
         try:
             value = parse_value(field, text)
-            _check(field, value)
+            check(field, value)
             return value
         except ConfigError as error:
             raise argparse.ArgumentTypeError(str(error)) from None

@@ -27,7 +27,7 @@ def clip_spectrum(level_db: torch.Tensor, quantile: float | None) -> torch.Tenso
     if quantile is None:
         return level_db.mean(-1, keepdim=True)
     # A fifth of the time of sorting all frames.
-    return level_db.topk(_rank(quantile, level_db.shape[-1]) + 1, largest=False).values[..., -1:]
+    return level_db.topk(rank_of(quantile, level_db.shape[-1]) + 1, largest=False).values[..., -1:]
 
 
 def steady_machine_residual_db(level_db: torch.Tensor, spectrum_db: torch.Tensor) -> torch.Tensor:
@@ -69,5 +69,5 @@ def heard_in_pauses(quantile: float | None) -> bool:
     return quantile is not None and quantile < 0.5
 
 
-def _rank(quantile: float, frames: int) -> int:
+def rank_of(quantile: float, frames: int) -> int:
     return round(quantile * (frames - 1))

@@ -4,7 +4,6 @@ fit.
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -79,20 +78,13 @@ class Clips:
         """Whether the spectra lie on the device, so that cutting some out waits for nothing."""
         return self._kept is not None
 
-    def part(self, chosen: Sequence[int]) -> Clips:
-        """These clips alone, in this order."""
-        part = copy.copy(self)
-        part.files = [self.files[index] for index in chosen]
-        part._kept = None if self._kept is None else self._kept[chosen]
-        return part
-
     def levels_db(self) -> Iterator[torch.Tensor]:
         """Levels of each clip, (rows, frames) dB."""
         return (self.spectrogram.level_db(self[index]) for index in range(len(self)))
 
     def scaling(self) -> Scaling:
         """Mean level of each row and the one standard deviation around it, over all clips."""
-        means, squares = 0, 0
+        means = squares = torch.zeros(())
         for level_db in self.levels_db():
             level_db = level_db.double()
             means, squares = means + level_db.mean(-1), squares + level_db.square().mean(-1)

@@ -34,6 +34,11 @@ class Scaling:
     mean_db: torch.Tensor
     std_db: float
 
+    @classmethod
+    def neutral(cls, rows: int) -> Scaling:
+        """The one that leaves `rows` rows as they are, where no network sees them."""
+        return cls(torch.zeros(rows, 1), 1.0)
+
     def scaled(self, level_db: torch.Tensor) -> torch.Tensor:
         """Levels as the U-Net sees them: (..., rows, frames) dB -> the same shape, about 0 ± 1."""
         return (level_db - self.mean_db) / self.std_db

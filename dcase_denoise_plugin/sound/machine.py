@@ -13,6 +13,7 @@ from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.settings.values import is_folder
 from dcase_denoise_plugin.sound.audio import wav_files
 
 NOISE_MARK = "_noise_"
@@ -119,23 +120,23 @@ def training_clips_beside(folder: Path) -> tuple[Path, ...]:
 
 
 def own_noise(config: DenoiseConfig, root: Path = Path()) -> tuple[Path, ...]:
-    """The recordings in the user's noise folder, by name; none if no folder is named. One that is
-    not absolute lies in `root`, or with ``~`` at home.
+    """The recordings in the folder that ``denoise_noise_source`` names, by name; else none.
+
+    A folder that is not absolute lies in `root`, or with ``~`` at home.
 
     Raises
     ------
     DataError
         If there is none in the folder.
     """
-    if not config.noise_folder:
+    if not is_folder(config.noise_source):
         return ()
-    folder = root / os.path.expanduser(config.noise_folder)
+    folder = root / os.path.expanduser(config.noise_source)
     files = wav_files(folder)
     if not files:
         raise DataError(
-            "denoise_noise_folder: expected at least 1 noise clip (*.wav), got 0 in"
-            f" {folder.absolute()}. Correct the path, or leave denoise_noise_folder out and"
-            " denoise_noise_source at auto."
+            "denoise_noise_source: expected at least 1 noise clip (*.wav), got 0 in"
+            f" {folder.absolute()}. Correct the path, or leave the key at auto."
         )
     return files
 

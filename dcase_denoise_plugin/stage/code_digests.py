@@ -18,6 +18,7 @@ PARTS = {
         "__init__.py",
         "errors.py",
         "files.py",
+        "names.py",
         "process.py",
         "settings",
         "sound",

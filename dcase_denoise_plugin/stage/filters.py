@@ -9,7 +9,8 @@ import torch
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.sound.noise import noise_recordings, read_noise
+from dcase_denoise_plugin.sound.noise import read_noise
+from dcase_denoise_plugin.sound.noise_recordings import noise_recordings
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 LOWEST_GAIN_DB = -20.0
@@ -84,7 +85,7 @@ class SpectralGate(Filter):
     the rest. Source: Sainburg 2020 (noisereduce, stationary).
     """
 
-    def gain_db(self, level_db, noise_db):
+    def gain_db(self, level_db: np.ndarray, noise_db: np.ndarray) -> np.ndarray:
         threshold_db = noise_db.mean(axis=-1, keepdims=True) + GATE_DEVIATIONS * noise_db.std(
             axis=-1, keepdims=True
         )
@@ -96,7 +97,7 @@ class Wiener(Filter):
     Oppenheim 1979, eq. 20.
     """
 
-    def gain_db(self, level_db, noise_db):
+    def gain_db(self, level_db: np.ndarray, noise_db: np.ndarray) -> np.ndarray:
         noise_power = (10 ** (noise_db / 10)).mean(axis=-1, keepdims=True)
         gain = 1 - noise_power / self.smoothed(10 ** (level_db / 10))
         return 20 * np.log10(np.maximum(gain, 10 ** (LOWEST_GAIN_DB / 20)))

@@ -5,6 +5,7 @@ contract is in `methods`.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import inspect
 import sys
@@ -77,6 +78,26 @@ def _on_the_path(first: Iterable[Path], last: Iterable[Path]) -> Iterator[None]:
             sys.path.remove(folder)
 
 
+def with_stated_domain(config: DenoiseConfig) -> DenoiseConfig:
+    """The settings with the domain that a user's method states by its attribute ``domain``.
+
+    Raises
+    ------
+    ConfigError
+        If it states none, or another than "waveform" or "mel".
+    """
+    if config.domain != "method":
+        return config
+    stated = getattr(find(config.method), "domain", None)
+    if stated not in ("waveform", "mel"):
+        raise ConfigError(
+            f"denoise_domain: expected waveform or mel, or {config.method} with an attribute domain"
+            f" that is one of them, got {'none' if stated is None else repr(stated)}. Set"
+            " denoise_domain, or give the method its domain."
+        )
+    return dataclasses.replace(config, domain=stated)
+
+
 def source_digest(target: Any) -> str:
     """Hex SHA-256 of the source that a user's function or class rests on, and of a ``digest`` of
     its own.
@@ -84,10 +105,10 @@ def source_digest(target: Any) -> str:
     Raises
     ------
     ConfigError
-        If nothing tells the source of the callable and it has no digest of its own, or that is no
-        text.
+        If nothing tells the source of the callable and it has no digest of its own, or that cannot
+        be told.
     """
-    own = None if inspect.isclass(target) else own_digest(target)
+    own = own_digest(target)
     code = inspect.unwrap(target)
     written = any(
         kind(code)
@@ -103,22 +124,6 @@ def source_digest(target: Any) -> str:
     contents = [(str(file.relative_to(folder)), file_digest(file)) for folder, file in sources]
     return digest_of(
         [getattr(code, "__module__", ""), getattr(code, "__qualname__", ""), contents, own]
-    )
-
-
-def tells_itself(target: Any) -> bool:
-    """Whether `target` is a class whose instances, once built, have a ``digest`` of their own: one
-    of its functions sets or is called so.
-    """
-    functions = [
-        function
-        for base in getattr(target, "__mro__", ())
-        for function in vars(base).values()
-        if inspect.isfunction(function)
-    ]
-    return inspect.isclass(target) and (
-        hasattr(target, "digest")
-        or any("digest" in function.__code__.co_names for function in functions)
     )
 
 
@@ -147,11 +152,25 @@ def _source_files(module: ModuleType | None) -> list[tuple[Path, Path]]:
 
 
 def own_digest(method: Any) -> str | None:
-    """The ``digest`` that a user's method offers, None if it offers none. Raises ConfigError if
-    that is no text.
+    """The ``digest`` that a user's function, class or instance offers; None if it offers none, as a
+    class whose instances alone have one.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither a text nor a function without arguments that returns one.
     """
     own = getattr(method, "digest", None)
-    if own is not None and not isinstance(own, str):
+    if own is None or (inspect.isclass(method) and not isinstance(own, str) and not callable(own)):
+        return None  # a property, say, that instances fill
+    try:
+        own = own() if callable(own) else own
+    except Exception as error:  # a user's function may raise anything
+        raise ConfigError(
+            "denoise_method: expected its digest to be a text or a function without arguments, got"
+            f" {one_line_with_place(error)} in {method!r:.80}. Correct it."
+        ) from error
+    if not isinstance(own, str):
         raise ConfigError(
             f"denoise_method: expected a text as the method's own digest, got {type(own).__name__}"
             f" in {method!r:.80}. Make it one."

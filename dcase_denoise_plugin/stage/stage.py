@@ -5,10 +5,12 @@ denoises the clips, keeps account.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
+import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +18,23 @@ import numpy as np
 import torch
 
 from dcase_denoise_plugin.denoising.checkpoint import FORMAT
-from dcase_denoise_plugin.errors import (
-    AudioError,
-    CheckpointError,
-    DenoiseError,
-    one_line_with_place,
-)
+from dcase_denoise_plugin.denoising.denoiser import blended
+from dcase_denoise_plugin.errors import AudioError, CheckpointError
 from dcase_denoise_plugin.files import digest_of
-from dcase_denoise_plugin.process import thread_limit, untouched_random_streams
-from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
+from dcase_denoise_plugin.names import DENOISERS, denoiser
+from dcase_denoise_plugin.process import untouched_random_streams
+from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.settings.sources import changed_keys
 from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_wav, read_wav
 from dcase_denoise_plugin.sound.machine import Machine, manifest
-from dcase_denoise_plugin.sound.spectrogram import LOWEST_POWER, Spectrogram
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.stage import trial
 from dcase_denoise_plugin.stage.code_digests import plugin_source_digest
 from dcase_denoise_plugin.stage.methods import build_method
+from dcase_denoise_plugin.stage.own_method import with_stated_domain
 from dcase_denoise_plugin.training.loop import train_denoiser
 
-CHECKPOINT_FOLDER = Path("models/checkpoint/denoiser")
-# A user's class comes out the same if what it makes of a clip agrees this well in each part; other
-# roundings move it less.
-TRIAL_PARTS, SAME_DB = 16, 0.1
+logger = logging.getLogger(__name__)
 
 
 class Stage:
@@ -56,19 +55,25 @@ class Stage:
         machine: Machine,
         config: DenoiseConfig,
         device: torch.device,
-        folder: Path = CHECKPOINT_FOLDER,
+        folder: Path = DENOISERS,
         train_command: str | None = None,
     ):
-        self.machine, self.config, self.device = machine, config, device
-        self.checkpoint = (
-            Path(config.checkpoint) if config.checkpoint else folder / self._name() / "denoiser.pt"
-        )
+        self.machine, self.asked, self.device = machine, config, device
+        self.config = with_stated_domain(config) if config.strength else config
+        self.checkpoint = Path(config.checkpoint) if config.checkpoint else self._own_file(folder)
         self.seconds = 0.0
         self._account = threading.Lock()
         with self._at_work():
-            if config.method == "unet" and not self.checkpoint.is_file():
+            trains = config.method == "unet" and config.strength and not self.checkpoint.is_file()
+            if trains:
                 self._train(train_command)
-            self._method = build_method(machine, config, self.checkpoint, device)
+            # What a run does not need cannot stop it: at strength 0 no method has anything to do.
+            at_work = self.config
+            if not config.strength:
+                at_work = dataclasses.replace(config, method="identity", domain="mel")
+            self._method = build_method(machine, at_work, self.checkpoint, device)
+        if not trains:  # a training tells it first
+            logger.info("stage %s", self.findings)
 
     @property
     def digest(self) -> str:
@@ -83,7 +88,7 @@ class Stage:
         return self._method.digest
 
     def feature_digest(
-        self, files: list[Path], settings: dict[str, Any], loader_digest: str
+        self, files: Sequence[Path], settings: dict[str, Any], loader_digest: str
     ) -> str:
         """Hex digest of the features of `files` under the baseline's `settings` by this code of its
         loader: the name of their own cache folder.
@@ -99,10 +104,25 @@ class Stage:
 
     @property
     def takes_batches(self) -> bool:
-        """Whether `denoise` may be called from several threads at once, and is faster with several
-        clips; at strength 0 it has nothing to do.
-        """
-        return self._method.batch is not None and self.config.strength > 0
+        """Whether `denoise` may be called from several threads, and is faster with several clips."""
+        return self._method.batch is not None and not self.is_idle
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every clip is handed over as it is: strength 0, or no recording told anything."""
+        trained = self._method.checkpoint
+        idle = trained is not None and not trained.findings.changes_clips(trained.config)
+        return not self.config.strength or idle
+
+    @property
+    def findings(self) -> str:
+        """What the stage found out about the machine, in one plain line."""
+        machine_type, trained = self.machine.machine_type, self._method.checkpoint
+        if not self.config.strength:
+            return f"{machine_type}: strength 0 → clips handed over as they are"
+        if trained is None:
+            return f"{machine_type}: every clip through {self.config.method}"
+        return trained.findings.line(machine_type, trained.config.with_output_of(self.config))
 
     def check_clip(
         self, loaded: tuple[np.ndarray, int] | None, path: str
@@ -144,19 +164,22 @@ class Stage:
             If the method raises, hands back another shape or dtype, or values that are not finite,
             or the GPU's memory does not hold a single image.
         """
-        if self.config.strength == 0.0:
+        if self.is_idle:
             return list(clips)
         if self.takes_batches:
             # No guard of the random streams here: threads would restore each other's states. The
             # U-Net draws nothing.
             with self._timed():
-                denoised = self._in_batch(np.stack(clips), sample_rate_hz, paths)
+                denoised = list(self._method.of_batch(np.stack(clips), sample_rate_hz, paths))
         else:
             with self._at_work():
                 denoised = [
-                    self._of_one(clip, sample_rate_hz, path) for clip, path in zip(clips, paths)
+                    self._method.of_clip(clip, sample_rate_hz, path)
+                    for clip, path in zip(clips, paths)
                 ]
-        return [self._blended(*clip) for clip in zip(clips, denoised, paths)]
+        for clip, result, path in zip(clips, denoised, paths):
+            self._method.check(result, clip, path)
+        return [blended(*both, self.config.strength) for both in zip(clips, denoised)]
 
     def receipt(self) -> dict[str, Any]:
         """What the stage did, for the JSON beside the baseline's CSVs."""
@@ -164,59 +187,37 @@ class Stage:
         return {
             "dataset": self.machine.dataset,
             "machine": self.machine.machine_type,
-            "config": self.config.as_keys(),
-            "changed": self.config.changed_keys(),
+            "config": self.asked.as_keys(),
+            "changed": changed_keys(self.asked),
             "per_machine_settings": list(self.config.per_machine_settings),
+            "findings": self.findings,
             "method_digest": self.method_digest,
             "stage_digest": self.digest,
             "checkpoint": str(self.checkpoint) if trained else None,
-            "epochs_kept": trained.epochs_kept if trained else None,
-            "untouched": bool(trained and trained.touches_nothing(self.config)),
-            "trial": self._trial,
+            "epochs": trained.epochs if trained else None,
+            "untouched": self.is_idle,
+            "trial": self.trial,
         }
 
-    def refuse_other_trial(self, at_training: list[float] | None) -> None:
-        """Raises DenoiseError if a user's class makes something else of the first training clip
-        than the one that the autoencoder was trained behind.
-        """
-        now = self._trial
-        if now and not np.allclose(now, at_training or np.inf, rtol=0, atol=SAME_DB):
-            off = (
-                f"one that differs by {np.abs(np.subtract(now, at_training)).max():.3g} dB"
-                if at_training
-                else "one of which the training noted nothing"
-            )
-            raise DenoiseError(
-                f"denoise_method {self.config.method}: expected it to come out as it did for the"
-                f" training, got {off} on {self.machine.train_files[0].name}. It is built anew in"
-                " every step: draw from machine.seed, or keep what it learnt in a file and tell"
-                " its digest; then train again."
-            )
-
     @functools.cached_property
-    def _trial(self) -> list[float] | None:
-        """What a user's class that learns from the clips makes of the first one: the level in each
-        of `TRIAL_PARTS` parts, dB. None for other methods.
-        """
-        if not self._method.is_fitted or self.config.strength == 0.0:
+    def trial(self) -> list[float] | None:
+        """What a user's class that learns from the clips makes of the first one, see `trial`."""
+        if not self._method.is_fitted or self.is_idle:
             return None
-        path, (wav, sample_rate_hz) = (
-            self.machine.train_files[0],
-            read_wav(self.machine.train_files[0]),
-        )
+        path = self.machine.train_files[0]
+        wav, sample_rate_hz = read_wav(path)
         clip = wav
         if self.config.domain == "mel":
             spectrogram = Spectrogram(self.machine.features, sample_rate_hz, "mel")
             clip = spectrogram.level_of_wav_db(wav).astype(float)
         (denoised,) = self.denoise([clip], sample_rate_hz, [str(path)])
-        level_db = (
-            denoised
-            if self.config.domain == "mel"
-            else 10 * np.log10(np.square(denoised, dtype=float) + LOWEST_POWER)
-        )
-        return [
-            round(float(part.mean()), 4) for part in np.array_split(level_db.ravel(), TRIAL_PARTS)
-        ]
+        return trial.levels_db(denoised, self.config.domain)
+
+    def refuse_other_trial(self, at_training: list[float] | None) -> None:
+        """Raises DenoiseError if a user's class has come out otherwise than for the training."""
+        if self.trial:
+            name = self.machine.train_files[0].name
+            trial.refuse_other(self.trial, at_training, self.config.method, name)
 
     @functools.cached_property
     def _training_clip(self) -> tuple[str, int, int]:
@@ -226,9 +227,11 @@ class Stage:
         wav, sample_rate_hz = read_wav(self.machine.train_files[0])
         return self.machine.train_files[0].name, len(wav), sample_rate_hz
 
-    def _name(self) -> str:
-        rests_on = [FORMAT, self.config.weights_digest(), self.machine.training_digest(self.config)]
-        return f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}_{digest_of(rests_on)[:16]}"
+    def _own_file(self, folder: Path) -> Path:
+        machine = self.machine
+        rests_on = [FORMAT, self.config.weights_digest(), machine.training_digest(self.config)]
+        data = f"{machine.dataset}{machine.machine_type}"
+        return denoiser(folder, data, machine.seed, digest_of(rests_on))
 
     def _train(self, train_command: str | None) -> None:
         if self.config.checkpoint:
@@ -243,48 +246,8 @@ class Stage:
             )
         train_denoiser(self.machine, self.config, self.checkpoint, self.device, shared=True)
 
-    def _of_one(self, clip, sample_rate_hz, path):
-        if self.config.method in BUILT_IN_METHODS:
-            return np.asarray(self._method(clip, sample_rate_hz))
-        # on a copy: a method of the user's that works in place must leave the noisy clip to be
-        # blended with
-        try:
-            return np.asarray(self._method(clip.copy(), sample_rate_hz))
-        except DenoiseError:
-            raise
-        except Exception as error:  # a user's code may raise anything
-            raise DenoiseError(
-                f"denoise_method {self.config.method}: expected it to denoise {path}, got"
-                f" {one_line_with_place(error)}. Correct the method."
-            ) from error
-
-    def _in_batch(self, clips, sample_rate_hz, paths):
-        try:
-            return self._method.batch(clips, sample_rate_hz)
-        except torch.OutOfMemoryError:
-            raise DenoiseError(
-                "GPU memory: expected room for one spectrogram image, got none free on"
-                f" {self.device} for {paths[0]}. End what else runs there, or set --use_cuda False."
-            ) from None
-
-    def _blended(self, noisy, denoised, path):
-        if denoised.shape != noisy.shape or denoised.dtype != noisy.dtype:
-            raise DenoiseError(
-                f"denoise_method {self.config.method}: expected {noisy.dtype} of shape"
-                f" {noisy.shape} back, got {denoised.dtype} {denoised.shape} for {path}. Correct"
-                " the method."
-            )
-        if not np.isfinite(denoised).all():
-            raise DenoiseError(
-                f"denoise_method {self.config.method}: expected finite values back, got NaN or"
-                f" infinity for {path}. Train the denoiser again or correct the method."
-            )
-        if self.config.strength == 1.0:
-            return denoised
-        return (noisy - self.config.strength * (noisy - denoised)).astype(noisy.dtype)
-
     @contextlib.contextmanager
-    def _timed(self):
+    def _timed(self) -> Iterator[None]:
         """Adds to the seconds of work; those of threads at work side by side add up."""
         start = time.perf_counter()
         try:
@@ -294,9 +257,7 @@ class Stage:
                 self.seconds += time.perf_counter() - start
 
     @contextlib.contextmanager
-    def _at_work(self):
-        """Counts the time, keeps the random streams and the thread count as the baseline
-        left them.
-        """
-        with self._timed(), thread_limit(self.config.threads), untouched_random_streams():
+    def _at_work(self) -> Iterator[None]:
+        """Counts the time and hands the random streams back as the baseline left them."""
+        with self._timed(), untouched_random_streams():
             yield

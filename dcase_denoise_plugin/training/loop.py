@@ -4,53 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
+import logging
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import filelock
 import torch
 
-from dcase_denoise_plugin.denoising.adaptation import knowing_what_is_usual
-from dcase_denoise_plugin.denoising.checkpoint import (
-    FORMAT,
-    NO_BOUNDS_DB,
-    Checkpoint,
-    load_tensors,
-    save_aside,
-)
+from dcase_denoise_plugin.denoising.adaptation import with_guard
+from dcase_denoise_plugin.denoising.checkpoint import FORMAT, Checkpoint, load_tensors, save_aside
+from dcase_denoise_plugin.denoising.findings import find
 from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError, first_line
-from dcase_denoise_plugin.process import processes, rank, thread_limit
+from dcase_denoise_plugin.process import processes, rank
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import read_wav
-from dcase_denoise_plugin.sound.clips import Clips
-from dcase_denoise_plugin.sound.images import ImageFormat
+from dcase_denoise_plugin.sound.clips import MEMORY_BYTES, Clips
+from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.sound.noise import MachineClips, noise_is_known, noise_source
-from dcase_denoise_plugin.sound.quantile import quantile_of
+from dcase_denoise_plugin.sound.machine_clips import MachineClips
+from dcase_denoise_plugin.sound.noise import NoiseSource, Reel
+from dcase_denoise_plugin.sound.noise_recordings import guessed_noise, noise_recordings
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.training.distributed import from_first, summed
+from dcase_denoise_plugin.training.epoch_line import EpochLine
 from dcase_denoise_plugin.training.pairs import Pairs
-from dcase_denoise_plugin.training.random_streams import Place, generator_for
+from dcase_denoise_plugin.training.random_streams import Purpose, generator_for
 from dcase_denoise_plugin.training.steps import Steps
-from dcase_denoise_plugin.training.stopping import BestEpoch, Probe, hold_out
 
+logger = logging.getLogger(__name__)
 # Share of the steps in which the learning rate rises to its peak; without it a first step of 0.01
 # tripled the loss.
 WARM_UP = 0.05
-# Why the noise in a machine's clips is not known, and what to do.
-LOUDER = (
-    "its noise recordings are louder than its clips, which therefore do not hold it",
-    "If they do, set denoise_noise_source: supplemental.",
-)
-UNKNOWN = (
-    "no recording tells what the noise in its clips is like",
-    "Put some into supplemental (…_noise_….wav), or name a folder by denoise_noise_folder.",
-)
 
 
 def train_denoiser(
@@ -58,15 +45,16 @@ def train_denoiser(
     config: DenoiseConfig,
     path: Path,
     device: torch.device,
-    say: Callable[[str], None] = print,
     shared: bool = False,
 ) -> bool:
-    """Trains the machine's denoiser and writes it to `path`; goes on from the last finished epoch,
-    and trains nothing if it is finished.
+    """Trains the machine's denoiser and writes it to `path`.
+
+    Goes on from the last finished epoch, and trains nothing if it is finished. Nothing is trained
+    where nothing would use the U-Net; the file then holds what the recordings told.
 
     Parameters
     ----------
-    shared : whether runs of other strengths and outputs take the file too; it then holds none of
+    shared : whether runs of other strengths and outputs take the file too. It then holds none of
         those of `config`, so that it does not matter who was first.
 
     Returns
@@ -87,11 +75,11 @@ def train_denoiser(
         If the loss is not finite any more, or the GPU's memory does not hold the least of it.
     """
     path = Path(path)
-    with alone_with(path), thread_limit(config.threads):
+    with alone_with(path):
         if from_first(path.exists()):
             return rank() == 0 and _finished_with_output_of(machine, config, path, shared)
         try:
-            Training(machine, config, path, device, say, shared).run()
+            Training(machine, config, path, device, shared).run()
         except torch.OutOfMemoryError as error:
             raise TrainingError(
                 f"training of {machine.machine_type}: expected memory on {device} for it, got"
@@ -104,9 +92,7 @@ def train_denoiser(
 def _finished_with_output_of(
     machine: Machine, config: DenoiseConfig, path: Path, shared: bool
 ) -> bool:
-    """Gives the finished file, if it is no shared one, the output that `config` asks for; whether
-    it had to be written.
-    """
+    """Gives a finished file the output that `config` asks for; whether it had to be written."""
     finished = Checkpoint.load(path)
     finished.require(machine, config, path)
     asked = finished.config.with_output_of(config)
@@ -125,71 +111,43 @@ class Training:
         config: DenoiseConfig,
         path: Path,
         device: torch.device,
-        say: Callable[[str], None],
         shared: bool = False,
     ):
-        self.machine, self.config, self.path, self.device, self.shared = (
-            machine,
-            config,
-            path,
-            torch.device(device),
-            shared,
-        )
-        self.say = lambda line: (
-            say(f"denoiser {machine.machine_type}: {line}") if rank() == 0 else None
-        )
+        self.machine, self.config, self.path, self.shared = machine, config, path, shared
+        self.device = torch.device(device)
         if config.batch_size < processes():
             raise ConfigError(
                 f"denoise_batch_size: expected at least one pair for each of {processes()}"
                 f" processes, got {config.batch_size}. Start fewer processes or raise it."
             )
+        files = noise_recordings(machine, config)
+        needs_clips = bool(files or machine.machine_files or config.guessed_noise)
         _, sample_rate_hz = read_wav(machine.train_files[0])
-        self.clips = clips = Clips(
-            machine.train_files,
-            Spectrogram(machine.features, sample_rate_hz, config.domain, self.device),
-        )
-        self.images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
-        self.images.check(clips.spectrogram.rows)
-        noise = noise_source(machine, config, clips, generator_for(machine.seed, Place.NOISE))
-        self.noise_known = noise_is_known(machine, config, clips, noise)
-        machine_clips = MachineClips.of(machine, clips.spectrogram)
-        self.quantile = quantile_of(
-            config,
-            clips,
-            noise if self.noise_known else None,
-            machine_clips.reel if machine_clips else None,
-        )
-        if not self.noise_known and config.guessed_noise_share < 1:
-            why, remedy = (
-                LOUDER if machine.noise_files and config.noise_source == "auto" else UNKNOWN
+        spectrogram = Spectrogram(machine.features, sample_rate_hz, config.domain, self.device)
+        self.clips = Clips(machine.train_files, spectrogram, MEMORY_BYTES if needs_clips else 0)
+        self.images = ImageFormat.for_clips(config.image_size, config.depth, self.clips.frames)
+        self.images.check(spectrogram.rows)
+        reel = Reel.from_files(files, spectrogram) if files else None
+        machine_clips = MachineClips.from_machine(machine, spectrogram)
+        self.findings = find(machine, config, self.clips, reel, machine_clips)
+        self._log(self.findings.line(machine.machine_type, config))
+        uses_network = self.findings.uses_network(config)
+        self.scaling = self.clips.scaling() if needs_clips else Scaling.neutral(spectrogram.rows)
+        weights = generator_for(machine.seed, Purpose.WEIGHTS)
+        self.network = UNet(config.width, config.depth, weights).to(self.device)
+        self.epochs = config.epochs_of(machine.machine_type) if uses_network else 0
+        if uses_network:
+            noise: NoiseSource = reel or guessed_noise(
+                machine, config, self.clips, generator_for(machine.seed, Purpose.NOISE)
             )
-            taker = "the U-Net" if config.was_told(self.quantile) else "the stage"
-            self.say(
-                f"{why}: {taker} takes {config.guessed_noise_share:g} of what it would. {remedy}"
-            )
-        self.scaling = clips.scaling()
-        self.network = UNet(
-            config.width, config.depth, config.norm, generator_for(machine.seed, Place.WEIGHTS)
-        ).to(self.device)
-        self.best_epoch = None
-        if config.stopping != "none":
-            (clips, noise), held_out = hold_out(clips, noise)
-            probe = Probe(
-                *held_out,
-                self.scaling,
-                self.images,
-                config,
-                generator_for(machine.seed, Place.HELD_OUT),
-            )
-            self.best_epoch = BestEpoch(config.stopping, probe, self.network)
-        self.pairs = Pairs(clips, noise, self.scaling, self.images, config, machine_clips)
-        self.steps = Steps(self.network, self.pairs, config, self.device, self.say)
-        self.epochs = config.epochs_of(machine.machine_type)
+            self.pairs = Pairs(self.clips, noise, self.scaling, self.images, config, machine_clips)
+            self.steps = Steps(self.network, self.pairs, config, self.device)
         self.resume_path = path.with_name(f"{path.name}.resume")
         self.identity = f"{FORMAT} {machine.training_digest(config)} {config.weights_digest()}"
 
     def run(self) -> None:
-        first = self._resume()
+        """Trains to the end and writes the file."""
+        first = self._resume() if self.epochs else 0
         started = time.monotonic()
         for epoch in range(first, self.epochs):
             epoch_started = time.monotonic()
@@ -199,43 +157,46 @@ class Training:
                     f"training loss of {self.machine.machine_type}: expected a finite number, got"
                     f" {loss} in epoch {epoch + 1}. Lower denoise_learning_rate."
                 )
-            found = f"  {self.best_epoch.look(self.network)}" if self.best_epoch else ""
-            if rank() == 0:
-                state = {
-                    "identity": self.identity,
-                    "epochs": epoch + 1,
-                    "network": self.network.state_dict(),
-                    "optimiser": self.steps.optimiser.state_dict(),
-                    "best_epoch": self.best_epoch.state() if self.best_epoch else None,
-                }
-                save_aside(state, self.resume_path)
+            self._save_state(epoch + 1)
             now = time.monotonic()
-            left = datetime.timedelta(
-                seconds=round((now - started) / (epoch + 1 - first) * (self.epochs - epoch - 1))
-            )
-            self.say(
-                f"epoch {epoch + 1}/{self.epochs}  loss {loss:.5f} "
-                f" {len(self.pairs) / (now - epoch_started):.1f} clips/s  ETA {left}{found}"
-            )
+            if rank() == 0:
+                line = EpochLine(
+                    self.machine.machine_type,
+                    epoch + 1,
+                    self.epochs,
+                    loss,
+                    clips_per_s=len(self.pairs) / (now - epoch_started),
+                    left_s=(now - started) / (epoch + 1 - first) * (self.epochs - epoch - 1),
+                )
+                logger.info("%s", line)
         if rank() == 0:
             self._checkpoint().save(self.path)
             self.resume_path.unlink(missing_ok=True)
 
+    def _log(self, text: str) -> None:
+        if rank() == 0:
+            logger.info("denoiser %s", text)
+
+    def _save_state(self, epochs: int) -> None:
+        if rank() == 0:
+            state = {
+                "identity": self.identity,
+                "epochs": epochs,
+                "network": self.network.state_dict(),
+                "optimiser": self.steps.optimiser.state_dict(),
+            }
+            save_aside(state, self.resume_path)
+
     def _train(self, epoch: int) -> float:
         """One epoch; the mean loss over its pairs."""
         self.network.train()
-        draws = self.pairs.draws(generator_for(self.machine.seed, Place.EPOCHS, epoch))
-        batches = [
-            draws[start : start + self.config.batch_size]
-            for start in range(0, len(draws), self.config.batch_size)
-        ]
+        draws = self.pairs.draws(generator_for(self.machine.seed, Purpose.EPOCHS, epoch))
+        size = self.config.batch_size
+        batches = [draws[start : start + size] for start in range(0, len(draws), size)]
         total = torch.zeros((), device=self.device)
         for step, batch in enumerate(batches, 1):
-            total += self.steps.take(
-                batch,
-                self.config.learning_rate
-                * learning_rate_factor((epoch + step / len(batches)) / self.epochs),
-            )
+            factor = learning_rate_factor((epoch + step / len(batches)) / self.epochs)
+            total += self.steps.take(batch, self.config.learning_rate * factor)
         return summed(total).item() / len(draws)
 
     def _resume(self) -> int:
@@ -245,21 +206,20 @@ class Training:
             return 0
         self.network.load_state_dict(state["network"])
         self.steps.optimiser.load_state_dict(state["optimiser"])
-        if self.best_epoch:
-            self.best_epoch.restore(state["best_epoch"])
         return state["epochs"]
 
     def _saved(self) -> dict[str, Any] | None:
         """What the resume file holds, None if it is of no use."""
         if not self.resume_path.exists():
             return None
+        name = self.machine.machine_type
         try:
             state = load_tensors(self.resume_path)
         except CheckpointError as error:
-            self.say(f"starting over. {error}")
+            self._log(f"{name}: starting over. {error}")
             return None
         if not isinstance(state, dict) or state.get("identity") != self.identity:
-            self.say(f"starting over, {self.resume_path} is from other clips or settings.")
+            self._log(f"{name}: starting over, {self.resume_path} is from other clips or settings.")
             return None
         return state
 
@@ -267,25 +227,23 @@ class Training:
         trained = Checkpoint(
             config=self.config.for_any_output() if self.shared else self.config,
             features=self.machine.features,
-            sample_rate_hz=self.pairs.clips.spectrogram.sample_rate_hz,
+            sample_rate_hz=self.clips.spectrogram.sample_rate_hz,
             dataset=self.machine.dataset,
             machine_type=self.machine.machine_type,
             training_digest=self.machine.training_digest(self.config),
             tile_frames=self.images.tile_frames,
             scaling=self.scaling,
-            quantile=self.quantile,
-            noise_known=self.noise_known,
-            usual_db=NO_BOUNDS_DB,
-            epochs_kept=self.best_epoch.epoch if self.best_epoch else self.epochs,
-            balances=tuple(self.best_epoch.balances) if self.best_epoch else (),
-            weights=self.best_epoch.weights if self.best_epoch else self.network.state_dict(),
+            findings=self.findings,
+            weights=self.network.state_dict(),
+            epochs=self.epochs,
         )
-        return knowing_what_is_usual(trained, self.clips, self.device)
+        return with_guard(trained, self.clips, self.device)
 
 
 def learning_rate_factor(progress: float) -> float:
-    """Share of the peak learning rate after this share of the training: a short linear rise, then
-    half a cosine down to zero.
+    """Share of the peak learning rate after this share of the training.
+
+    A short linear rise, then half a cosine down to zero.
     """
     return min(progress / WARM_UP, (1 + math.cos(math.pi * progress)) / 2)
 

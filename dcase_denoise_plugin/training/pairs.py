@@ -9,6 +9,7 @@ of ten under two draws, three of ten a clip twice, is the published recipe.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -16,11 +17,16 @@ import torch.nn.functional as F
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
-from dcase_denoise_plugin.sound.noise import CHANCES, MachineClips, NoiseSource, energy, gain_at_snr
+from dcase_denoise_plugin.sound.machine_clips import MachineClips
+from dcase_denoise_plugin.sound.noise import CHANCES, NoiseSource, energy, gain_at_snr
 
 # The random frequency response bends at this many points along the rows: about one an octave third
 # of a mel spectrogram.
 RESPONSE_KNOTS = 24
+# Both sides of a matched pair are raised alike: by up to so much in level, and by a random smooth
+# frequency response of this standard deviation.
+LEVEL_JITTER_DB = 5.0
+RESPONSE_JITTER_DB = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Draws:
     response: torch.Tensor
 
     @classmethod
-    def of(
+    def from_generator(
         cls,
         clips: torch.Tensor,
         noisy: torch.Tensor,
@@ -96,7 +102,7 @@ class Draws:
         for field in dataclasses.fields(self):
             getattr(self, field.name).copy_(getattr(other, field.name))
 
-    def _each(self, function) -> Draws:
+    def _each(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Draws:
         return Draws(*(function(getattr(self, field.name)) for field in dataclasses.fields(self)))
 
 
@@ -118,14 +124,10 @@ class Pairs:
         config: DenoiseConfig,
         machine_clips: MachineClips | None = None,
     ):
-        self.clips, self.noise, self.scaling, self.images, self.config, self.machine_clips = (
-            clips,
-            noise,
-            scaling,
-            images,
-            config,
-            machine_clips,
-        )
+        self.clips, self.noise, self.machine_clips = clips, noise, machine_clips
+        self.scaling, self.images, self.config = scaling, images, config
+        # The network then sees levels that it will meet, and learns to take the noise's share away.
+        self.is_matched = config.pairing == "to_original"
 
     def __len__(self) -> int:
         """Pairs in an epoch."""
@@ -139,7 +141,7 @@ class Pairs:
             len(self.clips), self.config.pairs_per_clip, self.config.noisy_pair_share, generator
         )
         starts = self.clips.frames - self.images.tile_frames + 1
-        return Draws.of(order, noisy, len(self.clips), starts, generator).to(
+        return Draws.from_generator(order, noisy, len(self.clips), starts, generator).to(
             self.scaling.mean_db.device
         )
 
@@ -147,7 +149,7 @@ class Pairs:
         """(input, target) images of these pairs, each (batch, 1, height, width)."""
         clean, first, second = self.specs(drawn)
         change_db = self.change_db(drawn)
-        if self.config.level_match:
+        if self.is_matched:
             change_db = change_db + match_db(clean, first)
         return self._image(first, change_db), self._image(second, change_db)
 
@@ -162,22 +164,21 @@ class Pairs:
         return clean, self._with_noise(clean, drawn, 0), self._other_side(clean, other)
 
     def change_db(self, drawn: Draws) -> torch.Tensor:
-        """What both sides of each pair are raised by, (batch, rows, 1) dB: levels and colours that
-        the few clips do not have.
-        """
-        response = F.interpolate(
-            drawn.response, self.clips.spectrogram.rows, mode="linear", align_corners=True
-        )
-        return (
-            self.config.level_jitter_db * drawn.level + self.config.response_jitter_db * response
-        ).mT
+        """What both sides of each pair are raised by, (batch, rows, 1) dB.
 
-    def _image(self, spec, change_db):
+        Levels and colours that the few clips do not have, where the pairs are matched; else 0.
+        """
+        rows = self.clips.spectrogram.rows
+        response = F.interpolate(drawn.response, rows, mode="linear", align_corners=True)
+        changed_db = LEVEL_JITTER_DB * drawn.level + RESPONSE_JITTER_DB * response
+        return (changed_db if self.is_matched else torch.zeros_like(changed_db)).mT
+
+    def _image(self, spec: torch.Tensor, change_db: torch.Tensor) -> torch.Tensor:
         return self.images.image(
             self.scaling.scaled(self.clips.spectrogram.level_db(spec) + change_db)
         )
 
-    def _other_side(self, clean, drawn):
+    def _other_side(self, clean: torch.Tensor, drawn: Draws) -> torch.Tensor:
         if self.config.pairing == "to_original":
             return clean
         if self.config.pairing == "different_clips":
@@ -185,7 +186,7 @@ class Pairs:
             clean = torch.where(drawn.noisy[:, None, None], strangers, clean)
         return self._with_noise(clean, drawn, 1)
 
-    def _with_noise(self, clean, drawn, side):
+    def _with_noise(self, clean: torch.Tensor, drawn: Draws, side: int) -> torch.Tensor:
         noise = self.noise.draw(drawn.clips, clean.shape[-1], drawn.noise[:, side])
         low, high = self.config.snr_db_min, self.config.snr_db_max
         gain = gain_at_snr(clean, noise, low + (high - low) * drawn.snr[:, side]) * drawn.noisy

@@ -15,7 +15,6 @@ CONFIG = dataclasses.replace(
     batch_size=8,
     noisy_pair_share=1.0,
     pairing="to_original",
-    level_match=True,
     snr_db_min=0.0,
     snr_db_max=0.0,
     learning_rate=1e-2,

@@ -8,8 +8,9 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, write
 from benchmarks.anomalies import KINDS, anomaly
 from benchmarks.survival import Part, known_sounds, survival, trained
 from dcase_denoise_plugin.demo.machines import REFERENCE_FOLDER, make_machines
-from dcase_denoise_plugin.denoising.checkpoint import NO_BOUNDS_DB, Checkpoint
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.findings import Findings
 from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.sound.images import Scaling
@@ -26,7 +27,7 @@ def rng():
 def denoiser_that_takes(constant, quantile=None, **keys):
     """One that takes away a constant, in tens of dB."""
     config = dataclasses.replace(SMALL, **keys)
-    network = UNet(config.width, config.depth, config.norm, torch.Generator().manual_seed(0))
+    network = UNet(config.width, config.depth, torch.Generator().manual_seed(0))
     torch.nn.init.constant_(network.last.bias, constant)
     scaling = Scaling(torch.full((FEATURES.n_mels, 1), -40.0), 10.0)
     return Denoiser(
@@ -39,9 +40,7 @@ def denoiser_that_takes(constant, quantile=None, **keys):
             "0",
             32,
             scaling,
-            quantile,
-            True,
-            NO_BOUNDS_DB,
+            Findings(noise_known=True, quantile=quantile),
             network.state_dict(),
         ),
         "cpu",

@@ -9,7 +9,7 @@ import pytest
 
 from dcase_denoise_plugin.checkout.overrides import Overrides, read_overrides, resolve_stage
 from dcase_denoise_plugin.errors import ConfigError, DataError
-from dcase_denoise_plugin.runner.runner import child_environment
+from dcase_denoise_plugin.runner.processes import child_environment
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_paths_are_the_callers_not_the_baselines(baseline, tmp_path, monkeypatch
         [
             "denoise_checkpoint=models/mine.pt",
             "denoise_preset=mine.yaml",
-            "denoise_noise_folder=noise",
+            "denoise_noise_source=./noise",
         ],
         baseline,
     ).denoise
@@ -102,14 +102,13 @@ def test_paths_are_the_callers_not_the_baselines(baseline, tmp_path, monkeypatch
         for name, path in (
             ("checkpoint", "models/mine.pt"),
             ("preset", "mine.yaml"),
-            ("noise_folder", "noise"),
+            ("noise_source", "noise"),
         )
     }
     monkeypatch.setenv("HOME", "/home/me")
-    assert read_overrides(None, ["denoise_noise_folder=~/noise"], baseline).denoise == {
-        "noise_folder": "/home/me/noise"
+    assert read_overrides(None, ["denoise_noise_source=~/noise"], baseline).denoise == {
+        "noise_source": "/home/me/noise"
     }
-    assert read_overrides(None, ["denoise_noise_folder="], baseline).denoise == {"noise_folder": ""}
     assert read_overrides(None, ["denoise_preset=recommended"], baseline).denoise == {
         "preset": "recommended"
     }
@@ -178,9 +177,9 @@ def test_a_method_whose_source_cannot_be_told_is_refused_before_anything_runs(ba
 
 
 @pytest.mark.parametrize(
-    "folder, found", [("/nowhere", False), ("noise", True), ("nowhere", False)]
+    "folder, found", [("/nowhere", False), ("./noise", True), ("./nowhere", False)]
 )
-def test_a_noise_folder_without_clips_is_refused_before_anything_runs_and_the_checkouts_own_is_looked_for_there(
+def test_a_noise_folder_without_clips_is_refused_the_checkouts_own_included(
     baseline, folder, found
 ):
     (baseline.folder / "noise").mkdir()
@@ -190,10 +189,10 @@ def test_a_noise_folder_without_clips_is_refused_before_anything_runs_and_the_ch
         if found
         else pytest.raises(
             DataError,
-            match="denoise_noise_folder: expected .*, got 0 in /.*nowhere. Correct the path",
+            match="denoise_noise_source: expected .*, got 0 in /.*nowhere. Correct the path",
         )
     ):
-        resolve_stage(baseline, Overrides(denoise={"noise_folder": folder}), "recommended", {})
+        resolve_stage(baseline, Overrides(denoise={"noise_source": folder}), "recommended", {})
 
 
 def test_a_method_of_ones_own_that_cannot_be_imported_is_refused(baseline):

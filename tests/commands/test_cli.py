@@ -10,7 +10,7 @@ import pytest
 from baseline_checkouts import PROJECT
 from click.testing import CliRunner
 
-from dcase_denoise_plugin.cli import main
+from dcase_denoise_plugin.cli import COMMANDS, main
 from dcase_denoise_plugin.commands import startup_file
 
 
@@ -449,6 +449,33 @@ def test_check_without_a_reference_file_is_one_line_and_exit_code_2(checked):
         and result.output.startswith("dcase-denoise: --reference: expected")
         and result.output.count("\n") == 1
     )
+
+
+@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
+def test_the_help_of_every_command_has_an_example_and_its_exit_codes(name):
+    text = call(name, "--help").output
+    assert re.search(rf"Example:\n .*dcase-denoise {name}", text) and "Exit codes: 0 " in text
+
+
+def test_alone_the_program_says_what_to_type(root):
+    result = call()
+    assert result.exit_code == 2 and "dcase-denoise run --demo" in result.output
+    assert "_DCASE_DENOISE_COMPLETE=bash_source dcase-denoise" in result.output
+
+
+def test_doctor_tells_what_the_denoisers_of_a_checkout_found_out(root):
+    models = root / "models/saved_model"
+    for export_dir, findings in (
+        ("a", {"findings": "fan: 60 noise recordings"}),
+        ("b", {"findings": "fan: 60 noise recordings"}),
+        ("c", {}),
+    ):
+        receipt = models / export_dir / "denoise_receipt_DCASE2025T2fan_seed1_id(0_).json"
+        receipt.parent.mkdir(parents=True)
+        receipt.write_text(json.dumps(findings))
+    receipt.write_text("damaged")
+    lines = call("doctor", "--baseline", root).output.splitlines()
+    assert lines.count("fan: 60 noise recordings") == 1
 
 
 def test_doctor_says_what_it_finds(root):

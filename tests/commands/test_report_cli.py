@@ -164,7 +164,7 @@ def test_without_results_there_are_no_arms(tmp_path):
 def finished_runs(tmp_path, what="compare", *assignments):
     plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path), *assignments)
     runs = [fake_baseline.run_of(plan, arm=arm) for arm in ARMS[what]]
-    assert run_all(runs, 2, lambda line: None) == {}
+    assert run_all(runs, 2) == {}
     return runs
 
 
@@ -203,24 +203,26 @@ def test_what_an_earlier_call_left_of_a_run_that_failed_now_is_not_on_the_page(t
     runs = [
         fake_baseline.run_of(plan, seed=seed, arm=arm) for arm in ARMS["compare"] for seed in (1, 2)
     ]
-    assert run_all(runs, 2, lambda line: None) == {}
+    assert run_all(runs, 2) == {}
     [(_, path)] = write_report_of(runs[:-1], "TITLE")
     assert "fan: denoised has no figures for seed 2" in path.read_text()
 
 
-def test_a_page_that_cannot_be_written_takes_nothing_from_the_run(tmp_path):
-    runs, said = finished_runs(tmp_path), []
+def test_a_page_that_cannot_be_written_takes_nothing_from_the_run(tmp_path, said):
+    runs = finished_runs(tmp_path)
+    said.clear()
     (tmp_path / "results/dev_data/baseline_compare").write_text("in the way")
-    assert write_report_of(runs, "TITLE", said.append) == [] and said[0].startswith("\nno report: ")
+    assert write_report_of(runs, "TITLE") == [] and said[0].startswith("\nno report: ")
 
 
-def test_a_page_that_breaks_is_said_and_takes_nothing_from_the_run(tmp_path, monkeypatch):
+def test_a_page_that_breaks_is_said_and_takes_nothing_from_the_run(tmp_path, monkeypatch, said):
     def broken(*arguments, **options):
         raise TypeError("a text is no number")
 
-    runs, said = finished_runs(tmp_path), []
+    runs = finished_runs(tmp_path)
+    said.clear()
     monkeypatch.setattr(page, "write_report", broken)
-    assert write_report_of(runs, "TITLE", said.append) == []
+    assert write_report_of(runs, "TITLE") == []
     assert said[0].startswith(
         "\nno report: expected to make a page of the results, got TypeError: a text is no number"
         " (test_report_cli.py, line "

@@ -25,7 +25,7 @@ def machine(tmp_path):
 @pytest.fixture
 def path(tmp_path, machine):
     path = tmp_path / "denoiser.pt"
-    train_denoiser(machine, IN_PAUSES, path, torch.device("cpu"), say=lambda line: None)
+    train_denoiser(machine, IN_PAUSES, path, torch.device("cpu"))
     return path
 
 
@@ -41,14 +41,14 @@ def machine_elsewhere(folder, gain=0.25, rate_hz=RATE_HZ, clips=6, domain="sourc
 
 
 def test_a_denoiser_of_the_machines_own_clips_stays_as_it_is(machine, path):
-    assert adapted(Checkpoint.load(path), machine, IN_PAUSES).digest == Checkpoint.load(path).digest
+    assert adapted(Checkpoint.load(path), machine).digest == Checkpoint.load(path).digest
 
 
 def test_a_denoiser_from_elsewhere_keeps_its_weights_and_takes_the_level_of_the_machine_it_serves(
     tmp_path, path
 ):
     trained = Checkpoint.load(path)
-    here = adapted(trained, machine_elsewhere(tmp_path), IN_PAUSES)
+    here = adapted(trained, machine_elsewhere(tmp_path))
     assert all(torch.equal(here.weights[name], trained.weights[name]) for name in trained.weights)
     assert (trained.scaling.mean_db - here.scaling.mean_db).mean() == pytest.approx(12, abs=1)
     assert here.digest != trained.digest
@@ -73,30 +73,17 @@ def taken_by_domain(checkpoint, machine):
     ]
 
 
-def test_what_is_usual_is_the_wider_range_of_nine_tenths_of_either_domains_training_clips(
-    tmp_path, path
-):
+def test_the_guard_is_the_wider_range_of_nine_tenths_of_either_domains_clips(tmp_path, path):
     machine_elsewhere(tmp_path, clips=40)
     machine = machine_elsewhere(tmp_path, gain=0.5, clips=20, domain="target")
-    here = adapted(
-        Checkpoint.load(path), machine, dataclasses.replace(IN_PAUSES, output="clip_spectrum")
-    )
+    here = adapted(Checkpoint.load(path), machine)
     ranges = [
         taken.quantile(torch.tensor([0.05, 0.95]), dim=0)
         for taken in taken_by_domain(here, machine)
     ]
     assert not torch.allclose(ranges[0], ranges[1], atol=0.05)
-    torch.testing.assert_close(here.usual_db[0], torch.minimum(ranges[0][0], ranges[1][0]))
-    torch.testing.assert_close(here.usual_db[1], torch.maximum(ranges[0][1], ranges[1][1]))
-
-
-def test_what_is_usual_is_not_measured_where_nothing_asks_for_it(tmp_path, path):
-    trained, elsewhere = Checkpoint.load(path), machine_elsewhere(tmp_path)
-    for unguarded in (
-        IN_PAUSES,
-        dataclasses.replace(IN_PAUSES, output="clip_spectrum", anomaly_guard=False),
-    ):
-        assert torch.equal(adapted(trained, elsewhere, unguarded).usual_db, trained.usual_db)
+    torch.testing.assert_close(here.findings.guard_db[0], torch.minimum(ranges[0][0], ranges[1][0]))
+    torch.testing.assert_close(here.findings.guard_db[1], torch.maximum(ranges[0][1], ranges[1][1]))
 
 
 def test_a_denoiser_named_by_key_serves_another_machine(tmp_path, path):
@@ -105,7 +92,7 @@ def test_a_denoiser_named_by_key_serves_another_machine(tmp_path, path):
     log_mel = np.random.default_rng(0).normal(-60, 5, (16, 40)).astype(np.float32)
     assert (
         np.isfinite(method(log_mel, RATE_HZ)).all()
-        and method.digest == adapted(Checkpoint.load(path), machine, IN_PAUSES).digest
+        and method.digest == adapted(Checkpoint.load(path), machine).digest
     )
 
 
@@ -117,4 +104,4 @@ def test_clips_of_another_rate_are_refused(tmp_path, path):
             " .*normal_0.wav. Resample"
         ),
     ):
-        adapted(Checkpoint.load(path), machine_elsewhere(tmp_path, rate_hz=8000), IN_PAUSES)
+        adapted(Checkpoint.load(path), machine_elsewhere(tmp_path, rate_hz=8000))

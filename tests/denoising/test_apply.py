@@ -21,7 +21,6 @@ def checkpoint(tmp_path_factory):
         SMALL,
         folder / "denoiser.pt",
         torch.device("cpu"),
-        say=lambda line: None,
     )
     return folder / "denoiser.pt"
 

@@ -17,7 +17,6 @@ def denoiser(tmp_path_factory):
         SMALL,
         folder / "denoiser.pt",
         torch.device("cpu"),
-        say=lambda line: None,
     )
     return Denoiser.load(folder / "denoiser.pt", device="cpu")
 

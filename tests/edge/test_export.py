@@ -28,7 +28,7 @@ PATHS = {
         quantile=0.1,
         fluctuation=0.3,
         strength=0.5,
-        usual_db=(-0.5, 0.5),
+        guard_db=(-0.5, 0.5),
     ),
     "mel clip spectrum at its mean, clip shorter than a tile": dict(
         domain="mel", image_size=16, tile_frames=60, output="clip_spectrum"
@@ -39,11 +39,11 @@ PATHS = {
         clip_level="auto",
         quantile=0.1,
         noise_known=False,
-        guessed_noise_share=0.0,
+        guessed_noise=False,
     ),
     "waveform frames, square image": dict(domain="waveform", image_size=16),
     "waveform of a steady machine, native image, tiles": dict(
-        domain="waveform", image_size=0, output="steady_machine", quantile=0.1, usual_db=(1, 2)
+        domain="waveform", image_size=0, output="steady_machine", quantile=0.1, guard_db=(1, 2)
     ),
     "waveform clip spectrum, native image, instance norm": dict(
         domain="waveform", image_size=0, output="clip_spectrum", norm="instance"
@@ -237,7 +237,7 @@ def test_a_place_where_nothing_can_be_written_is_named(tmp_path):
         ),
     ):
         export_denoiser(
-            denoiser_that(noise_known=False, guessed_noise_share=0.0),
+            denoiser_that(noise_known=False, guessed_noise=False),
             SAMPLES,
             tmp_path / "file" / "model.onnx",
         )

@@ -6,7 +6,7 @@ import pytest
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.comparison import compare_runs
-from dcase_denoise_plugin.figures.result_files import read_roc
+from dcase_denoise_plugin.figures.result_tables import read_roc
 from dcase_denoise_plugin.figures.screen_table import (
     OVERALL,
     entries,

@@ -29,7 +29,8 @@ class Loader:
     def __init__(self, stage, files, asked=None):
         self.files, self.asked, self.read, self.threads = files, asked or files, [], set()
         self._spectrogram = Spectrogram(FEATURES, 4000, "mel")
-        with ClipReader(stage, files) as self._reader:
+        with ClipReader(stage) as self._reader:
+            self._reader.expect(files)
             self.vectors = [
                 self._reader.vectors(file, self._to_vectors, FEATURES.n_mels, N_FRAMES)
                 for file in self.asked
@@ -153,7 +154,7 @@ def test_a_gpu_without_memory_for_one_image_stops_the_run_in_one_line(stage_of, 
     with pytest.raises(
         DenoiseError,
         match=(
-            "GPU memory: expected room for one spectrogram image, got none free on cpu for"
+            "GPU memory: expected room for one spectrogram image, got none free for"
             " .*clip_0.wav. End what else runs"
         ),
     ):
@@ -163,7 +164,7 @@ def test_a_gpu_without_memory_for_one_image_stops_the_run_in_one_line(stage_of, 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
 def test_a_baseline_that_reads_its_clips_past_file_load_is_refused(stage_of, files, domain):
     with (
-        ClipReader(stage_of(domain=domain), files) as reader,
+        ClipReader(stage_of(domain=domain)) as reader,
         pytest.raises(
             BaselineError, match="expected its file_to_vectors to read .* through file_load"
         ),

@@ -14,6 +14,8 @@ from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
 
 from baseline_patches import clip_reader
 from baseline_patches.denoised_run import DenoisedRun
+from baseline_patches.run_files import RunFiles, write_json
+from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
@@ -56,7 +58,8 @@ class Loader:
 
     def load_pre_process(self, target_dir, dir_name, pickle_path, **settings):
         files = [str(file) for file in sorted(Path(target_dir, dir_name).glob("*.wav"))]
-        with self.run.reading(files):
+        self.run.expect(files)
+        if True:
             vectors = [self.run.vectors(file, self._file_to_vectors, settings) for file in files]
         self.basenames = files
         Path(pickle_path).write_bytes(pickle.dumps(np.stack(vectors)))
@@ -76,25 +79,27 @@ class Loader:
         return read_wav(path)
 
 
+def arguments(test_only=False, **config):
+    """What the baseline's parser makes of a command line."""
+    return argparse.Namespace(
+        **dataclasses.replace(SMALL, denoise=True, **config).as_keys(),
+        dataset="DCASE2025T2fan",
+        seed=7,
+        cuda=False,
+        test_only=test_only,
+        restart=False,
+        eval=False,
+        export_dir="mine",
+        model="AE",
+        model_name_suffix="",
+    )
+
+
 def loaded(settings, threads, **config):
     """The run that has loaded the split, and how many threads read ahead, where PyTorch may use
     `threads`.
     """
-    keys = dataclasses.replace(SMALL, denoise=True, **config).as_keys()
-    run = DenoisedRun(
-        argparse.Namespace(
-            **keys,
-            dataset="DCASE2025T2fan",
-            seed=7,
-            cuda=False,
-            test_only=False,
-            eval=False,
-            export_dir="mine",
-            model="AE",
-            model_name_suffix="",
-        ),
-        UNPATCHED,
-    )
+    run = DenoisedRun(arguments(**config), UNPATCHED)
     loader = Loader(run, min(threads, 2))
     with thread_limit(threads):
         run.load_split(loader.load_pre_process, loader, settings)
@@ -128,3 +133,44 @@ def test_features_are_made_anew_by_other_code_of_the_baselines_loader(settings):
     splits.append(loaded(settings, 1, method="identity")[0].splits["train"])
     assert [split["cached"] for split in splits] == [False, True, False]
     assert len({split["features"] for split in splits}) == 2
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """A checkout that is the current folder, with a finished training behind a Wiener filter."""
+    monkeypatch.chdir(tmp_path)
+    files = RunFiles(arguments())
+    stage = dataclasses.replace(SMALL, denoise=True, method="wiener", strength=0.5)
+    write_json(files.model_receipt, {"config": {**stage.as_keys(), "denoise_gone_since": 1}})
+    files.model.touch()
+    return files
+
+
+def test_a_training_behind_another_stage_stops_before_it_overwrites_what_is_finished(finished):
+    expected = (
+        "^export_dir: expected no finished run of another denoising stage, got one of"
+        r" DCASE2025T2fan seed 7 with denoise_method wiener \(now unet\), denoise_strength 0.5"
+        r" \(now 1.0\) in models/saved_model/mine. Name another folder by --export_dir=NAME, or"
+        " delete"
+        " models/saved_model/mine to replace it.$"
+    )
+    with pytest.raises(DataError, match=expected):
+        DenoisedRun(arguments(), UNPATCHED)
+    DenoisedRun(arguments(test_only=True), UNPATCHED)  # overwrites no model
+
+
+def test_a_training_behind_the_same_stage_or_after_one_without_a_model_goes_on(finished):
+    DenoisedRun(arguments(method="wiener", strength=0.5, preset="denoise"), UNPATCHED)
+    finished.model.unlink()
+    DenoisedRun(arguments(), UNPATCHED)
+
+
+def test_results_of_another_stage_stop_the_training_too(finished):
+    scores = finished.scores("MSE")
+    scores.mkdir(parents=True)
+    finished.model_receipt.rename(scores / finished.model_receipt.name)
+    finished.model.unlink()
+    DenoisedRun(arguments(), UNPATCHED)  # no CSV: nothing was finished
+    (scores / "anomaly_score_DCASE2025T2fan_section_00_test_seed7.csv").touch()
+    with pytest.raises(DataError, match="in results/dev_data/mine_MSE. Name another"):
+        DenoisedRun(arguments(), UNPATCHED)

@@ -193,7 +193,6 @@ def test_a_denoiser_of_another_machine_is_heard_with_the_scaling_of_the_one_it_s
     here = adapted(
         Checkpoint.load(shared_denoiser),
         Machine.from_folder(raw, "DCASE2025T2", FEATURES, 1),
-        config,
     )
     checkout = checkout_with(tmp_path / "here", {**receipt, "method_digest": here.digest})
     noisy, denoised, rate = MachineSound.from_checkout(checkout, "fan").pair(

@@ -27,25 +27,25 @@ def runs_on(tmp_path, *machines):
 
 
 def hand_in(runs, tmp_path, *parameters, where="local"):
-    said = []
-    return run_on_cluster(runs, where, parameters, tmp_path / "jobs", said.append), said
+    return run_on_cluster(runs, where, parameters, tmp_path / "jobs")
 
 
-def test_runs_are_done_by_jobs_and_a_second_call_hands_in_nothing(tmp_path):
+def test_runs_are_done_by_jobs_and_a_second_call_hands_in_nothing(tmp_path, said):
     baseline, runs = runs_on(tmp_path, "fan")
-    failed, _ = hand_in(runs, tmp_path, "timeout_min=5")
+    failed = hand_in(runs, tmp_path, "timeout_min=5")
     assert failed == {} and all(is_finished(run, step) for run in runs for step in STEPS)
     calls = fake_baseline.calls(baseline)
-    _, said = hand_in(runs, tmp_path)
+    said.clear()
+    hand_in(runs, tmp_path)
     assert fake_baseline.calls(baseline) == calls and said[0].startswith("0 runs handed to local")
 
 
-def test_a_job_that_fails_is_named_and_the_others_finish(tmp_path):
+def test_a_job_that_fails_is_named_and_the_others_finish(tmp_path, said):
     baseline, runs = runs_on(tmp_path, "fan", "ToyCar")
     (baseline.folder / "orders.json").write_text(
         json.dumps({"DCASE2025T2fan": {"complaint": "dcase-denoise: clip: silent."}})
     )
-    failed, said = hand_in(runs, tmp_path)
+    failed = hand_in(runs, tmp_path)
     assert {run.machine for run in failed} == {"fan"} and all(
         "silent" in str(error) for error in failed.values()
     )
@@ -61,7 +61,7 @@ class RunThatNoNodeKnows(MachineRun):
 
 def test_a_job_that_dies_is_named_with_its_log(tmp_path):
     _, (run, _) = runs_on(tmp_path, "fan")
-    failed, _ = hand_in([RunThatNoNodeKnows(run.plan, run.machine, run.seed, run.arm)], tmp_path)
+    failed = hand_in([RunThatNoNodeKnows(run.plan, run.machine, run.seed, run.arm)], tmp_path)
     (error,) = failed.values()
     assert "expected the job to end well" in str(error) and "Look at" in str(error)
 

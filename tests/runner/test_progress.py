@@ -2,7 +2,8 @@ import fake_baseline
 import pytest
 
 from dcase_denoise_plugin.checkout.machine_run import STEPS
-from dcase_denoise_plugin.runner.progress import Progress, duration
+from dcase_denoise_plugin.runner.progress import Progress, Snapshot, duration
+from dcase_denoise_plugin.training.epoch_line import EpochLine
 
 
 class Call:
@@ -13,8 +14,8 @@ class Call:
     def __init__(self, folder, arms, jobs=1, epochs=10):
         plan = fake_baseline.plan_of(fake_baseline.lay_out(folder), f"epochs={epochs}")
         self.runs = [fake_baseline.run_of(plan, arm=arm) for arm in arms]
-        self.now, self.said = 0.0, []
-        self.progress = Progress(self.runs, jobs, self.said.append, lambda: self.now)
+        self.now = 0.0
+        self.progress = Progress(self.runs, jobs, lambda: self.now)
 
     def log(self, run, text):
         run.log.parent.mkdir(parents=True, exist_ok=True)
@@ -38,12 +39,12 @@ def call(tmp_path):
     return lambda *arms, **options: Call(tmp_path, arms, **options)
 
 
-def test_every_step_is_a_line_with_its_place_and_time(call):
+def test_every_step_is_a_line_with_its_place_and_time(call, said):
     made = call("plain")
     made.step(made.runs[0], "train", 0, 61)
     made.progress.was_finished(made.runs[0], "MSE")
     made.progress.fails(made.runs[0], ValueError("no space"))
-    assert made.said == [
+    assert said == [
         "[1/3] fan seed 13711 plain train: 61 s",
         "[2/3] fan seed 13711 plain MSE: finished before",
         "fan seed 13711 plain FAILED: no space",
@@ -80,9 +81,9 @@ def test_after_the_denoisers_epochs_comes_what_the_plain_arm_took(call):
     for step, start, end in (("train", 0, 100), ("MSE", 100, 110), ("MAHALA", 110, 120)):
         made.step(plain, step, start, end)
     made.progress.starts(denoised, "train", 0)
-    made.log(denoised, "denoiser fan: epoch 1/5  loss 1\n")
+    made.log(denoised, f"{EpochLine('fan', 1, 5, 1.0, 9.0, 60)}\n")
     made.at(130)
-    made.log(denoised, "denoiser fan: epoch 2/5  loss 1\n")
+    made.log(denoised, f"{EpochLine('fan', 2, 5, 1.0, 9.0, 60)}\n")
     seen = made.at(140)
     # Three epochs of 10 s, 100 s of the autoencoder, and two tests of at least the plain arm's 10
     # s.
@@ -160,3 +161,12 @@ def test_epochs_that_are_no_number_are_not_counted(call):
 )
 def test_durations_are_said_as_people_do(seconds, said):
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    "left_s, at_least, eta",
+    [(720, True, "ETA over 12 min"), (720, False, "ETA 12 min"), (0, False, "ETA 0 s")]
+    + [(0.4, True, ""), (0.6, True, "ETA over 1 s"), (None, True, "")],
+)
+def test_an_eta_is_not_shown_where_it_tells_nothing(left_s, at_least, eta):
+    assert Snapshot(1, 6, 10.0, left_s, at_least, ()).eta == eta

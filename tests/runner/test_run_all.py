@@ -42,7 +42,7 @@ class Copy:
             folder / "notes",
             folder / "system" / "bin",
         )
-        for path in (self.project / "dcase_denoise_plugin", self.notes, self.bin):
+        for path in (self.project / "dcase_denoise_plugin/commands", self.notes, self.bin):
             path.mkdir(parents=True)
         for name in ("run_all.sh", "setup.cfg", "dcase_denoise_plugin/commands/environment.py"):
             shutil.copy(PROJECT / name, self.project / name)
@@ -166,6 +166,12 @@ def test_an_environment_that_was_interrupted_before_it_had_pip_is_finished_by_th
         "pip",
         "dcase_denoise_plugin",
     ]
+
+
+def test_alone_it_says_what_to_type_before_it_sets_anything_up(copy):
+    result = copy.run()
+    assert result.returncode == 2 and "./run_all.sh --demo" in result.stderr
+    assert result.stdout == "" and not (copy.notes / "calls").exists()
 
 
 def test_help_is_the_command_lines_own(tmp_path):

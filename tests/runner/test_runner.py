@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,10 @@ import torch
 
 from dcase_denoise_plugin.checkout.machine_run import ARMS, STEPS
 from dcase_denoise_plugin.checkout.run_record import is_finished
-from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.runner import runner
-from dcase_denoise_plugin.runner.runner import child_environment, run_all
+from dcase_denoise_plugin.errors import DataError, RunError
+from dcase_denoise_plugin.runner import processes, runner
+from dcase_denoise_plugin.runner.processes import Children, child_environment
+from dcase_denoise_plugin.runner.runner import run_all
 from dcase_denoise_plugin.runner.workplace import gpu_of_each
 
 
@@ -37,34 +39,34 @@ def order(baseline, **orders):
     )
 
 
-def test_plain_and_denoised_are_trained_and_tested_with_both_scores(tmp_path):
+def test_plain_and_denoised_are_trained_and_tested_with_both_scores(tmp_path, said):
     baseline = fake_baseline.lay_out(tmp_path)
-    said = []
-    assert run_all(runs_of(baseline), 1, said.append) == {}
+    assert run_all(runs_of(baseline), 1) == {}
     assert [
         re.search("--train_only|MSE|MAHALA", call)[0] for call in fake_baseline.calls(baseline)
     ] == ["--train_only", "MSE", "MAHALA"] * 2
     assert re.fullmatch(r"\[6/6\] fan seed 13711 denoised MAHALA: \d+ s", said[-1])
 
 
-def test_a_second_call_runs_nothing_that_is_finished(tmp_path):
+def test_a_second_call_runs_nothing_that_is_finished(tmp_path, said):
     baseline = fake_baseline.lay_out(tmp_path)
-    run_all(runs_of(baseline), 1, lambda line: None)
+    run_all(runs_of(baseline), 1)
     done = fake_baseline.calls(baseline)
-    said = []
-    run_all(runs_of(baseline), 1, said.append)
+    said.clear()
+    run_all(runs_of(baseline), 1)
     assert fake_baseline.calls(baseline) == done and all(
         line.endswith("finished before") for line in said
     )
 
 
-def test_one_machines_failure_is_named_with_its_last_words_and_leaves_the_others_alone(tmp_path):
+def test_one_machines_failure_is_named_with_its_last_words_and_leaves_the_others_alone(
+    tmp_path, said
+):
     baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
     order(
         baseline, fan={"complaint": "dcase-denoise: clip: silent.\nTraceback of nobody's interest"}
     )
-    said = []
-    failed = run_all(runs_of(baseline, ("fan", "ToyCar"), what="baseline"), 2, said.append)
+    failed = run_all(runs_of(baseline, ("fan", "ToyCar"), what="baseline"), 2)
     assert [str(run) for run in failed] == ["fan seed 13711 plain"]
     (line,) = (line for line in said if "FAILED" in line)
     assert line.startswith(
@@ -82,14 +84,64 @@ def test_a_model_that_somebody_else_trained_is_not_overwritten(tmp_path, arm):
     model = run.outputs("train")[0]
     before = model.stat().st_mtime_ns
     for _ in range(2):
-        (error,) = run_all([run], 1, lambda line: None).values()
+        (error,) = run_all([run], 1).values()
         assert str(error).startswith(
             f"fan seed 13711 {arm} train: expected no model yet, for this runner has trained none,"
             f" got {model}. It and its results"
         )
     assert model.stat().st_mtime_ns == before
     model.rename(tmp_path / "elsewhere")
-    assert run_all([run], 1, lambda line: None) == {}
+    assert run_all([run], 1) == {}
+
+
+def test_results_of_another_denoising_stage_are_kept_until_the_user_says_otherwise(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
+
+    def runs(*keys):
+        plan = fake_baseline.plan_of(baseline, *keys)
+        return [fake_baseline.run_of(plan, name, arm="denoised") for name in ("ToyCar", "fan")]
+
+    assert run_all(runs()[1:], 1) == {}
+    calls, models = fake_baseline.calls(baseline), runs()[1].folder("train")
+    expected = re.escape(
+        "export_dir: expected no finished run of another denoising stage, got one of"
+        " DCASE2025T2fan seed 13711 with denoise_method unet (now wiener), denoise_strength 1.0"
+        f" (now 0.5) in {models}. Name another folder by --set export_dir=NAME, or delete {models}"
+        f" and {runs()[1].folder('MSE')} and {runs()[1].folder('MAHALA')} to replace it."
+    )
+    with pytest.raises(DataError, match=f"^{expected}$"):
+        run_all(runs("denoise_method=wiener", "denoise_strength=0.5"), 2)
+    assert fake_baseline.calls(baseline) == calls
+    assert run_all(runs("denoise_method=wiener", "export_dir=mine"), 2) == {}
+    for step in STEPS:
+        shutil.rmtree(runs()[1].folder(step))
+    assert run_all(runs("denoise_method=wiener"), 2) == {}
+
+
+def test_new_clips_or_keys_that_shape_nothing_are_no_other_stage(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    assert run_all(runs_of(baseline, what="denoise"), 1) == {}
+    next((tmp_path / "data/dcase2025t2/dev_data/raw/fan/test").glob("*.wav")).unlink()
+    plan = fake_baseline.plan_of(baseline, "denoise_threads=3")
+    assert run_all([fake_baseline.run_of(plan, arm="denoised")], 1) == {}
+
+
+def test_a_stage_whose_training_left_no_model_is_replaced(tmp_path):
+    baseline = fake_baseline.lay_out(tmp_path)
+    (run,) = runs_of(baseline, what="denoise")
+    assert run_all([run], 1) == {}
+    for step in ("MSE", "MAHALA"):
+        shutil.rmtree(run.folder(step))
+    next(run.folder("train").glob("*.pth")).unlink()
+    plan = fake_baseline.plan_of(baseline, "denoise_method=wiener")
+    assert run_all([fake_baseline.run_of(plan, arm="denoised")], 1) == {}
+
+
+def test_what_the_stage_found_out_is_said_when_its_training_ends(tmp_path, said):
+    baseline = fake_baseline.lay_out(tmp_path)
+    order(baseline, fan={"findings": "fan: 60 noise recordings"})
+    assert run_all(runs_of(baseline), 1) == {}
+    assert said.count("fan: 60 noise recordings") == 1
 
 
 @pytest.mark.parametrize(
@@ -107,7 +159,7 @@ def test_a_plain_run_of_clips_that_the_baseline_would_score_by_made_up_vectors_i
     folder = tmp_path / "data/dcase2025t2/dev_data/raw/fan" / split
     folder.mkdir(exist_ok=True)
     soundfile.write(folder / "section_00_source_normal_0009.wav", np.ones(9), 4000)
-    failed = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None)
+    failed = run_all(runs_of(baseline, what="baseline"), 1)
     assert not failed if message is None else re.match(message, str(next(iter(failed.values()))))
     assert bool(fake_baseline.calls(baseline)) is (message is None)
 
@@ -117,7 +169,7 @@ def test_only_finished_runs_are_passed_on_those_of_an_earlier_call_too(tmp_path)
     order(baseline, fan={"complaint": "broken"})
     for _ in range(2):
         passed_on = []
-        run_all(runs_of(baseline, ("fan", "ToyCar")), 2, lambda line: None, after=passed_on.append)
+        run_all(runs_of(baseline, ("fan", "ToyCar")), 2, after=passed_on.append)
         assert sorted(map(str, passed_on)) == [
             "ToyCar seed 13711 denoised",
             "ToyCar seed 13711 plain",
@@ -127,7 +179,7 @@ def test_only_finished_runs_are_passed_on_those_of_an_earlier_call_too(tmp_path)
 def test_a_failure_without_a_word_of_the_plugin_ends_with_the_last_line(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     order(baseline, fan={"complaint": "dcase-denoise: warning: unknown source\nKeyError: 'mel'"})
-    (error,) = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None).values()
+    (error,) = run_all(runs_of(baseline, what="baseline"), 1).values()
     assert str(error).endswith("KeyError: 'mel'")
 
 
@@ -141,20 +193,18 @@ def test_a_failure_without_a_word_of_the_plugin_ends_with_the_last_line(tmp_path
 def test_a_run_that_did_not_denoise_as_asked_fails(tmp_path, deed, complaint):
     baseline = fake_baseline.lay_out(tmp_path)
     order(baseline, fan=deed)
-    (error,) = run_all(runs_of(baseline, what="denoise"), 1, lambda line: None).values()
+    (error,) = run_all(runs_of(baseline, what="denoise"), 1).values()
     assert complaint in str(error)
 
 
 def test_a_killed_worker_leaves_the_others_alone_and_the_same_call_goes_on_with_it(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))
     order(baseline, fan={"killed": 1})
-    (error,) = run_all(
-        runs_of(baseline, ("fan", "ToyCar"), what="baseline"), 2, lambda line: None
-    ).values()
+    (error,) = run_all(runs_of(baseline, ("fan", "ToyCar"), what="baseline"), 2).values()
     assert "fan seed 13711 plain train" in str(error) and "exit status -9" in str(error)
     order(baseline)
     again = runs_of(baseline, ("fan", "ToyCar"), what="baseline")
-    assert run_all(again, 2, lambda line: None) == {} and all(
+    assert run_all(again, 2) == {} and all(
         is_finished(run, step) for run in again for step in STEPS
     )
     assert sum("ToyCar" in call for call in fake_baseline.calls(baseline)) == 3
@@ -197,7 +247,7 @@ def test_of_the_gpus_that_the_caller_may_see_each_job_gets_one_in_turn(monkeypat
 def test_a_disk_that_takes_no_log_fails_the_machine_in_one_line(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     (tmp_path / "logs").touch()
-    (error,) = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None).values()
+    (error,) = run_all(runs_of(baseline, what="baseline"), 1).values()
     assert "expected to write its log" in str(error) and "Free space" in str(error)
 
 
@@ -207,7 +257,7 @@ def test_plain_features_older_than_the_clips_stop_the_machine(tmp_path):
     pickle.parent.mkdir(parents=True)
     pickle.write_text("features")
     os.utime(pickle, (0, 0))
-    (error,) = run_all(runs_of(baseline), 1, lambda line: None).values()
+    (error,) = run_all(runs_of(baseline), 1).values()
     assert (
         "section_00.pickle from before section_00_source_train_normal_0000.wav was written"
         in str(error)
@@ -228,7 +278,7 @@ def test_what_changes_while_a_step_runs_spoils_it_and_the_same_call_runs_it_agai
     baseline = fake_baseline.lay_out(tmp_path)
     content = "--epochs: 100\n" if file == "baseline.yaml" else "touched"
     order(baseline, fan={"touches": file, "content": content})
-    (error,) = run_all(runs_of(baseline, what="baseline"), 1, lambda line: None).values()
+    (error,) = run_all(runs_of(baseline, what="baseline"), 1).values()
     assert (
         f"fan seed 13711 plain train: expected the same {what} at its end as at its start"
         in str(error)
@@ -238,7 +288,7 @@ def test_what_changes_while_a_step_runs_spoils_it_and_the_same_call_runs_it_agai
     if what == "clips":
         (baseline.folder / file).write_bytes(fake_baseline.SOUND)
     (run,) = runs_of(baseline, what="baseline")
-    assert not is_finished(run, "train") and run_all([run], 1, lambda line: None) == {}
+    assert not is_finished(run, "train") and run_all([run], 1) == {}
 
 
 def test_plain_features_of_another_power_stop_the_run_that_would_take_them(tmp_path):
@@ -252,11 +302,11 @@ def test_plain_features_of_another_power_stop_the_run_that_would_take_them(tmp_p
     runs = runs_of(
         baseline, what="baseline"
     )  # planned before the baseline's file says another power
-    assert run_all(runs, 1, lambda line: None) == {}
+    assert run_all(runs, 1) == {}
     order(baseline)
     with open(tmp_path / "baseline.yaml", "a") as file:
         file.write("--power: 1.0\n")
-    (error,) = run_all(runs, 1, lambda line: None).values()
+    (error,) = run_all(runs, 1).values()
     assert (
         "fan: expected the plain baseline's features to be of power 1.0, got those of None in"
         in str(error)
@@ -265,9 +315,9 @@ def test_plain_features_of_another_power_stop_the_run_that_would_take_them(tmp_p
 
 @pytest.mark.parametrize("what, dropped", [("baseline", True), ("denoise", False)])
 def test_plain_features_that_a_killed_run_left_half_written_go_aloud_where_a_plain_run_would_read_them(
-    tmp_path, what, dropped
+    tmp_path, what, dropped, said
 ):
-    baseline, said = fake_baseline.lay_out(tmp_path), []
+    baseline = fake_baseline.lay_out(tmp_path)
     lock_file = (
         tmp_path / "data/dcase2025t2/dev_data/processed/fan/train/mels128/section_00_lockfile"
     )
@@ -276,7 +326,7 @@ def test_plain_features_that_a_killed_run_left_half_written_go_aloud_where_a_pla
     pickle = lock_file.with_name("section_00.pickle")
     pickle.write_text("half of it")
     # Side by side, the runs find it at the same time.
-    assert run_all(runs_of(baseline, seeds=(1, 2, 3), what=what), 3, said.append) == {}
+    assert run_all(runs_of(baseline, seeds=(1, 2, 3), what=what), 3) == {}
     assert (not pickle.exists() and not lock_file.exists()) == dropped
     assert [line for line in said if "left half-written" in line] == [
         f"deleted {pickle}, which an interrupted run left half-written"
@@ -287,7 +337,7 @@ def test_two_runners_do_not_work_on_the_same_run(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     (run,) = runs_of(baseline, what="baseline")
     with runner._own_log(run):
-        (error,) = run_all([run], 1, lambda line: None).values()
+        (error,) = run_all([run], 1).values()
     assert "another process" in str(error)
 
 
@@ -302,7 +352,7 @@ def test_the_hook_and_this_python_come_first_and_one_job_keeps_the_thread_count(
 
 def test_several_jobs_share_the_cores_that_this_process_may_use(monkeypatch):
     assert child_environment(10**6, {})["OMP_NUM_THREADS"] == "1"
-    monkeypatch.setattr(runner, "usable_cores", lambda: 6)
+    monkeypatch.setattr(processes, "usable_cores", lambda: 6)
     assert child_environment(2, {"OMP_NUM_THREADS": ""})["OMP_NUM_THREADS"] == "3"
 
 
@@ -316,7 +366,7 @@ def test_the_record_says_what_each_step_ran_on_and_another_place_does_not_undo_i
     baseline = fake_baseline.lay_out(tmp_path)
     (run,) = runs_of(baseline, what="baseline")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    run_all([run], 1, lambda line: None)
+    run_all([run], 1)
     assert all(
         json.loads(run.record(step).read_text())["place"] == {"threads": "3", "device": "cpu"}
         for step in STEPS
@@ -333,7 +383,7 @@ def test_a_preset_file_in_the_environment_is_the_callers_not_the_baselines(tmp_p
 
 
 def test_an_installation_without_the_hook_is_refused(monkeypatch):
-    monkeypatch.setattr(runner, "find_spec", lambda name: None)
+    monkeypatch.setattr(processes, "find_spec", lambda name: None)
     with pytest.raises(RunError, match="baseline_patches"):
         child_environment()
 
@@ -390,7 +440,7 @@ def test_jobs_side_by_side_are_told_to_end_at_the_same_time(tmp_path):
         'trap "touch told_$0; sleep 1; [ -e told_$1 ]; exit" TERM; touch ready_$0; while :; do'
         " sleep 0.02; done"
     )
-    children, log = runner._Children(), open(tmp_path / "log", "wb")
+    children, log = Children(), open(tmp_path / "log", "wb")
     with log, ThreadPoolExecutor(2) as pool:
         jobs = [
             pool.submit(children.run, ["bash", "-c", script, *names], log, cwd=tmp_path)

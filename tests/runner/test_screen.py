@@ -1,12 +1,15 @@
 import io
+import logging
 
 import fake_baseline
 import pytest
 from rich.console import Console
 
 from dcase_denoise_plugin.runner.progress import Running, Snapshot
-from dcase_denoise_plugin.runner.screen import Lines, Live, Verbose, screen_on
+from dcase_denoise_plugin.runner.screen import Lines, Live, Verbose, lines_on, logged_to, screen_on
 from dcase_denoise_plugin.runner.step_log import Stage
+
+logger = logging.getLogger("dcase_denoise_plugin.runner.runner")
 
 
 class Terminal(io.StringIO):
@@ -109,9 +112,30 @@ def test_forced_colour_does_not_turn_a_log_into_a_terminal(monkeypatch):
         assert isinstance(screen, Lines)
 
 
-def test_quiet_shows_nothing(at_work):
+def test_quiet_shows_nothing(at_work, capsys):
     stream = io.StringIO()
     with screen_on(stream, quiet=True) as screen:
-        screen.say("a line")
+        logger.info("a line")
+        logger.error("FAILED")
         screen.watch(at_work(Stage("features")))
-    assert stream.getvalue() == ""
+    assert stream.getvalue() == "" and capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("on_stream", [screen_on, lines_on])
+def test_what_the_plugin_logs_is_a_line_on_the_stream_meanwhile(on_stream):
+    stream, around = io.StringIO(), []
+    with logged_to(around.append):
+        with on_stream(stream):
+            logger.info("a line")
+            logger.debug("no line")
+        logger.info("after it")
+    assert stream.getvalue() == "a line\n" and around == ["after it"]
+
+
+def test_what_the_plugin_logs_stands_above_the_bars_of_a_terminal(at_work, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    with screen_on(terminal) as screen:
+        screen.watch(at_work(Stage("denoiser", 3, 12)))
+        logger.info("[1/6] fan [bold] train")
+    assert "[1/6] fan [bold] train" in terminal.getvalue()

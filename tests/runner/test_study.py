@@ -16,7 +16,7 @@ from dcase_denoise_plugin.checkout.machine_run import STEPS
 from dcase_denoise_plugin.checkout.run_record import wanted, write_record
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
-from dcase_denoise_plugin.figures.result_files import read_roc
+from dcase_denoise_plugin.figures.result_tables import read_roc
 from dcase_denoise_plugin.figures.study_tables import study_tables, write_tables
 from dcase_denoise_plugin.report.study_picture import (
     CELL_INCHES,
@@ -320,7 +320,7 @@ def test_two_studies_with_cells_of_one_name_share_no_log(file, baseline):
 def test_features_that_a_cell_built_for_itself_go_and_others_stay(file, baseline):
     study = Study.read(file, baseline, "DCASE2025T2")
     runs = study.runs("recommended", ["fan"], [1])
-    run_all(runs, 1, lambda line: None)
+    run_all(runs, 1)
     receipts = [run.receipt(step) for run in runs for step in STEPS]
     pickles = {name: baseline.folder / name / "section_00.pickle" for name in ("own", "others")}
     for pickle in pickles.values():

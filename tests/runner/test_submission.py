@@ -2,9 +2,10 @@ import fake_baseline
 import pytest
 
 from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.runner.call import of_other_machines
 from dcase_denoise_plugin.runner.runner import run_all
 from dcase_denoise_plugin.runner.submission import gather
-from dcase_denoise_plugin.runner.summary import of_other_machines, summarise
+from dcase_denoise_plugin.runner.summary import summarise
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def finished(tmp_path):
             for seed in seeds
             for arm in ("plain", "denoised")
         ]
-        assert run_all(runs, 2, lambda line: None) == {}
+        assert run_all(runs, 2) == {}
         return runs
 
     return make
@@ -85,7 +86,7 @@ def test_what_earlier_calls_finished_of_other_machine_types_goes_along(finished,
         run for run in runs if (run.machine, run.seed, run.arm) == ("Polisher", 1, "denoised")
     ).outputs("MSE")[0].unlink()
     assert [run.seed for run in of_other_machines(own)] == [2]
-    summarise(own, "eval", lambda line: None)
+    summarise(own, "eval")
     assert any(
         "Polisher" in name
         for name in files(tmp_path / "results/eval_data/baseline_compare/submission/DCASE2025T2")

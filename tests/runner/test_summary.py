@@ -9,18 +9,23 @@ from filelock import FileLock, Timeout
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.commands.report import write_report_of
 from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.runner.call import comparable
 from dcase_denoise_plugin.runner.runner import run_all
-from dcase_denoise_plugin.runner.summary import comparable, summarise
+from dcase_denoise_plugin.runner.screen import logged_to
+from dcase_denoise_plugin.runner.summary import summarise
 
 
 @pytest.fixture
-def finished(tmp_path):
-    """Makes finished runs on the development or evaluation data."""
+def finished(tmp_path, said):
+    """Makes finished runs on the development or evaluation data; what was said of them is
+    forgotten.
+    """
 
     def make(what="compare", mode="dev"):
         plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, mode=mode), mode=mode)
         runs = [fake_baseline.run_of(plan, arm=arm) for arm in ARMS[what]]
-        assert run_all(runs, 2, lambda line: None) == {}
+        assert run_all(runs, 2) == {}
+        said.clear()
         return runs
 
     return make
@@ -29,7 +34,7 @@ def finished(tmp_path):
 def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside_its_summary(
     finished, tmp_path
 ):
-    summarise(finished(), "TITLE", lambda line: None)
+    summarise(finished(), "TITLE")
     out = "results/dev_data/baseline_compare/summarize/DCASE2025T2"
     names = ("baseline_MSE", "baseline_MAHALA", "baseline_denoise_MSE", "baseline_denoise_MAHALA")
     folders = " ".join(
@@ -46,10 +51,10 @@ def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside
 
 def test_rows_of_an_earlier_summary_do_not_stay(finished, tmp_path):
     runs = finished()
-    summarise(runs, "TITLE", lambda line: None)
-    old = runs[0].plan.summary_folder / "baseline_of_before_MSE"
+    summarise(runs, "TITLE")
+    old = runs[0].plan.together.summary / "baseline_of_before_MSE"
     old.mkdir()
-    summarise(runs, "TITLE", lambda line: None)
+    summarise(runs, "TITLE")
     assert not old.exists()
 
 
@@ -63,8 +68,9 @@ def test_calls_that_end_at_the_same_time_report_one_after_the_other(finished, tm
         except Timeout:
             return True
 
-    locked = []
-    summarise(finished(), "TITLE", lambda line: locked.append(is_locked()))
+    runs, locked = finished(), []
+    with logged_to(lambda line: locked.append(is_locked())):
+        summarise(runs, "TITLE")
     assert len(locked) > 2 and all(locked) and not is_locked()
 
 
@@ -76,7 +82,7 @@ def test_data_sets_of_one_checkout_do_not_touch_each_others_files(finished, tmp_
     for path in other:
         path.parent.mkdir(parents=True)
         path.touch()
-    summarise(finished(), "TITLE", lambda line: None)
+    summarise(finished(), "TITLE")
     assert all(path.exists() for path in other)
 
 
@@ -85,11 +91,9 @@ def test_several_seeds_are_a_system_each_because_the_tool_skips_machines_with_tw
     runs = [
         fake_baseline.run_of(plan, arm=arm, seed=seed) for arm in ARMS["compare"] for seed in (1, 2)
     ]
-    assert run_all(runs, 2, lambda line: None) == {}
-    summarise(runs, "TITLE", lambda line: None)
-    extract = (
-        (plan.summary_folder / "DCASE2025T2_auc_pauc_extract.csv").read_text().splitlines()[1:]
-    )
+    assert run_all(runs, 2) == {}
+    summarise(runs, "TITLE")
+    extract = (plan.together.summary_extract).read_text().splitlines()[1:]
     assert (
         len(extract) == 8
         and all(line.endswith("TOTAL score,0.6") for line in extract)
@@ -111,12 +115,11 @@ def test_a_summary_without_figures_is_refused(finished, tmp_path):
             " Look at"
         ),
     ):
-        summarise(runs, "TITLE", lambda line: None)
+        summarise(runs, "TITLE")
 
 
-def test_tables_come_first_and_the_place_of_every_file_last(finished, tmp_path):
-    said = []
-    summarise(finished(), "TITLE", said.append)
+def test_tables_come_first_and_the_place_of_every_file_last(finished, tmp_path, said):
+    summarise(finished(), "TITLE")
     text = "\n".join(said)
     assert text.index("TITLE, MSE") < text.index("TITLE, MAHALA") < text.index("scores and AUCs")
     for place in (
@@ -129,9 +132,8 @@ def test_tables_come_first_and_the_place_of_every_file_last(finished, tmp_path):
         assert str(tmp_path / place) in text
 
 
-def test_without_ground_truth_there_is_no_table_but_the_scores_are_found(finished, tmp_path):
-    said = []
-    summary = summarise(finished(mode="eval"), "TITLE", said.append)
+def test_without_ground_truth_there_is_no_table_but_the_scores_are_found(finished, tmp_path, said):
+    summary = summarise(finished(mode="eval"), "TITLE")
     assert (
         "no ground truth of fan" in said[0]
         and str(tmp_path / "results/eval_data/baseline_denoise_MSE") in said[-1]
@@ -143,9 +145,10 @@ def test_without_ground_truth_there_is_no_table_but_the_scores_are_found(finishe
     )
 
 
-def test_evaluation_data_end_with_what_the_evaluator_takes_and_what_that_lacks(finished, tmp_path):
-    said = []
-    summarise(finished(mode="eval"), "TITLE", said.append)
+def test_evaluation_data_end_with_what_the_evaluator_takes_and_what_that_lacks(
+    finished, tmp_path, said
+):
+    summarise(finished(mode="eval"), "TITLE")
     assert said[1].endswith(
         "submission/DCASE2025T2 lacks valve; the challenge and its evaluator want every machine"
         " type of DCASE2025T2."
@@ -157,48 +160,44 @@ def test_evaluation_data_end_with_what_the_evaluator_takes_and_what_that_lacks(f
 
 
 def test_development_data_are_no_submission(finished, tmp_path):
-    assert not any(
-        "evaluator" in what for what, _ in summarise(finished(), "TITLE", lambda line: None).places
-    )
+    assert not any("evaluator" in what for what, _ in summarise(finished(), "TITLE").places)
 
 
-def test_machines_whose_labels_are_there_have_a_table_and_the_others_are_named(tmp_path):
+def test_machines_whose_labels_are_there_have_a_table_and_the_others_are_named(tmp_path, said):
     baseline = fake_baseline.lay_out(tmp_path, ("fan", "ToyPet"), mode="eval")
     labelled = tmp_path / "data/dcase2025t2/eval_data/raw/fan/test_rename"
     labelled.mkdir()
-    plan, said = fake_baseline.plan_of(baseline, mode="eval"), []
+    plan = fake_baseline.plan_of(baseline, mode="eval")
     runs = [
         fake_baseline.run_of(plan, machine, arm=arm)
         for machine in ("fan", "ToyPet")
         for arm in ARMS["compare"]
     ]
-    assert run_all(runs, 2, lambda line: None) == {}
-    summary = summarise(runs, "TITLE", said.append)
+    assert run_all(runs, 2) == {}
+    said.clear()
+    summary = summarise(runs, "TITLE")
     assert [comparison.machines for comparison in summary.comparisons] == [
         ["fan"],
         ["fan"],
     ] and "no ground truth of ToyPet," in said[2]
     # Labels that are gone leave AUCs that nobody can vouch for.
     labelled.rmdir()
-    assert (
-        summarise(runs, "TITLE", said.append).comparisons == []
-        and "summary and table" not in said[-1]
-    )
+    assert summarise(runs, "TITLE").comparisons == [] and "summary and table" not in said[-1]
 
 
-def test_the_table_and_the_page_rest_on_the_same_machine_types_and_seeds(tmp_path):
-    plan, said = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))), []
+def test_the_table_and_the_page_rest_on_the_same_machine_types_and_seeds(tmp_path, said):
+    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar")))
     runs = [
         fake_baseline.run_of(plan, machine, seed, arm)
         for machine in ("fan", "ToyCar")
         for seed in (1, 2, 3)
         for arm in ARMS["compare"]
     ]
-    assert run_all(runs, 2, lambda line: None) == {}
+    assert run_all(runs, 2) == {}
     summary = summarise(
-        runs[:-1], "TITLE", said.append, write_report_of
+        runs[:-1], "TITLE", write_report_of
     )  # the denoised ToyCar with seed 3 has failed
-    with open(plan.compare_folder / "DCASE2025T2_report_mse.csv", newline="") as file:
+    with open(plan.together.folder / "DCASE2025T2_report_mse.csv", newline="") as file:
         (official,) = (row for row in csv.DictReader(file) if row["metric"] == "official score")
     comparison = summary.comparisons[0]
     assert comparison.compared_machines == ["ToyCar", "fan"]
@@ -232,15 +231,16 @@ def test_machine_types_or_seeds_with_gaps_are_left_out_whichever_leaves_more(
     assert [run for run in runs if (run.machine, run.seed) in kept] == comparable(runs)
 
 
-def test_without_anything_that_both_arms_have_there_is_nothing_to_compare(tmp_path):
-    plan, said = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar"))), []
+def test_without_anything_that_both_arms_have_there_is_nothing_to_compare(tmp_path, said):
+    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar")))
     runs = [
         fake_baseline.run_of(plan, machine, arm=arm)
         for machine, arm in (("fan", "plain"), ("ToyCar", "denoised"))
     ]
-    assert run_all(runs, 2, lambda line: None) == {}
+    assert run_all(runs, 2) == {}
+    said.clear()
     assert (
-        summarise(runs, "TITLE", said.append).comparisons == []
+        summarise(runs, "TITLE").comparisons == []
         and "without ToyCar seed 13711, fan seed 13711" in said[0]
     )
 
@@ -249,20 +249,29 @@ def test_a_summary_tool_that_fails_is_reported_with_its_log(finished, tmp_path):
     runs = finished("baseline")
     (tmp_path / "tools/export_results.sh").write_text("exit 7\n")
     with pytest.raises(RunError, match=r"exit status 7 in .*DCASE2025T2_summary\.log"):
-        summarise(runs, "TITLE", lambda line: None)
+        summarise(runs, "TITLE")
 
 
-def test_machine_types_that_were_handed_over_as_they_are_are_named(finished):
-    runs, lines = finished(), []
+def test_machine_types_that_were_handed_over_as_they_are_are_named(finished, said):
+    runs = finished()
     receipt = runs[1].receipt("train")
-    summarise(runs, "TITLE", lines.append)
-    assert not any("handed over" in line for line in lines)
+    summarise(runs, "TITLE")
+    assert not any("handed over" in line for line in said)
     receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "untouched": True}))
-    summarise(runs, "TITLE", lines.append)
+    summarise(runs, "TITLE")
     assert any(
         line.startswith(
             "\nTITLE: clips of fan handed over as they are, for no recording tells what the noise"
             " in them is like"
         )
-        for line in lines
+        for line in said
     )
+
+
+def test_what_the_stage_found_out_about_a_machine_is_told_once(finished, said):
+    runs = finished()
+    receipt = runs[1].receipt("train")
+    findings = "fan: 60 noise recordings; cleaned by the U-Net"
+    receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "findings": findings}))
+    summarise(runs, "TITLE")
+    assert said.count(f"\n{findings}") == 1

@@ -18,7 +18,11 @@ def test_the_flag_is_off_by_default():
         ("strength", 1.5, "denoise_strength: expected a number from 0 to 1, got 1.5"),
         ("epochs", 0, "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 0"),
         ("epochs", 2.5, "denoise_epochs: expected a whole number"),
-        ("domain", "cepstrum", "denoise_domain: expected one of waveform, mel, got 'cepstrum'"),
+        (
+            "domain",
+            "cepstrum",
+            "denoise_domain: expected one of waveform, mel, method, got 'cepstrum'",
+        ),
         (
             "image_size",
             100,
@@ -60,18 +64,18 @@ def test_an_empty_snr_range_is_refused():
         DenoiseConfig(snr_db_min=5.0, snr_db_max=-5.0)
 
 
-@pytest.mark.parametrize(
-    "keys", [{"noise_source": "folder"}, {"noise_source": "floor", "noise_folder": "noise"}]
-)
-def test_a_noise_folder_goes_with_the_source_that_reads_it(keys):
+@pytest.mark.parametrize("source", ["suplemental", "noise", ""])
+def test_a_noise_source_that_is_no_name_and_no_path_is_refused(source):
     with pytest.raises(
         ConfigError,
-        match=(
-            "denoise_noise_folder: expected a folder with denoise_noise_source folder or auto, and"
-            " only then, got .* Set both"
-        ),
+        match="denoise_noise_source: expected one of auto, .*, or the path of a folder, got",
     ):
-        DenoiseConfig(**keys)
+        DenoiseConfig(noise_source=source)
+
+
+@pytest.mark.parametrize("source", ["auto", "coloured", "./noise", "/data/noise", "~/noise"])
+def test_a_noise_source_is_a_name_or_a_path(source):
+    assert DenoiseConfig(noise_source=source).noise_source == source
 
 
 def test_an_unknown_key_is_refused_naming_the_nearest():
@@ -155,11 +159,41 @@ def test_a_preset_can_come_from_the_environment(tmp_path):
 
 def test_the_flag_alone_means_the_recommended_preset():
     recommended = sources.resolve({"denoise": True, "preset": "recommended"}, environment={})
-    assert (
-        sources.resolve({"denoise": True}, environment={})
-        == recommended
-        == DenoiseConfig(denoise=True, preset="recommended")
-    )
+    assert sources.resolve({"denoise": True}, environment={}) == recommended
+
+
+@pytest.mark.parametrize("name", ["denoise", "recommended", "waveform", "demo"])
+def test_a_preset_says_all_of_its_keys(name):
+    fields = {field.name for field in configuration.field_names().values()}
+    assert set(sources.read_preset(name)) == fields - {"denoise", "preset", "checkpoint"}
+
+
+def test_what_differs_from_the_preset_is_told():
+    config = sources.resolve({"denoise": True, "preset": "denoise", "strength": 0.5}, {})
+    assert sources.changed_keys(config) == {"denoise_strength": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("keys", "domain"),
+    [
+        ({"method": "mine:f"}, "method"),
+        ({"method": "mine:f", "domain": "waveform"}, "waveform"),
+        ({"method": "wiener"}, "mel"),
+    ],
+)
+def test_a_method_of_ones_own_states_its_domain_unless_a_key_does(keys, domain):
+    assert sources.resolve(keys, {}).domain == domain
+
+
+def test_a_preset_file_of_ones_own_may_say_the_domain_of_ones_method(tmp_path):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("denoise_method: mine:f\ndenoise_domain: waveform\n")
+    assert sources.resolve({"preset": str(preset)}, {}).domain == "waveform"
+
+
+def test_a_built_in_method_states_no_domain():
+    with pytest.raises(ConfigError, match="denoise_domain: expected waveform or mel for unet"):
+        DenoiseConfig(domain="method")
 
 
 @pytest.mark.parametrize("name", ["denoise", "recommended", "waveform", "demo"])
@@ -206,10 +240,14 @@ def test_strength_changes_the_digest_but_not_the_digest_of_the_weights():
     assert full.digest() != half.digest() and full.weights_digest() == half.weights_digest()
 
 
-def test_width_changes_both_digests_and_threads_neither():
-    compact, wide, threaded = DenoiseConfig(), DenoiseConfig(width=16), DenoiseConfig(threads=2)
+def test_width_changes_both_digests_and_the_presets_name_neither():
+    compact, wide, named = DenoiseConfig(), DenoiseConfig(width=16), DenoiseConfig(preset="demo")
     assert wide.weights_digest() != compact.weights_digest() and wide.digest() != compact.digest()
-    assert threaded.digest() == compact.digest()
+    assert named.digest() == compact.digest()
+
+
+def test_there_are_at_most_24_keys():
+    assert len(configuration.field_names()) <= 24
 
 
 def test_every_key_is_an_option_with_help():
@@ -235,7 +273,7 @@ def test_the_command_line_refuses_a_value_out_of_range(capsys):
 
 @pytest.mark.parametrize(
     "level, quantile",
-    [("mean", None), ("auto", None), ("surest", None), (0.1, 0.1), ("0.95", 0.95), (0, 0.0)],
+    [("mean", None), ("auto", None), (0.1, 0.1), ("0.95", 0.95), (0, 0.0)],
 )
 def test_a_clips_level_is_its_mean_chosen_by_itself_or_a_quantile(level, quantile):
     assert (
@@ -249,7 +287,7 @@ def test_any_other_level_of_a_clip_is_refused(level):
     with pytest.raises(
         ConfigError,
         match=(
-            "denoise_clip_level: expected mean, auto, surest or a number from 0 to 1, got"
+            "denoise_clip_level: expected mean, auto or a number from 0 to 1, got"
             f" '{level}'. Correct the value."
         ),
     ):

@@ -111,7 +111,7 @@ def test_the_training_digest_follows_the_users_noise_recordings_where_they_train
     noise, machine = tmp_path / "noise", Machine.from_folder(fan, "DCASE2025T2")
     noise.mkdir()
     (noise / "yard.wav").write_bytes(b"noise")
-    config = DenoiseConfig(noise_folder=str(noise))
+    config = DenoiseConfig(noise_source=str(noise))
     before = machine.training_digest(config), machine.training_digest(DenoiseConfig())
     (noise / "hall.wav").write_bytes(b"noise")
     assert (

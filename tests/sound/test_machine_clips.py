@@ -3,14 +3,15 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
+from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, noise_of, small_machine, write
 
 from dcase_denoise_plugin.errors import AudioError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.images import ImageFormat
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.sound.noise import CHANCES, MachineClips, energy, noise_source
+from dcase_denoise_plugin.sound.machine_clips import MachineClips
+from dcase_denoise_plugin.sound.noise import CHANCES, energy
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.training.loop import Training
 from dcase_denoise_plugin.training.pairs import Draws, Pairs
@@ -38,14 +39,14 @@ def sides_of(machine, noisy, **keys):
     clips = Clips(machine.train_files, SPECTROGRAM)
     pairs = Pairs(
         clips,
-        noise_source(machine, config, clips, generator_for(0)),
+        noise_of(machine, config, clips),
         clips.scaling(),
         ImageFormat(16, 4, 26),
         config,
-        MachineClips.of(machine, SPECTROGRAM),
+        MachineClips.from_machine(machine, SPECTROGRAM),
     )
     return pairs.specs(
-        Draws.of(torch.tensor(CLIPS), noisy, 4, clips.frames - 25, generator_for(1))
+        Draws.from_generator(torch.tensor(CLIPS), noisy, 4, clips.frames - 25, generator_for(1))
     )[1:]
 
 
@@ -59,7 +60,7 @@ def is_machine_alone(spec):
 
 
 def test_a_machine_without_recordings_of_it_alone_has_none(tmp_path):
-    assert MachineClips.of(small_machine(tmp_path), SPECTROGRAM) is None
+    assert MachineClips.from_machine(small_machine(tmp_path), SPECTROGRAM) is None
 
 
 @pytest.mark.parametrize("pairing", ["two_draws", "to_original", "different_clips"])
@@ -91,7 +92,7 @@ def test_original_pairs_keep_the_training_clip(tmp_path):
 
 def test_the_machine_alone_comes_at_the_level_of_the_clip_it_replaces(tmp_path):
     spec = torch.stack([SPECTROGRAM.spec(torch.from_numpy(hum(index))) for index in range(8)])
-    machine_clips = MachineClips.of(machine_with_clean_clips(tmp_path), SPECTROGRAM)
+    machine_clips = MachineClips.from_machine(machine_with_clean_clips(tmp_path), SPECTROGRAM)
     put_in, replaced = machine_clips.put_in(spec, torch.ones(8, dtype=torch.bool), chances_of(8))
     assert replaced.any() and torch.equal(put_in[~replaced], spec[~replaced])
     torch.testing.assert_close(energy(put_in[replaced]), energy(spec[replaced]), rtol=0.1, atol=0)
@@ -103,7 +104,7 @@ def test_a_machine_that_pauses_is_not_raised_in_its_pauses(tmp_path):
     for file in machine.machine_files:
         write(file, wav.astype(np.float32))
     spec = torch.stack([SPECTROGRAM.spec(torch.from_numpy(hum(0)))] * 100)
-    put_in, replaced = MachineClips.of(machine, SPECTROGRAM).put_in(
+    put_in, replaced = MachineClips.from_machine(machine, SPECTROGRAM).put_in(
         spec, torch.ones(100, dtype=torch.bool), chances_of(100)
     )
     assert energy(put_in[replaced]).min() < 1e-3 * energy(spec[:1])
@@ -117,7 +118,7 @@ def test_a_machine_clip_of_another_rate_is_refused_by_name(tmp_path):
             r" Resample"
         ),
     ):
-        MachineClips.of(machine_with_clean_clips(tmp_path, rate_hz=8000), SPECTROGRAM)
+        MachineClips.from_machine(machine_with_clean_clips(tmp_path, rate_hz=8000), SPECTROGRAM)
 
 
 def test_training_takes_the_machine_clips_and_does_without_where_there_are_none(tmp_path):

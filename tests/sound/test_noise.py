@@ -14,9 +14,10 @@ from dcase_denoise_plugin.sound.noise import (
     Floor,
     Reel,
     gain_at_snr,
-    louder_than_clips_db,
-    noise_is_known,
-    noise_source,
+)
+from dcase_denoise_plugin.sound.noise_recordings import (
+    guessed_noise,
+    noise_recordings,
     source_name,
 )
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
@@ -29,12 +30,10 @@ def generator(seed=0):
 
 
 def source_of(machine, name="auto", **keys):
-    return noise_source(
-        machine,
-        dataclasses.replace(SMALL, noise_source=name, **keys),
-        Clips(machine.train_files, SPECTROGRAM),
-        generator(),
-    )
+    config = dataclasses.replace(SMALL, noise_source=name, **keys)
+    if files := noise_recordings(machine, config):
+        return Reel.from_files(files, SPECTROGRAM)
+    return guessed_noise(machine, config, Clips(machine.train_files, SPECTROGRAM), generator())
 
 
 def drawn(source, clips, frames, seed=0):
@@ -111,15 +110,10 @@ def test_a_source_without_clips_is_refused(tmp_path, name, where):
         source_of(small_machine(tmp_path, noise_clips=0), name)
 
 
-def test_a_folder_of_ones_own_noise_goes_before_the_supplemental_clips(tmp_path):
+def test_a_folder_of_ones_own_noise_is_a_source(tmp_path):
     write(tmp_path / "own" / "fan_heater.wav", hiss(9))
-    machine = small_machine(tmp_path)
-    own, named = (
-        source_of(machine, name, noise_folder=str(tmp_path / "own")) for name in ("auto", "folder")
-    )
-    assert torch.equal(own.spec, spectrum(hiss(9), SPECTROGRAM)) and torch.equal(
-        named.spec, own.spec
-    )
+    named = source_of(small_machine(tmp_path), str(tmp_path / "own"))
+    assert torch.equal(named.spec, spectrum(hiss(9), SPECTROGRAM))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +121,7 @@ def test_a_folder_of_ones_own_noise_goes_before_the_supplemental_clips(tmp_path)
     [
         (2, {}, "supplemental"),
         (0, {}, "floor"),
-        (0, {"noise_folder": "mine"}, "folder"),
+        (2, {"noise_source": "./mine"}, "./mine"),
         (2, {"noise_source": "coloured"}, "coloured"),
     ],
 )
@@ -140,61 +134,22 @@ def test_auto_comes_to_the_best_source_there_is(tmp_path, noise_clips, keys, nam
     )
 
 
-def test_noise_alone_is_as_loud_as_clips_of_nothing_else_and_louder_than_clips_without_it(tmp_path):
-    def louder_db(name, wavs):
-        files = [
-            write(tmp_path / name / f"{index}.wav", wav.astype(np.float32))
-            for index, wav in enumerate(wavs)
-        ]
-        return louder_than_clips_db(
-            Reel(spectrum(hiss(9, 4 * RATE_HZ), SPECTROGRAM)), Clips(files, SPECTROGRAM)
-        )
-
-    assert louder_db("the same", [hiss(index) for index in range(4)]) == pytest.approx(0, abs=0.5)
-    assert louder_db("half of it", [hiss(index) / 2 for index in range(4)]) == pytest.approx(
-        6, abs=0.5
-    )
-    assert louder_db("machine in it", [hum(index) + hiss(index) for index in range(4)]) < 0
-
-
-@pytest.mark.parametrize(
-    ("held", "keys", "known"),
-    [
-        (True, {}, True),
-        (False, {}, False),
-        (False, {"noise_source": "supplemental"}, True),
-        (True, {"noise_source": "floor"}, False),
-    ],
-)
-def test_supplemental_noise_is_known_if_the_clips_hold_it_or_the_user_says_so(
-    tmp_path, held, keys, known
-):
-    machine = small_machine(tmp_path)
-    for index, file in enumerate(machine.train_files):
-        write(file, hum(index) + held * hiss(index))
-    clips, config = Clips(machine.train_files, SPECTROGRAM), dataclasses.replace(SMALL, **keys)
-    assert (
-        noise_is_known(machine, config, clips, noise_source(machine, config, clips, generator()))
-        is known
-    )
-
-
 def test_an_empty_noise_folder_is_refused(tmp_path):
     with pytest.raises(
         DataError,
         match=(
-            r"denoise_noise_folder: expected .* got 0 in /.*/nowhere\. Correct the path, or leave"
-            r" denoise_noise_folder out and"
+            r"denoise_noise_source: expected .* got 0 in /.*/nowhere\. Correct the path, or leave"
+            r" the key at auto"
         ),
     ):
-        source_of(small_machine(tmp_path), noise_folder="nowhere")
+        source_of(small_machine(tmp_path), name="./nowhere")
 
 
 def test_a_noise_folder_may_lie_at_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     write(tmp_path / "own" / "fan_heater.wav", hiss(9))
     assert torch.equal(
-        source_of(small_machine(tmp_path), noise_folder="~/own").spec,
+        source_of(small_machine(tmp_path), name="~/own").spec,
         spectrum(hiss(9), SPECTROGRAM),
     )
 

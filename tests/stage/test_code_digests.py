@@ -35,7 +35,7 @@ def change(file, old, new):
     "module, old, new",
     [
         ("dcase_denoise_plugin/denoising/unet.py", "import torch\n", "import torch\n\nADDED = 1\n"),
-        ("dcase_denoise_plugin/stage/stage.py", "models/checkpoint", "models/other"),
+        ("dcase_denoise_plugin/names.py", "denoiser.pt", "other.pt"),
         ("baseline_patches/clip_reader.py", "import", "import ast\nimport"),
     ],
 )

@@ -18,11 +18,12 @@ from dcase_denoise_plugin.errors import (
 )
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage.methods import build_method
-from dcase_denoise_plugin.stage.own_method import ENTRY_POINTS, find, source_digest, tells_itself
+from dcase_denoise_plugin.stage.own_method import ENTRY_POINTS, find, own_digest, source_digest
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 USER_CODE = """
 import functools
+from pathlib import Path
 
 def halve(array, sample_rate_hz):
     return array / 2
@@ -44,6 +45,20 @@ class Trained:
 
 class WithWeights(Trained):
     digest = "weights 1"
+
+class ReadsWeights(Trained):
+    @staticmethod
+    def digest():
+        return Path("weights.txt").read_text()
+
+class TellsOnceBuilt(Trained):
+    @functools.cached_property
+    def digest(self):
+        return f"weights {self.weights}"
+
+class Asks(Trained):
+    def digest(self):
+        return "weights 1"
 
 class WithoutClips(Trained):
     def __init__(self, machine, config):
@@ -92,7 +107,7 @@ def test_identity_hands_over_the_very_array(machine, domain):
 @pytest.mark.parametrize("domain", ["waveform", "mel"])
 def test_unet_is_the_trained_denoiser_at_full_strength(machine, tmp_path, domain):
     config = dataclasses.replace(SMALL, domain=domain, strength=0.5)
-    train_denoiser(machine, config, tmp_path / "denoiser.pt", torch.device("cpu"), say=[].append)
+    train_denoiser(machine, config, tmp_path / "denoiser.pt", torch.device("cpu"))
     built = build_method(machine, config, tmp_path / "denoiser.pt", "cpu")
     denoiser = Denoiser.load(tmp_path / "denoiser.pt", "cpu", strength=1.0)
     array = array_for(machine, domain, hum(0))
@@ -104,7 +119,7 @@ def test_unet_is_the_trained_denoiser_at_full_strength(machine, tmp_path, domain
 
 
 def test_unet_of_another_configuration_is_refused(machine, tmp_path):
-    train_denoiser(machine, SMALL, tmp_path / "denoiser.pt", torch.device("cpu"), say=[].append)
+    train_denoiser(machine, SMALL, tmp_path / "denoiser.pt", torch.device("cpu"))
     with pytest.raises(CheckpointError, match="expected denoise_width 4, got 2"):
         method(machine, "unet", "mel", tmp_path / "denoiser.pt", width=4)
 
@@ -144,16 +159,16 @@ def test_filters_measure_the_noise_on_the_recordings_that_the_keys_name(machine,
     log_mel = array_for(machine, "mel", hum(0))
     supplemental = method(machine, name, "mel")
     write(tmp_path / "own" / "loud.wav", 20 * hiss(7))
-    own = method(machine, name, "mel", noise_folder=str(tmp_path / "own"))
+    own = method(machine, name, "mel", noise_source=str(tmp_path / "own"))
     assert (
         own.digest != supplemental.digest
         and own(log_mel, RATE_HZ).mean() < supplemental(log_mel, RATE_HZ).mean() - 1
     )
     with pytest.raises(
         DataError,
-        match="denoise_noise_folder: expected at least 1 noise clip .*, got 0 in /.*/nowhere",
+        match="denoise_noise_source: expected at least 1 noise clip .*, got 0 in /.*/nowhere",
     ):
-        method(machine, name, "mel", noise_folder="nowhere")
+        method(machine, name, "mel", noise_source="./nowhere")
 
 
 def test_a_noise_clip_of_another_rate_is_refused(machine):
@@ -230,7 +245,7 @@ def test_the_digest_of_a_users_class_follows_the_other_machines_the_noise_folder
         write(recording, hiss(5, samples))
         with_it = [
             digest_of(dataclasses.replace(machine, other_files=(recording,)), "Trained"),
-            digest_of(machine, "Trained", noise_folder=str(recording.parent)),
+            digest_of(machine, "Trained", noise_source=str(recording.parent)),
             digest_of(machine, "Trained", checkpoint=str(recording)),
         ]
         assert before not in with_it
@@ -242,6 +257,35 @@ def test_a_digest_of_the_methods_own_stands_in_place_of_seed_and_clips(machine, 
     assert before == digest_of(dataclasses.replace(machine, seed=8), "WithWeights")
     find("users_method:WithWeights").digest = "weights 2"
     assert digest_of(machine, "WithWeights") != before
+
+
+def test_a_class_may_tell_its_digest_by_a_function_that_is_asked_each_time(
+    machine, user_module, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    digests = []
+    for weights in ("1", "2", "2"):
+        (tmp_path / "weights.txt").write_text(weights)
+        digests.append(source_digest(find("users_method:ReadsWeights")))
+        assert own_digest(find("users_method:ReadsWeights")) == weights
+    assert digests[0] != digests[1] == digests[2]
+    (tmp_path / "weights.txt").unlink()
+    with pytest.raises(
+        ConfigError,
+        match=r"function without arguments, got FileNotFoundError.* \(users_method.py, line \d+\)",
+    ):
+        source_digest(find("users_method:ReadsWeights"))
+
+
+def test_what_instances_alone_tell_is_not_asked_of_their_class(machine, user_module):
+    assert own_digest(find("users_method:TellsOnceBuilt")) is None
+    other = dataclasses.replace(machine, seed=8)
+    assert digest_of(machine, "TellsOnceBuilt") != digest_of(other, "TellsOnceBuilt")
+
+
+def test_a_digest_that_wants_an_argument_is_refused(machine, user_module):
+    with pytest.raises(ConfigError, match="expected its digest to be a text or a function without"):
+        source_digest(find("users_method:Asks"))
 
 
 def test_the_digest_of_users_code_follows_the_modules_beside_it(machine, user_module):
@@ -373,31 +417,3 @@ def test_a_users_module_that_does_not_import_is_told_in_one_line_with_its_own_pl
     with pytest.raises(ConfigError, match=told) as raised:
         find("users_method:halve")
     assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    "name, told",
-    [
-        ("Trained", False),
-        ("Box", False),
-        ("WithWeights", True),
-        ("Sets", True),
-        ("Inherits", True),
-        ("halve", False),
-    ],
-)
-def test_whether_a_class_tells_a_digest_of_its_own_shows_before_it_is_built(
-    user_module, name, told
-):
-    user_module.write_text(
-        USER_CODE
-        + """
-class Sets:
-    def __init__(self, machine, config):
-        self.digest = "weights 1"
-
-class Inherits(Sets):
-    pass
-"""
-    )
-    assert tells_itself(find(f"users_method:{name}")) is told

@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import soundfile
 import torch
 from baseline_checkouts import RATE_HZ, make_machine
+from small_machine import SMALL, small_machine
 
 from dcase_denoise_plugin.denoising import checkpoint as checkpoint_module
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
@@ -65,16 +67,33 @@ def test_strength_blends_between_the_clip_and_the_denoised_clip(machine, stage_o
     assert half.dtype == clip[0].dtype
 
 
-def test_a_missing_denoiser_is_trained_once(machine, stage_of, capsys):
-    first = stage_of(**TINY)
-    assert "epoch 1/1" in capsys.readouterr().out
-    assert stage_of(**TINY).digest == first.digest and not capsys.readouterr().out
-
-
-def test_the_file_that_runs_of_every_strength_and_output_share_does_not_tell_who_trained_it(
-    machine, stage_of
+def test_a_missing_denoiser_is_trained_once_and_what_was_found_is_told_each_time(
+    machine, stage_of, said
 ):
-    first = stage_of(**TINY, strength=0.0, output="frames", guessed_noise_share=1.0)
+    first = stage_of(**TINY)
+    found, epoch = said
+    assert found == f"denoiser {first.findings}" and "epoch 1/1" in epoch
+    said.clear()
+    assert stage_of(**TINY).digest == first.digest and said == [f"stage {first.findings}"]
+
+
+def test_at_strength_0_nothing_is_trained_and_clips_stay_what_they_are(machine, stage_of):
+    stage = stage_of(**TINY, strength=0.0)
+    assert not stage.checkpoint.exists() and stage.is_idle
+    assert stage.findings == "fan: strength 0 → clips handed over as they are"
+
+
+def test_without_recordings_clips_are_handed_over_as_they_are(tmp_path):
+    machine = small_machine(tmp_path, noise_clips=0)
+    config = dataclasses.replace(SMALL, denoise=True, guessed_noise=False, clip_level="auto")
+    stage = Stage(machine, config, torch.device("cpu"), tmp_path / "denoisers")
+    clip = np.ones((16, 30))
+    assert stage.is_idle and not stage.takes_batches and stage.receipt()["untouched"]
+    assert stage.denoise([clip], RATE_HZ, ["a.wav"])[0] is clip
+
+
+def test_a_shared_file_does_not_tell_who_trained_it(machine, stage_of):
+    first = stage_of(**TINY, strength=0.5, output="frames")
     content = first.checkpoint.read_bytes()
     first.checkpoint.unlink()
     assert stage_of(**TINY).checkpoint.read_bytes() == content
@@ -95,7 +114,7 @@ def test_another_recording_in_the_users_noise_folder_takes_a_denoiser_of_its_own
             0.1 * np.random.default_rng(index).standard_normal(2 * RATE_HZ),
             RATE_HZ,
         )
-        denoisers = {stage_of(**TINY, noise_folder=str(noise)).checkpoint for _ in range(2)}
+        denoisers = {stage_of(**TINY, noise_source=str(noise)).checkpoint for _ in range(2)}
         assert len(denoisers) == 1 and len(list((tmp_path / "denoisers").iterdir())) == index + 1
 
 
@@ -295,7 +314,7 @@ def test_a_method_that_draws_from_the_global_streams_does_not_disturb_them(
 
 def test_the_thread_count_is_handed_back(machine, stage_of):
     before = torch.get_num_threads()
-    denoised(stage_of(method="wiener", domain="waveform", threads=before + 1), *clip_of(machine))
+    denoised(stage_of(method="wiener", domain="waveform"), *clip_of(machine))
     assert torch.get_num_threads() == before
 
 
@@ -310,9 +329,9 @@ def test_the_receipt_names_machine_settings_and_digests(machine, stage_of):
     assert (
         receipt["stage_digest"] == stage.digest
         and receipt["checkpoint"].endswith("denoiser.pt")
-        and receipt["epochs_kept"] == 1
+        and receipt["epochs"] == 1
     )
 
 
 def test_the_receipt_of_a_method_without_training_tells_no_epochs(stage_of):
-    assert stage_of(method="wiener").receipt()["epochs_kept"] is None
+    assert stage_of(method="wiener").receipt()["epochs"] is None

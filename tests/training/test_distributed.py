@@ -24,7 +24,7 @@ import torch
 from small_machine import FEATURES, SMALL, Machine
 import dataclasses
 from dcase_denoise_plugin.training import loop as training
-from dcase_denoise_plugin.process import rank
+from dcase_denoise_plugin.process import log_to_stdout, rank
 from dcase_denoise_plugin.training.distributed import joined
 from dcase_denoise_plugin.errors import DenoiseError
 
@@ -36,9 +36,10 @@ def train_and_die(self, epoch):
 training.Training._train = train_and_die
 
 try:
+    log_to_stdout()
     with joined():
         machine = Machine.from_folder(Path({machine!r}), "MADEUP", FEATURES, 7)
-        training.train_denoiser(machine, dataclasses.replace(SMALL, **{keys!r}), Path({path!r}), torch.device("cpu"), lambda line: print(line, flush=True))
+        training.train_denoiser(machine, dataclasses.replace(SMALL, **{keys!r}), Path({path!r}), torch.device("cpu"))
 except DenoiseError as error:
     print(error, file=sys.stderr)
     sys.exit(2)

@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 import torch
-from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
+from small_machine import FEATURES, RATE_HZ, SMALL, noise_of, small_machine
 
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.images import ImageFormat
-from dcase_denoise_plugin.sound.noise import energy, noise_source
+from dcase_denoise_plugin.sound.noise import energy
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.training.pairs import Draws, Pairs, match_db, schedule
 from dcase_denoise_plugin.training.random_streams import generator_for
@@ -19,7 +19,7 @@ def pairs_of(folder, **keys):
     images = ImageFormat.for_clips(config.image_size, config.depth, clips.frames)
     return Pairs(
         clips,
-        noise_source(machine, config, clips, generator_for(0)),
+        noise_of(machine, config, clips),
         clips.scaling(),
         images,
         config,
@@ -28,7 +28,7 @@ def pairs_of(folder, **keys):
 
 def draws_of(pairs, clips, noisy, seed=0):
     starts = pairs.clips.frames - pairs.images.tile_frames + 1
-    return Draws.of(
+    return Draws.from_generator(
         torch.tensor(clips), torch.tensor(noisy), len(pairs.clips), starts, generator_for(seed)
     )
 
@@ -166,70 +166,59 @@ def test_pairs_of_different_clips_have_another_clip_on_their_second_side_and_ori
     )
 
 
-@pytest.mark.parametrize("pairing", ["two_draws", "to_original"])
-def test_level_matching_brings_the_first_side_to_the_clips_level_and_keeps_the_two_sides_apart_by_as_much(
-    tmp_path, pairing
-):
-    plain, matched = (
-        pairs_of(
-            tmp_path,
-            image_size=32,
-            pairing=pairing,
-            level_match=match,
-            snr_db_min=-3.0,
-            snr_db_max=3.0,
-        )
-        for match in (False, True)
+def unchanged(pairs, draws):
+    """The draws without the change of level and response."""
+    return dataclasses.replace(
+        draws, level=torch.zeros_like(draws.level), response=torch.zeros_like(draws.response)
     )
-    draws = draws_of(plain, [0, 1, 2, 3], [True] * 4)
-    clean, first, _ = plain.specs(draws)
+
+
+def test_a_pair_to_the_original_is_brought_to_the_clips_level_both_sides_alike(tmp_path):
+    plain, matched = (
+        pairs_of(tmp_path, image_size=32, pairing=pairing, snr_db_min=-3.0, snr_db_max=3.0)
+        for pairing in ("two_draws", "to_original")
+    )
+    draws = unchanged(plain, draws_of(plain, [0, 1, 2, 3], [True] * 4))
+    clean, first, second = matched.specs(draws)
     change_db = match_db(clean, first)
     torch.testing.assert_close(energy(first) * 10 ** (change_db / 10).flatten(), energy(clean))
-    for side, other in zip(plain.batch(draws), matched.batch(draws)):
-        torch.testing.assert_close(
-            (other - side) * plain.scaling.std_db,
-            change_db[:, None].expand_as(side),
-            rtol=1e-3,
-            atol=1e-3,
-        )
+    assert torch.equal(second, clean)
+    for side, spec in zip(matched.batch(draws), (first, second)):
+        expected = matched._image(spec, change_db)
+        torch.testing.assert_close(side, expected)
+    torch.testing.assert_close(plain.batch(draws)[0], plain._image(first, 0 * change_db))
 
 
 def test_a_silent_stretch_stays_silent_and_finite(tmp_path):
-    pairs = pairs_of(tmp_path, level_match=True, pairing="to_original")
+    pairs = pairs_of(tmp_path, pairing="to_original")
     pairs.clips._kept[0].zero_()
     first, second = pairs.batch(draws_of(pairs, [0], [True]))
     assert torch.equal(first, second) and first.isfinite().all()
 
 
 def test_both_sides_get_the_same_change_of_level_and_response(tmp_path):
-    pairs = pairs_of(
-        tmp_path,
-        image_size=0,
-        pairing="two_draws",
-        noisy_pair_share=0.0,
-        level_jitter_db=5.0,
-        response_jitter_db=3.0,
-    )
+    pairs = pairs_of(tmp_path, image_size=0, pairing="to_original", noisy_pair_share=0.0)
     assert all(torch.equal(first, second) for first, second in epoch_of(pairs))
 
 
-def changes_of(pairs):
-    return pairs.change_db(draws_of(pairs, [0] * 500, [True] * 500))
+def changes_of(pairs, *unchanged):
+    draws = draws_of(pairs, [0] * 500, [True] * 500)
+    zeros = {name: torch.zeros_like(getattr(draws, name)) for name in unchanged}
+    return pairs.change_db(dataclasses.replace(draws, **zeros))
 
 
-def test_the_change_has_the_range_and_the_spread_that_were_asked_for(tmp_path):
-    level = changes_of(pairs_of(tmp_path, level_jitter_db=5.0))
+def test_the_change_spans_five_db_of_level_and_bends_by_three(tmp_path):
+    pairs = pairs_of(tmp_path, pairing="to_original")
+    level = changes_of(pairs, "response")
     assert level.shape == (500, 16, 1) and torch.equal(level, level[:, :1].expand_as(level))
     assert level.min() == pytest.approx(-5, abs=0.1) and level.max() == pytest.approx(5, abs=0.1)
-    response = changes_of(pairs_of(tmp_path, response_jitter_db=3.0))
+    response = changes_of(pairs, "level")
     assert response.shape == (500, 16, 1) and response[:, 0].std() == pytest.approx(3, rel=0.15)
     assert not changes_of(pairs_of(tmp_path)).any()
 
 
 def test_any_part_of_the_draws_gives_the_same_pairs(tmp_path):
-    pairs = pairs_of(
-        tmp_path, pairing="different_clips", level_jitter_db=5.0, response_jitter_db=3.0
-    )
+    pairs = pairs_of(tmp_path, pairing="different_clips")
     draws = pairs.draws(generator_for(0))
     for whole, odd, even in zip(
         pairs.batch(draws), pairs.batch(draws[1::2]), pairs.batch(draws[::2])

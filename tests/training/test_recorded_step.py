@@ -19,7 +19,6 @@ def draws_of(folder, device=torch.device("cpu"), **keys):
         dataclasses.replace(SMALL, batch_size=4, **keys),
         folder / "denoiser.pt",
         device,
-        print,
     )
     return training, training.pairs.draws(generator_for(0))
 
@@ -42,9 +41,9 @@ class Recorder(contextlib.AbstractContextManager):
 
 @pytest.mark.parametrize("memory_holds_it", [True, False])
 def test_whole_batches_are_replayed_once_one_is_recorded_and_all_else_is_done_as_it_is(
-    tmp_path, monkeypatch, memory_holds_it
+    tmp_path, monkeypatch, said, memory_holds_it
 ):
-    recorder, taken, lines = Recorder(memory_holds_it), [], []
+    recorder, taken = Recorder(memory_holds_it), []
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: recorder)
     monkeypatch.setattr(torch.cuda, "graph", lambda graph: graph)
 
@@ -53,15 +52,16 @@ def test_whole_batches_are_replayed_once_one_is_recorded_and_all_else_is_done_as
         return torch.zeros(())
 
     _, draws = draws_of(tmp_path)
-    recorded = RecordedStep(4, lines.append)
+    said.clear()
+    recorded = RecordedStep(4)
     for pairs in (4, 3, *[4] * STEPS_BEFORE, 4, 3):
         recorded.take(step, draws[:pairs])
     first, last = [4, 3, *[4] * (STEPS_BEFORE - 1)], [3]
     assert taken == first + [4] + (
         [] if memory_holds_it else [4, 4]
     ) + last and recorder.replayed == (2 if memory_holds_it else 0)
-    assert [line.split(";")[0] for line in lines] == (
-        [] if memory_holds_it else ["GPU memory does not hold a recorded step"]
+    assert [line.split(";")[0] for line in said] == (
+        [] if memory_holds_it else ["denoiser: GPU memory does not hold a recorded step"]
     )
 
 
@@ -72,14 +72,13 @@ def test_whole_batches_are_replayed_once_one_is_recorded_and_all_else_is_done_as
         {},
         {"noise_source": "floor"},
         {"noise_source": "coloured", "pairing": "different_clips"},
-        {"norm": "group", "loss": "mse+ssim+l1"},
     ],
 )
 def test_a_recorded_training_ends_where_the_same_steps_one_by_one_do(tmp_path, monkeypatch, keys):
     ended = []
     for steps_before in (STEPS_BEFORE, 10**9):
         monkeypatch.setattr("dcase_denoise_plugin.training.steps.STEPS_BEFORE", steps_before)
-        training, draws = draws_of(tmp_path, GPU, pairs_per_clip=10, mixed_precision=False, **keys)
+        training, draws = draws_of(tmp_path, GPU, pairs_per_clip=10, **keys)
         training.network.train()
         streams = torch.cuda.get_rng_state()
         losses = [
@@ -95,14 +94,13 @@ def test_a_recorded_training_ends_where_the_same_steps_one_by_one_do(tmp_path, m
 
 
 @needs_gpu
-def test_memory_that_does_not_hold_a_batch_gets_it_in_parts_on_a_real_gpu(tmp_path):
-    lines = []
+def test_memory_that_does_not_hold_a_batch_gets_it_in_parts_on_a_real_gpu(tmp_path, said):
     torch.cuda.empty_cache()
     config = dataclasses.replace(
         SMALL, batch_size=512, image_size=256, width=32, depth=4, pairs_per_clip=600
     )
     training = Training(
-        small_machine(tmp_path, noise_clips=2), config, tmp_path / "denoiser.pt", GPU, lines.append
+        small_machine(tmp_path, noise_clips=2), config, tmp_path / "denoiser.pt", GPU
     )
     draws = training.pairs.draws(generator_for(0))
     torch.cuda.set_per_process_memory_fraction(
@@ -113,6 +111,6 @@ def test_memory_that_does_not_hold_a_batch_gets_it_in_parts_on_a_real_gpu(tmp_pa
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert (
-        any("pairs at a time, gradients added up" in line for line in lines)
+        any("pairs at a time, gradients added up" in line for line in said)
         and losses[-1] < losses[0]
     )

@@ -1,44 +1,22 @@
-"""One file of a results folder: what its name says, and what stands in it.
-
-`parse` alone knows the names of the baseline's tables.
-"""
+"""One table of a results folder: where it lies, what it is of, and what stands in it."""
 
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 from typing import NamedTuple
 
+from dcase_denoise_plugin.checkout.result_files import ResultFile
 from dcase_denoise_plugin.errors import RunError, first_line
 
-SCORES, AUCS = "scores", "aucs"
-NAMES = {
-    SCORES: re.compile(
-        r"anomaly_score_(?P<data>.+?)_(?P<section>(?:section|id)_\d+)_test(?:_\w+?)??"
-        r"_seed(?P<seed>\d+)(?P<suffix>.*)\.csv"
-    ),
-    AUCS: re.compile(
-        r"result_(?P<data>.+?)_test(?:_\w+?)??_seed(?P<seed>\d+)(?P<suffix>.*)_roc\.csv"
-    ),
-}
-DATASET = re.compile(r"(DCASE20\d\dT2)(.+)")
 # Columns of the baseline's table of AUCs. Data sets before 2022 have no domains, and "AUC" alone.
 AUC_METRICS = ("AUC", "AUC (source)", "AUC (target)", "pAUC")
 
 
-class ResultFile(NamedTuple):
-    """A table that the baseline's test left.
-
-    Attributes
-    ----------
-    kind : `SCORES` or `AUCS`.
-    dataset : such as DCASE2025T2; "" where the name does not tell it from the machine type.
-    section : such as section_00; "" for AUCs, which are of all sections.
-    """
+class ResultTable(NamedTuple):
+    """A table of anomaly scores, of one section, or of AUCs, whose `section` is ""."""
 
     path: Path
-    kind: str
     dataset: str
     machine: str
     seed: int
@@ -50,26 +28,16 @@ class ResultFile(NamedTuple):
         return self.machine, self.seed
 
 
-def parse(path: Path) -> ResultFile | None:
-    """What the name of a file says, or None if it is no table of scores or AUCs."""
-    for kind, pattern in NAMES.items():
-        if found := pattern.fullmatch(path.name):
-            known = DATASET.fullmatch(found["data"])
-            dataset, machine = known.groups() if known else ("", found["data"])
-            section = found["section"] if kind == SCORES else ""
-            return ResultFile(path, kind, dataset, machine, int(found["seed"]), section)
-    return None
-
-
-def decision_file(scores: Path) -> Path:
-    """Where the decisions about the clips of a table of scores stand."""
-    return scores.with_name(scores.name.replace("anomaly_score_", "decision_result_", 1))
-
-
-def result_files(folder: Path, below: bool = False) -> list[ResultFile]:
+def result_tables(folder: Path, below: bool = False) -> list[ResultTable]:
     """The tables in a folder, or also in those `below` it. Raises OSError without the folder."""
-    paths = folder.rglob("*.csv") if below else folder.iterdir()
-    return [file for file in map(parse, sorted(paths)) if file]
+    found = []
+    for path in sorted(folder.rglob("*.csv") if below else folder.iterdir()):
+        file = ResultFile.from_name(path.name)
+        if file and file.kind != "decision_result":
+            found.append(
+                ResultTable(path, file.dataset, file.machine_type, file.seed, file.section)
+            )
+    return found
 
 
 def is_bare(name: str) -> bool:

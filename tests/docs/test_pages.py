@@ -1,0 +1,113 @@
+import re
+
+import pytest
+from baseline_checkouts import PROJECT
+from key_table import table, table_in_page
+
+import yaml
+from dcase_denoise_plugin.cli import main
+from dcase_denoise_plugin.settings import config
+
+README = PROJECT / "README.md"
+PAGES = [README, PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+OF_TODAY = [page for page in PAGES if page.parent.name != "appendix"]
+
+
+def text_of(page):
+    return page.read_text(encoding="utf-8")
+
+
+def words_in(page):
+    return len(re.sub(r"<!--.*?-->", "", text_of(page), flags=re.S).split())
+
+
+def named(page):
+    return str(page.relative_to(PROJECT))
+
+
+def test_the_table_of_keys_is_what_the_code_says():
+    assert table_in_page() == table(), "run: python tests/docs/key_table.py"
+
+
+def test_the_table_of_commands_has_each_command_and_no_other():
+    commands = re.search(r"\| command \|.*?\n\n", text_of(PROJECT / "docs/reference.md"), re.S)
+    assert set(re.findall(r"^\| `(\w+)`", commands.group(), re.M)) == set(main.commands)
+
+
+@pytest.mark.parametrize("page", OF_TODAY, ids=named)
+def test_a_page_names_no_key_that_is_not_there(page):
+    keys = set(re.findall(r"\b(denoise_[a-z_]+)\b", text_of(page)))
+    others = {key for key in keys if key.startswith("denoise_receipt")}
+    assert keys - others <= set(config.field_names())
+
+
+def test_the_readme_takes_five_minutes():
+    assert words_in(README) <= 1200
+
+
+def test_the_workflow_calls_the_two_commands_of_the_readme():
+    workflow = text_of(PROJECT / ".github/workflows/test.yml")
+    commands = re.findall(r"^(\./run_all\.sh .*?)  +#", text_of(README), re.M)
+    assert len(commands) == 2
+    for command in commands:
+        assert f"- run: {command}\n" in workflow
+
+
+def test_every_path_that_the_readme_names_is_there():
+    table = text_of(README).partition("## Where things are")[2].partition("\n\nMore")[0]
+    for cell in re.findall(r"\| ([^|]*`[^|]*) \|$", table, re.M):
+        for path in re.findall(r"`([\w./]+)`", cell):
+            assert any(
+                (PROJECT / folder / path).exists() for folder in ("", "dcase_denoise_plugin")
+            )
+
+
+def test_the_experiments_have_at_most_4000_words():
+    assert words_in(PROJECT / "docs/experiments.md") <= 4000
+
+
+def anchors(page):
+    """The anchors of a Markdown page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), re.M)
+    return {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_file_and_heading_that_a_page_links_to_is_there(page):
+    for file, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", text_of(page)):
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        assert not anchor or anchor in anchors(target), anchor
+
+
+def test_the_site_has_every_page():
+    site = yaml.safe_load(text_of(PROJECT / "mkdocs.yml").split("markdown_extensions")[0])
+    listed = re.findall(r"[\w/-]+\.md", str(site["nav"]))
+    pages = (PROJECT / "docs").rglob("*.md")
+    assert sorted(listed) == sorted(str(page.relative_to(PROJECT / "docs")) for page in pages)
+
+
+def test_the_class_on_the_page_is_the_one_in_the_examples():
+    example = text_of(PROJECT / "examples/own_denoiser.py")
+    shown = re.findall(
+        r"```python\n(class .*?)```", text_of(PROJECT / "docs/own-denoiser.md"), re.S
+    )
+    assert len(shown) == 1 and shown[0] in example
+
+
+def test_the_study_on_the_page_fits_the_keys_of_today():
+    study = yaml.safe_load(text_of(PROJECT / "docs/study.yaml"))
+    keys = {key for cell in study["cells"].values() for key in cell}
+    assert keys <= set(config.field_names())
+
+
+def test_the_changelog_knows_this_version():
+    from dcase_denoise_plugin import __version__
+
+    assert f"## [{__version__}]" in text_of(PROJECT / "CHANGELOG.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_benchmark_that_a_page_calls_is_there(page):
+    for module in re.findall(r"python -m (benchmarks[.\w]*\w)", text_of(page)):
+        assert (PROJECT / f"{module.replace('.', '/')}.py").is_file(), module
