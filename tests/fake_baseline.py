@@ -70,7 +70,7 @@ else:
     for number in args.use_ids:
         for kind, value in (("anomaly_score", "1.0"), ("decision_result", "1")):
             name = f"{kind}_{args.dataset}_section_{int(number):02d}_test_seed{args.seed}_{suffix}.csv"
-            (folder / name).write_text(f"{args.export_dir} {args.score} {args.seed}.wav,{value}\\n")
+            (folder / name).write_text(f"{folder.name} {args.seed}.wav,{value}\\n")
     if not args.e or pathlib.Path("data/dcase2025t2/eval_data/raw", args.dataset[11:], "test_rename").is_dir():
         auc = 0.5 + 0.1 * args.denoise + args.seed % 10 / 100
         rows = ["section,AUC (source),AUC (target),pAUC", *(f"{row},{auc},{auc - 0.05},0.5" for row in ("00", "arithmetic mean", "harmonic mean"))]

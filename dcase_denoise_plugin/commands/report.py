@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES, MachineRun
+from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.commands.options import baseline_option, stacked
 from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
-from dcase_denoise_plugin.figures.results_folders import Arm
+from dcase_denoise_plugin.figures.arms import Arm, arms_of_runs
 from dcase_denoise_plugin.names import Folders
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,13 @@ _places_options = stacked(
     help="Where the page goes [default: beside the summary in results/].",
 )
 @_places_options
-def report(mode, baseline_folder, out, data, reference):
+def report(
+    mode: str,
+    baseline_folder: str | None,
+    out: Path | None,
+    data: Path | None,
+    reference: Path | None,
+) -> None:
     """Write the page about the plain and denoised results in a checkout.
 
     \b
@@ -67,7 +73,7 @@ def report(mode, baseline_folder, out, data, reference):
     Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
     """
     from dcase_denoise_plugin.checkout import baseline as baselines
-    from dcase_denoise_plugin.figures.results_folders import arms_of_checkout
+    from dcase_denoise_plugin.figures.arms import arms_of_checkout
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
     folders = Folders(baseline.folder, mode, baseline.settings)
@@ -100,7 +106,14 @@ def report(mode, baseline_folder, out, data, reference):
     help="Where the page goes.",
 )
 @_places_options
-def compare(results_a, results_b, names, out, data, reference):
+def compare(
+    results_a: Path,
+    results_b: Path,
+    names: Sequence[str],
+    out: Path,
+    data: Path | None,
+    reference: Path | None,
+) -> None:
     """Write the page about any two results of the baseline, made with or without this plugin.
 
     Each is a folder such as results/dev_data/baseline_MSE, or, for both scores at once,
@@ -112,14 +125,20 @@ def compare(results_a, results_b, names, out, data, reference):
 
     Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
     """
-    from dcase_denoise_plugin.figures.results_folders import arms_of_folders
+    from dcase_denoise_plugin.figures.arms import arms_of_folders
 
     if len(names) not in (0, 2):
         raise click.UsageError("Give --name twice, or not at all.")
     _write(arms_of_folders(results_a, results_b, names), out, data, reference)
 
 
-def _write(arms, page, data, reference, baseline=None):
+def _write(
+    arms: tuple[Arm, Arm],
+    page: Path,
+    data: Path | None,
+    reference: Path | None,
+    baseline: Path | None = None,
+) -> None:
     # Only now: what draws and counts takes a second or two that a refused call need not wait for.
     from dcase_denoise_plugin.report.page import write_report
 
@@ -139,25 +158,20 @@ def write_report_of(runs: Sequence[MachineRun], title: str) -> list[tuple[str, P
     list of (what, path)
         Where the page lies; empty without one.
     """
-    by_arm = {arm: [run for run in runs if run.arm == arm] for arm in ARMS["compare"]}
-    if not all(by_arm.values()):
+    arms = arms_of_runs(runs)
+    if len(arms) < 2:
         return []
+    plain, denoised = arms
     # Here and not above: matplotlib, scipy and scikit-learn take a second or two that a refused
     # call need not wait for.
     from dcase_denoise_plugin.report.page import write_report
 
     plan = runs[0].plan
     page = plan.together.page
-    arms = [
-        Arm(
-            name,
-            {score: own[0].folder(score) for score in SCORES},
-            {(run.machine, run.seed) for run in own},
-        )
-        for name, own in by_arm.items()
-    ]
     try:
-        return [("report", write_report(*arms, page, title, baseline=plan.baseline.folder)[0])]
+        return [
+            ("report", write_report(plain, denoised, page, title, baseline=plan.baseline.folder)[0])
+        ]
     except (DenoiseError, OSError) as error:
         reason = str(error)
     except Exception as error:  # the results stand, whatever a page of them stumbles over
@@ -186,7 +200,7 @@ def write_report_of(runs: Sequence[MachineRun], title: str) -> list[tuple[str, P
 @click.option(
     "--write-reference", is_flag=True, help="Make the AUCs of RESULTS the reference instead."
 )
-def check(results, reference, tolerance, write_reference):
+def check(results: Path, reference: Path, tolerance: float | None, write_reference: bool) -> None:
     """Name every AUC in a results folder of the baseline that fell below a reference, or is
     missing; exit code 1 if there is one.
 
@@ -202,12 +216,12 @@ def check(results, reference, tolerance, write_reference):
     """
     from dcase_denoise_plugin.figures import reference as auc_check
 
-    found = auc_check.read_results(results)
+    found = auc_check.read_aucs(results)
     if write_reference:
         auc_check.write_reference(reference, found, tolerance)
         click.echo(f"wrote {len(found)} figures to {reference}")
         return
-    verdict = auc_check.compare(found, auc_check.read_reference(reference), tolerance)
+    verdict = auc_check.judge(found, auc_check.read_reference(reference), tolerance)
     for kind, lines in (
         ("fell", verdict.fell),
         ("missing", verdict.missing),

@@ -8,11 +8,10 @@ import sys
 
 import numpy as np
 
-from dcase_denoise_plugin.figures.score_files import SectionScores
+from dcase_denoise_plugin.figures.results import SectionScores
 
-# "AUC" and "F1" are those of a data set without domains.
-AUC_FIGURES = ("AUC", "AUC (source)", "AUC (target)", "pAUC")
-F1_FIGURES = ("F1", "F1 (source)", "F1 (target)")
+# "F1" is that of a data set without domains.
+F1_METRICS = ("F1", "F1 (source)", "F1 (target)")
 # The baseline's floor before a harmonic mean, which a zero would make undefined.
 SMALLEST = sys.float_info.epsilon
 
@@ -20,7 +19,7 @@ SMALLEST = sys.float_info.epsilon
 def section_figures(
     section: SectionScores, weights: np.ndarray, max_fpr: float
 ) -> dict[str, np.ndarray]:
-    """Figures of one section; those that the clips do not allow (a class or a domain is missing)
+    """Figures of one section. Those that the clips do not allow (a class or a domain is missing)
     are left out.
 
     Parameters
@@ -29,35 +28,54 @@ def section_figures(
     max_fpr : false-positive rate up to which pAUC integrates.
 
     Returns
-    ------- figure → (replicates,), shares of 1. A domain's AUC sets its normal clips against the
-    anomalies of both domains; pAUC pools the domains; a domain's F1 counts its own clips.
+    -------
+    dict
+        metric → (replicates,), shares of 1. A domain's AUC sets its normal clips against the
+        anomalies of both domains; pAUC pools the domains; a domain's F1 counts its own clips.
     """
     normal, anomaly = section.labels == 0, section.labels == 1
     if not normal.any() or not anomaly.any():
         return {}
-    figures, two_domains = {}, (section.domains == "target").any()
-    if not two_domains:
-        figures["AUC"] = auc(
-            section.scores[normal], section.scores[anomaly], weights[:, normal], weights[:, anomaly]
-        )
-    else:
-        for domain in ("source", "target"):
-            own = normal & (section.domains == domain)
-            if own.any():
-                figures[f"AUC ({domain})"] = auc(
-                    section.scores[own],
-                    section.scores[anomaly],
-                    weights[:, own],
-                    weights[:, anomaly],
-                )
-    figures["pAUC"] = partial_auc(section.scores, anomaly, weights * (normal | anomaly), max_fpr)
-    if section.decisions is not None:
-        for domain in ("source", "target") if two_domains else ("",):
-            own = (section.domains == domain) | (not domain)
-            figures[f"F1 ({domain})" if domain else "F1"] = f1(
-                section.decisions, anomaly, weights * (own & (normal | anomaly))
+    figures = {}
+    for metric, domain in _by_domain(section, "AUC").items():
+        own = normal & _is_of(section, domain)
+        if own.any():
+            figures[metric] = auc(
+                section.scores[own], section.scores[anomaly], weights[:, own], weights[:, anomaly]
             )
+    labelled = normal | anomaly
+    figures["pAUC"] = partial_auc(section.scores, anomaly, weights * labelled, max_fpr)
+    if section.decisions is not None:
+        for metric, domain in _by_domain(section, "F1").items():
+            counted = _is_of(section, domain) & labelled
+            figures[metric] = f1(section.decisions, anomaly, weights * counted)
     return figures
+
+
+def all_called_anomalies(section: SectionScores) -> frozenset[str]:
+    """The F1 metrics of a section that count no clip which was not called an anomaly. Such an F1
+    says nothing but the share of anomalies: two thirds, where they are half of the clips.
+    """
+    if section.decisions is None:
+        return frozenset()
+    found = set()
+    for metric, domain in _by_domain(section, "F1").items():
+        decisions = section.decisions[_is_of(section, domain) & (section.labels >= 0)]
+        if len(decisions) and (decisions == 1).all():
+            found.add(metric)
+    return frozenset(found)
+
+
+def _by_domain(section: SectionScores, kind: str) -> dict[str, str]:
+    """Metric → domain whose clips it counts; "" for both."""
+    if not (section.domains == "target").any():
+        return {kind: ""}
+    return {f"{kind} ({domain})": domain for domain in ("source", "target")}
+
+
+def _is_of(section: SectionScores, domain: str) -> np.ndarray:
+    """(clips,) bool: whether each is of the domain; "" takes all."""
+    return (section.domains == domain) | (not domain)
 
 
 def auc(
@@ -103,4 +121,4 @@ def f1(decisions: np.ndarray, anomaly: np.ndarray, weights: np.ndarray) -> np.nd
 
 def harmonic_mean(values: list[np.ndarray]) -> np.ndarray:
     """Over the list, element by element."""
-    return len(values) / sum(1 / np.maximum(value, SMALLEST) for value in values)
+    return len(values) / sum((1 / np.maximum(value, SMALLEST) for value in values), np.zeros(1))

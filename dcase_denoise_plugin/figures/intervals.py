@@ -8,9 +8,9 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.stats
+import scipy
 
-from dcase_denoise_plugin.figures.score_files import SectionScores
+from dcase_denoise_plugin.figures.results import SectionScores
 
 CONFIDENCE = 0.95
 REPLICATES = 2000
@@ -29,8 +29,8 @@ class Interval:
 
     @property
     def tone(self) -> str:
-        """ "gain" or "loss" if it excludes zero, else ""."""
-        return "" if not self.excludes_zero else "gain" if self.low > 0 else "loss"
+        """ "better" or "worse" if it excludes zero, else ""."""
+        return "" if not self.excludes_zero else "better" if self.low > 0 else "worse"
 
 
 def over_seeds(differences: Sequence[float]) -> Interval | None:
@@ -48,21 +48,21 @@ def over_clips(replicates: np.ndarray) -> Interval:
     return Interval(float(low), float(high))
 
 
-def clip_weights(section: SectionScores, name: str) -> np.ndarray:
-    """How often each clip counts, (1 + REPLICATES, clips) float64: first every clip once, then each
+def clip_weights(section: SectionScores, name: str, replicates: int = REPLICATES) -> np.ndarray:
+    """How often each clip counts, (1 + replicates, clips) float64: first every clip once, then each
     draw with replacement within domain and label.
 
     The draws hang on `name` alone, so that both arms and all seeds of a machine type see the same
     clips.
     """
     rng = np.random.default_rng([*name.encode()])
-    weights = np.ones((1 + REPLICATES, len(section.clips)))
+    weights = np.ones((1 + replicates, len(section.clips)))
     strata = np.array(
         [f"{domain} {label}" for domain, label in zip(section.domains, section.labels)]
     )
     for stratum in np.unique(strata):
         own = np.flatnonzero(strata == stratum)
         weights[1:, own] = rng.multinomial(
-            len(own), np.full(len(own), 1 / len(own)), size=REPLICATES
+            len(own), np.full(len(own), 1 / len(own)), size=replicates
         )
     return weights

@@ -7,9 +7,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import scipy.stats
+import scipy
 
-from dcase_denoise_plugin.figures.comparison import ScoreComparison
+from dcase_denoise_plugin.figures.comparison import Comparison
+from dcase_denoise_plugin.figures.results import SectionScores
 
 SHOWN = 3
 
@@ -42,24 +43,15 @@ class Moved:
         """An anomaly should rise, a normal clip should sink."""
         if self.label < 0 or not self.rise:
             return ""
-        return "gain" if (self.rise > 0) == (self.label == 1) else "loss"
+        return "better" if (self.rise > 0) == (self.label == 1) else "worse"
 
 
-def most_moved(comparison: ScoreComparison, shown: int = SHOWN) -> list[Moved]:
+def most_moved(comparison: Comparison, shown: int = SHOWN) -> list[Moved]:
     """For each section the clips that rose most and those that sank most, as far as both arms
     scored the same clips; ordered by machine, then rise.
     """
-    if None in comparison.folders:
-        return []
-    first, second = comparison.folders
-    by_section = {}
-    for run in sorted(first.sections.keys() & second.sections.keys()):
-        for name in sorted(first.sections[run].keys() & second.sections[run].keys()):
-            pair = first.sections[run][name], second.sections[run][name]
-            if pair[0].clips == pair[1].clips:
-                by_section.setdefault((run[0], name), []).append(pair)
     moved = []
-    for (machine, name), pairs in by_section.items():
+    for (machine, name), pairs in _pairs_by_section(comparison).items():
         pairs = [pair for pair in pairs if pair[0].clips == pairs[0][0].clips]
         section = pairs[0][0]
         before, after = (
@@ -77,7 +69,22 @@ def most_moved(comparison: ScoreComparison, shown: int = SHOWN) -> list[Moved]:
             )
         ]
         every.sort(key=lambda clip: (-clip.rise, clip.clip))
-        moved += [clip for clip in every[:shown] if clip.rise > 0] + [
-            clip for clip in every[-shown:] if clip.rise < 0
-        ]
+        moved += [clip for clip in every[:shown] if clip.rise > 0]
+        moved += [clip for clip in every[-shown:] if clip.rise < 0]
     return moved
+
+
+def _pairs_by_section(
+    comparison: Comparison,
+) -> dict[tuple[str, str], list[tuple[SectionScores, SectionScores]]]:
+    """What both arms scored alike: by machine type and section, a pair a seed."""
+    found: dict[tuple[str, str], list[tuple[SectionScores, SectionScores]]] = {}
+    first, second = comparison.results
+    if first is None or second is None:
+        return found
+    for run in sorted(first.sections.keys() & second.sections.keys()):
+        for name in sorted(first.sections[run].keys() & second.sections[run].keys()):
+            pair = first.sections[run][name], second.sections[run][name]
+            if pair[0].clips == pair[1].clips:
+                found.setdefault((run[0], name), []).append(pair)
+    return found

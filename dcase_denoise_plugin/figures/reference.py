@@ -14,15 +14,14 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from dcase_denoise_plugin.checkout.result_files import BY_SEED, SUMMARIES
 from dcase_denoise_plugin.errors import ConfigError, RunError
-from dcase_denoise_plugin.figures.score_files import read_roc
+from dcase_denoise_plugin.figures.result_tables import read_roc, result_tables
 from dcase_denoise_plugin.files import written_whole
 
 DEFAULT_TOLERANCE = 0.01
-# Copies that the summary over plain and denoised results works on.
 # Differences of decimal fractions carry binary dust: 0.7 - 0.69 is more than 0.01.
 DUST = 1e-9
 COLUMNS = ("table", "metric", "value")
@@ -81,7 +80,7 @@ class Verdict:
         return not (self.fell or self.missing)
 
 
-def read_results(folder: Path) -> dict[Figure, float]:
+def read_aucs(folder: Path) -> dict[Figure, float]:
     """The AUCs of every ``result_…_roc.csv`` under `folder`, a score's folder or one further up:
     the harmonic mean over a machine's sections, from 0 to 1.
 
@@ -90,32 +89,34 @@ def read_results(folder: Path) -> dict[Figure, float]:
     RunError
         If there is none, one cannot be read, or two have the same name and score folder.
     """
+    folder, copies = Path(folder), {BY_SEED, SUMMARIES}
     paths = [
-        path
-        for path in sorted(Path(folder).rglob("result_*_roc.csv"))
-        if not {BY_SEED, SUMMARIES} & set(path.relative_to(folder).parts)
+        table.path
+        for table in result_tables(folder, below=True)
+        if not table.section and not copies & set(table.path.relative_to(folder).parts)
     ]
     if not paths:
         raise RunError(
             f"RESULTS: expected result_…_roc.csv files of the baseline, got none in {folder}. Name"
             " its results folder, such as results/dev_data."
         )
-    found, seen = {}, {}
+    tables: dict[str, Path] = {}
     for path in paths:
         table = f"{path.absolute().parent.name}/{path.name}"
-        if table in seen:
+        if table in tables:
             raise RunError(
-                f"RESULTS: expected one {table}, got it in {seen[table]} and in {path.parent}. Name"
-                " one of these folders."
+                f"RESULTS: expected one {table}, got it in {tables[table].parent} and in"
+                f" {path.parent}. Name one of these folders."
             )
-        seen[table] = path.parent
-        found |= {
-            Figure(table, metric): percent / 100 for metric, percent in read_roc(path).items()
-        }
-    return found
+        tables[table] = path
+    return {
+        Figure(table, metric): percent / 100
+        for table, path in tables.items()
+        for metric, percent in read_roc(path).items()
+    }
 
 
-def compare(
+def judge(
     found: Mapping[Figure, float], reference: Mapping[Figure, Known], tolerance: float | None = None
 ) -> Verdict:
     """Holds `found` against `reference`; a `tolerance` stands in for those of the reference."""
@@ -151,9 +152,8 @@ def read_reference(path: Path) -> dict[Figure, Known]:
     """
     try:
         if _is_csv(path):
-            with open(
-                path, newline="", encoding="utf-8-sig"
-            ) as file:  # Excel's UTF-8 begins with a mark
+            # Excel's UTF-8 begins with a mark.
+            with open(path, newline="", encoding="utf-8-sig") as file:
                 rows, tolerance = _read_csv(file), None
         else:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -194,25 +194,22 @@ def write_reference(
                 f"RESULTS: expected AUCs, got {value} as {figure}. Repeat that run before its"
                 " results become a reference."
             )
-    with written_whole(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
-        (_write_csv if _is_csv(path) else _write_json)(file, _rows(found), tolerance)
-
-
-def _rows(found: Mapping[Figure, float]) -> list[dict[str, Any]]:
-    return [
+    rows = [
         {"table": figure.table, "metric": figure.metric, "value": round(value, 6)}
         for figure, value in sorted(found.items())
     ]
+    with written_whole(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
+        (_write_csv if _is_csv(path) else _write_json)(file, rows, tolerance)
 
 
-def _write_csv(file, rows: Iterable[dict[str, Any]], tolerance: float | None) -> None:
+def _write_csv(file: TextIO, rows: Iterable[dict[str, Any]], tolerance: float | None) -> None:
     own = {} if tolerance is None else {"tolerance": tolerance}
     writer = csv.DictWriter(file, [*COLUMNS, *own], lineterminator="\n")
     writer.writeheader()
     writer.writerows(row | own for row in rows)
 
 
-def _write_json(file, rows: Iterable[dict[str, Any]], tolerance: float | None) -> None:
+def _write_json(file: TextIO, rows: Iterable[dict[str, Any]], tolerance: float | None) -> None:
     json.dump(
         {"tolerance": DEFAULT_TOLERANCE if tolerance is None else tolerance, "figures": list(rows)},
         file,
@@ -222,11 +219,11 @@ def _write_json(file, rows: Iterable[dict[str, Any]], tolerance: float | None) -
     file.write("\n")
 
 
-def _read_csv(file) -> list[dict[str, str]]:
+def _read_csv(file: TextIO) -> list[dict[str, str]]:
     table = csv.DictReader(file)
-    rows = list(table)
-    if rows and not set(COLUMNS) <= set(table.fieldnames):
-        raise ValueError(f"the columns {', '.join(table.fieldnames)}, not {', '.join(COLUMNS)}")
+    rows, names = list(table), list(table.fieldnames or ())
+    if rows and not set(COLUMNS) <= set(names):
+        raise ValueError(f"the columns {', '.join(names)}, not {', '.join(COLUMNS)}")
     return rows
 
 

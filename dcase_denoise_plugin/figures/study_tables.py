@@ -4,22 +4,16 @@ the plain baseline, and that to the study's first cell.
 
 from __future__ import annotations
 
-import dataclasses
 import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
-from dcase_denoise_plugin.figures.comparison import (
-    ALL_MACHINES,
-    MEAN_OF_AUCS,
-    OFFICIAL_SCORE,
-    Row,
-    ScoreComparison,
-    compare,
-)
-from dcase_denoise_plugin.figures.figures_of_merit import AUC_FIGURES
-from dcase_denoise_plugin.figures.score_files import ScoreFolder
+from dcase_denoise_plugin.figures.arms import arm_of_runs
+from dcase_denoise_plugin.figures.comparison import MAX_FPR, Comparison, compare
+from dcase_denoise_plugin.figures.result_tables import AUC_METRICS
+from dcase_denoise_plugin.figures.rows import ALL_MACHINES, OFFICIAL_SCORE, Row
+from dcase_denoise_plugin.figures.run_figures import MEAN_OF_AUCS
 from dcase_denoise_plugin.figures.tables import (
     Cell,
     Column,
@@ -31,6 +25,8 @@ from dcase_denoise_plugin.figures.tables import (
     written,
 )
 from dcase_denoise_plugin.files import written_whole
+
+BLANK = Cell("", ())
 
 
 def study_tables(
@@ -50,14 +46,14 @@ def study_tables(
         have; a table without it has no such column.
     """
     plain = list(plain)
-    first = _folder(plain, score)
+    max_fpr = float(plain[0].plan.settings.get("max_fpr", MAX_FPR))
+    of_plain = arm_of_runs("plain", plain).results(score)
     comparisons = {
         cell: compare(
             score,
-            first,
-            _folder(list(runs), score),
             ("plain", cell),
-            float(plain[0].plan.settings.get("max_fpr", 0.1)),
+            (of_plain, arm_of_runs(cell, list(runs)).results(score)),
+            max_fpr,
         )
         for cell, runs in cells.items()
         if runs
@@ -74,90 +70,65 @@ def study_tables(
     return [table for table in tables if table.rows]
 
 
-def _folder(runs: list[MachineRun], score: str) -> ScoreFolder:
-    return ScoreFolder.read(runs[0].folder(score), score, {(run.machine, run.seed) for run in runs})
-
-
 def _table(
-    machine: str, score: str, comparisons: Mapping[str, ScoreComparison], mean: str, first_cell: str
+    machine: str, score: str, comparisons: Mapping[str, Comparison], mean: str, first_cell: str
 ) -> Table:
-    by_cell = {
-        cell: {row.figure: row for row in comparison.auc_rows if row.machine == machine}
-        for cell, comparison in comparisons.items()
-    }
-    by_cell = {cell: rows for cell, rows in by_cell.items() if mean in rows and rows[mean].seeds}
-    figures = [
-        figure
-        for figure in (*AUC_FIGURES, mean)
-        if any(figure in rows for rows in by_cell.values())
-    ]
-    columns = (
-        Column("Cell", ("cell",), False),
-        Column("Seeds", ("seeds",)),
-        *(Column(figure, (f"{figure} mean", f"{figure} standard deviation")) for figure in figures),
-        *(
-            Column(
-                f"Δ {figure}",
-                (
-                    f"difference of {figure} mean",
-                    f"difference of {figure} half width of 95 % over seeds",
-                ),
-            )
-            for figure in figures
-        ),
-        Column(f"Δ {mean}, 95 % over clips", ("over clips low", "over clips high")),
-    )
-    first = by_cell[first_cell][mean].second if first_cell in by_cell and len(by_cell) > 1 else {}
-    if first:
-        columns += (
-            Column(
-                f"Δ {mean} to {first_cell}",
-                (
-                    f"difference to {first_cell} mean",
-                    f"difference to {first_cell} half width of 95 % over seeds",
-                ),
-            ),
-        )
+    by_cell = {}
+    for cell, comparison in comparisons.items():
+        rows = {row.metric: row for row in comparison.auc_rows if row.machine == machine}
+        if mean in rows and rows[mean].seeds:
+            by_cell[cell] = rows
+    every = {metric for rows in by_cell.values() for metric in rows}
+    metrics = [metric for metric in (*AUC_METRICS, mean) if metric in every]
+    first = by_cell[first_cell][mean] if first_cell in by_cell and len(by_cell) > 1 else None
+    columns = _columns(metrics, mean, first_cell if first else "")
     lines = []
     if by_cell:
         rows = max(by_cell.values(), key=lambda rows: len(rows[mean].seeds))
-        lines.append(
-            (
-                label("plain"),
-                number(len(rows[mean].seeds), 0),
-                *(mean_and_deviation(rows[figure].shown("first")) for figure in figures),
-            )
-        )
-    for cell, rows in by_cell.items():
-        lines.append(
-            (
-                label(cell),
-                number(len(rows[mean].seeds), 0),
-                *(mean_and_deviation(rows[figure].shown("second")) for figure in figures),
-                *(_difference(rows[figure]) for figure in figures),
-                bounds(rows[mean].clips),
-                *(
-                    [_difference(_against(first, rows[mean]))]
-                    if first and cell != first_cell
-                    else []
-                ),
-            )
-        )
-    width = len(columns)
-    lines = [(*line, *[Cell("", ())] * (width - len(line))) for line in lines]
+        lines.append(("plain", rows, 0))
+    lines += [(cell, rows, 1) for cell, rows in by_cell.items()]
+    cells = []
+    for name, rows, arm in lines:
+        line = [label(name), number(len(rows[mean].seeds), 0)]
+        line += [mean_and_deviation(rows[metric].shown(arm)) for metric in metrics]
+        if arm:
+            line += [_difference(rows[metric]) for metric in metrics]
+            line.append(bounds(rows[mean].over_clips))
+        if arm and first and name != first_cell:
+            line.append(_difference(_against(first, rows[mean])))
+        cells.append((*line, *[BLANK] * (len(columns) - len(line))))
     return Table(
         f"{machine.replace(' ', '_')}_{score}",
         f"{machine}, {score}, percent",
         columns,
-        tuple(lines),
+        tuple(cells),
     )
 
 
-def _against(first: Mapping[int, float], row: Row) -> Row:
-    """A cell's figure against that of the first cell, by seed, instead of plain's; without an
-    interval over clips.
+def _columns(metrics: Iterable[str], mean: str, first_cell: str) -> tuple[Column, ...]:
+    """Of a study's table; the last one only with a `first_cell` that others are held against."""
+    metrics = list(metrics)
+    against = [(f"Δ {metric}", f"difference of {metric}") for metric in metrics]
+    to_first = [(f"Δ {mean} to {first_cell}", f"difference to {first_cell}")] if first_cell else []
+    return (
+        Column("Cell", ("cell",), False),
+        Column("Seeds", ("seeds",)),
+        *(Column(metric, (f"{metric} mean", f"{metric} standard deviation")) for metric in metrics),
+        *(_difference_column(*names) for names in against),
+        Column(f"Δ {mean}, 95 % over clips", ("over clips low", "over clips high")),
+        *(_difference_column(*names) for names in to_first),
+    )
+
+
+def _difference_column(title: str, name: str) -> Column:
+    return Column(title, (f"{name} mean", f"{name} half width of 95 % over seeds"))
+
+
+def _against(first: Row, row: Row) -> Row:
+    """A cell's row against that of the first cell instead of plain's; without an interval over
+    clips.
     """
-    return dataclasses.replace(row, first=dict(first), clips=None, clips_by_seed={})
+    return Row(row.machine, row.metric, (first.values[1], row.values[1]))
 
 
 def _difference(row: Row) -> Cell:

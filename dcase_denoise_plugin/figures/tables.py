@@ -7,9 +7,11 @@ import dataclasses
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from dcase_denoise_plugin.figures.comparison import ALL_MACHINES, Row, ScoreComparison
+from dcase_denoise_plugin.figures.comparison import Comparison
 from dcase_denoise_plugin.figures.intervals import Interval
+from dcase_denoise_plugin.figures.rows import ALL_MACHINES, Row
 from dcase_denoise_plugin.files import written_whole
 
 NOTHING = "–"
@@ -40,16 +42,17 @@ class Strip:
 @dataclasses.dataclass(frozen=True)
 class Cell:
     """`values` are what `text` rests on, unrounded, one for each name of the column; the first one
-    is what the table sorts by.
+    is what the table sorts by. `note` stands behind the text, where a number needs a word.
     """
 
     text: str
     values: tuple = ()
     tone: str = ""
     strip: Strip | None = None
+    note: str = ""
 
     @property
-    def sort_value(self):
+    def sort_value(self) -> Any:
         return self.values[0] if self.values and self.values[0] is not None else ""
 
 
@@ -84,7 +87,7 @@ class Table:
             [("--:" if self.columns[index].numeric else "---") for index in shown],
         ]
         lines += [
-            [row[index].text.replace("|", "\\|") for index in shown]
+            [f"{row[index].text} {row[index].note}".strip().replace("|", "\\|") for index in shown]
             for row in (*self.rows, *self.totals)
         ]
         return "\n".join([f"## {self.title}", "", *(f"| {' | '.join(line)} |" for line in lines)])
@@ -123,76 +126,93 @@ def bounds(interval: Interval | None) -> Cell:
     )
 
 
-def figures_table(name: str, title: str, rows: Iterable[Row], arms: tuple[str, str]) -> Table:
-    """Machine by machine: both arms, the difference, both intervals and their drawing."""
+def figures_table(name: str, title: str, rows: Iterable[Row], arms: Sequence[str]) -> Table:
+    """Machine by machine: the difference of the two arms, its drawing and both intervals, then what
+    it is the difference of.
+    """
     rows = list(rows)
-    first, second = arms
     columns = (
         Column("Machine", ("machine",), False),
-        Column("Figure", ("figure",), False),
-        Column(first, (f"{first} mean", f"{first} standard deviation")),
-        Column(second, (f"{second} mean", f"{second} standard deviation")),
+        Column("Metric", ("metric",), False),
         Column("Difference", ("difference mean", "difference standard deviation")),
         Column("", (), False),
         Column("95 % over seeds", ("over seeds low", "over seeds high")),
         Column("95 % over clips", ("over clips low", "over clips high")),
+        *(Column(arm, (f"{arm} mean", f"{arm} standard deviation")) for arm in arms),
         Column("Seeds", ("seeds",)),
     )
     reach = strip_reach(rows)
     lines = [
         (
-            row.machine,
-            (
-                label(row.machine),
-                label(row.figure),
-                mean_and_deviation(row.shown("first")),
-                mean_and_deviation(row.shown("second")),
-                mean_and_deviation(row.differences, signed=True, tone=row.tone),
-                Cell("", (), row.tone, strip(row, reach)),
-                bounds(row.over_seeds),
-                bounds(row.clips),
-                number(len(row.seeds) or None, 0),
-            ),
+            label(row.machine),
+            label(row.metric),
+            mean_and_deviation(row.differences, signed=True, tone=row.tone),
+            Cell("", (), row.tone, strip(row, reach)),
+            bounds(row.over_seeds),
+            bounds(row.over_clips),
+            *(_figure(row, arm) for arm in range(len(arms))),
+            number(len(row.seeds) or None, 0),
         )
         for row in rows
     ]
-    return Table(
-        name,
-        title,
-        columns,
-        tuple(cells for machine, cells in lines if machine != ALL_MACHINES),
-        tuple(cells for machine, cells in lines if machine == ALL_MACHINES),
-    )
+    return Table(name, title, columns, *_apart(rows, lines))
 
 
-def seeds_table(name: str, title: str, comparison: ScoreComparison, arms: tuple[str, str]) -> Table:
-    """Every paired seed by itself, with the interval over test clips within it."""
+def _figure(row: Row, arm: int) -> Cell:
+    """What an arm has, and whether an F1 says nothing because every clip was called an anomaly."""
+    cell, shown = mean_and_deviation(row.shown(arm)), row.shown_seeds(arm)
+    called = row.all_called[arm] & set(shown)
+    if not called:
+        return cell
+    where = "" if len(called) == len(shown) else f" in {len(called)} of {len(shown)} seeds"
+    return dataclasses.replace(cell, note=f"(every clip called an anomaly{where})")
+
+
+def seeds_table(name: str, title: str, comparison: Comparison) -> Table:
+    """Every seed by itself, with the interval over test clips within it."""
     columns = (
         Column("Machine", ("machine",), False),
-        Column("Figure", ("figure",), False),
+        Column("Metric", ("metric",), False),
         Column("Seed", ("seed",)),
-        *(Column(arm, (arm,)) for arm in arms),
         Column("Difference", ("difference",)),
         Column("95 % over clips", ("over clips low", "over clips high")),
+        *(Column(arm, (arm,)) for arm in comparison.arms),
     )
-    rows, totals = [], []
+    rows, lines = [], []
     for row in comparison.rows:
-        for seed in sorted({*row.first, *row.second}):
-            interval = row.clips_by_seed.get(seed)
-            difference = row.differences[row.seeds.index(seed)] if seed in row.seeds else None
-            tone = interval.tone if interval else ""
-            (totals if row.machine == ALL_MACHINES else rows).append(
+        differences = dict(zip(row.seeds, row.differences))
+        for seed in sorted(set().union(*row.values)):
+            rows.append(row)
+            lines.append(
                 (
                     label(row.machine),
-                    label(row.figure),
+                    label(row.metric),
                     Cell(str(seed), (seed,)),
-                    number(row.first.get(seed)),
-                    number(row.second.get(seed)),
-                    number(difference, signed=True, tone=tone),
-                    bounds(interval),
+                    number(differences.get(seed), signed=True),
+                    bounds(row.over_clips_by_seed.get(seed)),
+                    *(_figure_of_seed(row, arm, seed) for arm in range(len(comparison.arms))),
                 )
             )
-    return Table(name, title, columns, tuple(rows), tuple(totals))
+    return Table(name, title, columns, *_apart(rows, lines))
+
+
+def _figure_of_seed(row: Row, arm: int, seed: int) -> Cell:
+    cell = number(row.values[arm].get(seed))
+    if seed not in row.all_called[arm]:
+        return cell
+    return dataclasses.replace(cell, note="(every clip called an anomaly)")
+
+
+Lines = tuple[tuple[Cell, ...], ...]
+
+
+def _apart(rows: Sequence[Row], lines: Sequence[tuple[Cell, ...]]) -> tuple[Lines, Lines]:
+    """The lines of single machine types, and those of all."""
+    paired = list(zip(rows, lines))
+    return (
+        tuple(line for row, line in paired if row.machine != ALL_MACHINES),
+        tuple(line for row, line in paired if row.machine == ALL_MACHINES),
+    )
 
 
 def strip_reach(rows: Iterable[Row], cut_seeds: bool = True) -> float:
@@ -201,7 +221,9 @@ def strip_reach(rows: Iterable[Row], cut_seeds: bool = True) -> float:
     """
     ends = []
     for row in (row for row in rows if row.differences):
-        shown = [row.clips] if cut_seeds and row.clips else [row.clips, row.over_seeds]
+        shown = (
+            [row.over_clips] if cut_seeds and row.over_clips else [row.over_clips, row.over_seeds]
+        )
         ends += [
             abs(statistics.mean(row.differences)),
             *(abs(end) for interval in shown if interval for end in (interval.low, interval.high)),
@@ -210,16 +232,15 @@ def strip_reach(rows: Iterable[Row], cut_seeds: bool = True) -> float:
 
 
 def strip(row: Row, reach: float) -> Strip | None:
+    """The drawing of a difference that spans `reach` points either way."""
     if not row.differences:
         return None
 
-    def shares(interval):
-        return interval and tuple(
-            min(max(end / reach, -1), 1) for end in (interval.low, interval.high)
-        )
+    def share(value: float) -> float:
+        return min(max(value / reach, -1), 1)
 
-    return Strip(
-        min(max(statistics.mean(row.differences) / reach, -1), 1),
-        shares(row.over_seeds),
-        shares(row.clips),
+    seeds, clips = (
+        (share(interval.low), share(interval.high)) if interval else None
+        for interval in (row.over_seeds, row.over_clips)
     )
+    return Strip(share(statistics.mean(row.differences)), seeds, clips)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 import matplotlib
+import matplotlib.axis
 import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
@@ -50,6 +51,11 @@ SIZE_INCHES = (3.7, 2.5)
 # page shows what reaches beyond a drawing.
 MARGINS = {"left": 0.15, "right": 0.98, "bottom": 0.19, "top": 0.96}
 HISTOGRAM_BINS = 24
+# What matplotlib numbers, drawing by drawing alike; in one page an id stands once.
+PARTS = (
+    *("figure", "patch", "axes", r"matplotlib\.axis", "xtick", "ytick", "line2d", "text"),
+    *("legend", r"\w+Collection"),
+)
 MARK = "."  # before every label, and taken away where it is shown
 # highest score over the lowest; beyond it a few outliers would push all other clips into one bar
 WIDEST_LINEAR = 20
@@ -87,26 +93,22 @@ class Chart:
                 format="svg",
                 metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
             )
-        text = target.getvalue()
-        text = text[text.index("<svg") :]
-        text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-        text = re.sub(
+        drawing = target.getvalue()
+        drawing = drawing[drawing.index("<svg") :]
+        drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.S)
+        drawing = re.sub(
             r"<svg .*?viewBox=\"([^\"]+)\"[^>]*>",
             rf'<svg viewBox="\1" role="img"><title>{escape(description)}</title>',
-            text,
+            drawing,
             count=1,
             flags=re.S,
         )
-        text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
-        text = re.sub(r" xlink:href=", " href=", text)
-        text = re.sub(
-            r" id=\"(?:figure|patch|axes|matplotlib\.axis|xtick|ytick|line2d|text|legend|\w+Collection)_\d+\"",
-            "",
-            text,
-        )
+        drawing = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", drawing)
+        drawing = re.sub(r" xlink:href=", " href=", drawing)
+        drawing = re.sub(rf" id=\"(?:{'|'.join(PARTS)})_\d+\"", "", drawing)
         for drawn, shown in SHOWN_AS.items():
-            text = text.replace(drawn, shown)
-        return Markup(re.sub(r">\s+<", "><", text))
+            drawing = drawing.replace(drawn, shown)
+        return Markup(re.sub(r">\s+<", "><", drawing))
 
 
 def score_histogram(scores: np.ndarray, labels: np.ndarray, color: str, description: str) -> Markup:
@@ -137,7 +139,7 @@ def score_histogram(scores: np.ndarray, labels: np.ndarray, color: str, descript
                 label=_labelled(name),
                 linewidth=1,
             )
-    chart.axes.yaxis.get_major_locator().set_params(integer=True)
+    chart.axes.locator_params(axis="y", integer=True)
     if logarithmic:
         chart.axes.set_xscale("log")
         _plain_ticks(chart.axes.xaxis)
@@ -192,7 +194,7 @@ def loss_curves(
     if lowest > 0 and max(max(losses) for *_, losses in curves) > 10 * lowest:
         chart.axes.set_yscale("log")
         _plain_ticks(chart.axes.yaxis)
-    chart.axes.xaxis.get_major_locator().set_params(integer=True)
+    chart.axes.locator_params(axis="x", integer=True)
     return chart.svg(description)
 
 
@@ -214,7 +216,7 @@ def removed_per_band(
     return chart.svg(description)
 
 
-def _plain_ticks(axis) -> None:
+def _plain_ticks(axis: matplotlib.axis.Axis) -> None:
     """1, 2, 5, 10 … instead of powers of ten, of which a short axis would show one."""
     axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter("{x:g}")

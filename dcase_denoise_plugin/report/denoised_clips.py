@@ -5,13 +5,13 @@ references, and to the ear.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from dcase_denoise_plugin.errors import ConfigError, DenoiseError
-from dcase_denoise_plugin.figures.score_files import SectionScores
+from dcase_denoise_plugin.errors import ConfigError, DataError, DenoiseError
+from dcase_denoise_plugin.figures.results import SectionScores
 from dcase_denoise_plugin.report import listening
 from dcase_denoise_plugin.report.listening import log_mel
 from dcase_denoise_plugin.report.surroundings import Checkout
@@ -50,10 +50,10 @@ class MachineSound:
     band_centres_hz: np.ndarray | None = None
 
     @classmethod
-    def of(cls, checkout: Checkout, machine: str) -> MachineSound:
+    def from_checkout(cls, checkout: Checkout, machine: str) -> MachineSound:
         """With the denoiser of the first seed that has one."""
         reason = "these results came without a receipt of the denoising stage"
-        for own, seed in checkout.folder.runs:
+        for own, seed in checkout.results.runs:
             receipt = checkout.receipt(machine, seed) if own == machine else {}
             if receipt:
                 try:
@@ -74,19 +74,11 @@ class MachineSound:
         others from being denoised.
         """
         present = [name for name in section.clips if self.checkout.clip(self.machine, name)]
-        every = [
-            present[index]
-            for index in sorted(
-                {
-                    round(index)
-                    for index in np.linspace(0, len(present) - 1, min(len(present), MOST_CLIPS))
-                }
-            )
-        ]
+        places = np.linspace(0, len(present) - 1, min(len(present), MOST_CLIPS))
         wrong = []
-        for name in every if self.function else ():
+        for place in sorted(set(places.round().astype(int))) if self.function else ():
             try:
-                self._measure_clip(name)
+                self._measure_clip(present[place])
             except (DenoiseError, OSError, ValueError) as error:
                 wrong.append(str(error))
         return wrong
@@ -94,6 +86,8 @@ class MachineSound:
     def _measure_clip(self, name: str) -> None:
         features = self.checkout.features(self.machine)
         noisy, denoised, sample_rate_hz = self.pair(name)
+        if denoised is None:
+            return
         levels = [log_mel(wav, sample_rate_hz, features).mean(axis=1) for wav in (noisy, denoised)]
         self.removed_db[name] = levels[0] - levels[1]
         self.band_centres_hz = listening.band_centres_hz(sample_rate_hz, features)
@@ -110,12 +104,15 @@ class MachineSound:
 
     def pair(self, name: str) -> tuple[np.ndarray, np.ndarray | None, int]:
         """A clip before and after the denoiser, and its rate in Hz."""
-        noisy, sample_rate_hz = read_wav(self.checkout.clip(self.machine, name))
-        return (
-            noisy,
-            self.function(noisy, sample_rate_hz) if self.function else None,
-            sample_rate_hz,
-        )
+        recording = self.checkout.clip(self.machine, name)
+        if recording is None:
+            raise DataError(
+                f"{self.machine}: expected a recording of {name}, got none in"
+                f" {self.checkout.recordings(self.machine)}. Put it there."
+            )
+        noisy, sample_rate_hz = read_wav(recording)
+        denoised = self.function(noisy, sample_rate_hz) if self.function else None
+        return noisy, denoised, sample_rate_hz
 
     def sight(self, name: str) -> listening.Sight:
         """The clip to look at and listen to. Raises AudioError if its recording is unfit."""
@@ -144,18 +141,26 @@ def si_sdr_db(estimate: np.ndarray, clean: np.ndarray) -> float:
 
 
 def _function(
-    checkout: Checkout, machine: str, seed: int, receipt: dict
+    checkout: Checkout, machine: str, seed: int, receipt: dict[str, Any]
 ) -> Callable[[np.ndarray, int], np.ndarray]:
-    """The stage of the run that left the receipt."""
+    """The stage of the run that left the receipt; built-in ones only, for nothing that a receipt
+    names is ever imported.
+    """
     if receipt.get("checkpoint"):
         return _denoiser(checkout, machine, seed, receipt)
+    # Here and not above, as below: PyTorch takes a second or two that a page without a denoiser
+    # need not wait for.
     from dcase_denoise_plugin.sound.machine import Machine
     from dcase_denoise_plugin.stage.methods import build_method
-    from dcase_denoise_plugin.stage.own_method import find
 
     config = configuration.DenoiseConfig(
         **sources.from_keys(dict(receipt["config"]), "the receipt")
     )
+    if config.method not in configuration.BUILT_IN_METHODS:
+        raise ConfigError(
+            f"denoise_method: expected a built-in one, got {config.method} in the receipt. A page"
+            " imports nothing that a receipt names, so that this stage cannot be played."
+        )
     if config.method == "identity":
         return lambda wav, sample_rate_hz: wav
     if config.domain != "waveform":
@@ -164,22 +169,20 @@ def _function(
             f" {config.method} in the receipt. What works on log-mel spectrograms alone cannot be"
             " heard."
         )
-    if config.method not in configuration.BUILT_IN_METHODS:
-        find(config.method, (checkout.root,), (Path.cwd(),))
     method = build_method(
         Machine.from_folder(
-            checkout.recordings(machine), checkout.folder.dataset, checkout.features(machine), seed
+            checkout.recordings(machine), checkout.results.dataset, checkout.features(machine), seed
         ),
         config,
     )
-    if config.method not in configuration.BUILT_IN_METHODS:
-        _refuse_another(method.digest, receipt, config.method)
     return lambda wav, sample_rate_hz: (
         wav - config.strength * (wav - method(wav.copy(), sample_rate_hz))
     )
 
 
-def _denoiser(checkout, machine, seed, receipt):
+def _denoiser(
+    checkout: Checkout, machine: str, seed: int, receipt: dict[str, Any]
+) -> Callable[[np.ndarray, int], np.ndarray]:
     """The receipt's checkpoint under the receipt's settings: the file is shared by runs of every
     strength and output, and may be another machine's.
     """
@@ -199,45 +202,12 @@ def _denoiser(checkout, machine, seed, receipt):
         recordings = checkout.recordings(machine)
         checkpoint = adapted(
             checkpoint,
-            Machine.from_folder(recordings, checkout.folder.dataset, checkpoint.features, seed),
+            Machine.from_folder(recordings, checkout.results.dataset, checkpoint.features, seed),
         )
-    _refuse_another(checkpoint.digest, receipt, path)
-    return Denoiser(checkpoint, "cpu", config.strength, config)
-
-
-def _refuse_another(digest: str, receipt: dict, where: str | Path) -> None:
-    """What is heard and seen on the page must be what its figures were made behind."""
-    if digest != receipt["method_digest"]:
+    # What is heard and seen on the page must be what its figures were made behind.
+    if checkpoint.digest != receipt["method_digest"]:
         raise DenoiseError(
             f"denoiser: expected the one of the run ({receipt['method_digest'][:12]}), got another"
-            f" one ({digest[:12]}) by now in {where}. Put that one back, or run again."
+            f" one ({checkpoint.digest[:12]}) by now in {path}. Put that one back, or run again."
         )
-
-
-def typical_clips(section: SectionScores, preferred: Sequence[str] = ()) -> list[str]:
-    """Three clips that nobody picked: of normal source, normal target and anomalous clips the one
-    of middle score, among `preferred` if any of them are.
-    """
-    groups = [
-        (section.labels == 0) & (section.domains == "source"),
-        (section.labels == 0) & (section.domains == "target"),
-        section.labels == 1,
-    ]
-    if not all(group.any() for group in groups):
-        groups = (
-            [section.labels == 0, section.labels == 1]
-            if (section.labels >= 0).any()
-            else [section.labels == -1]
-        )
-    chosen = []
-    for group in groups:
-        own = [
-            index for index in np.flatnonzero(group) if section.clips[index] in preferred
-        ] or list(np.flatnonzero(group))
-        if own:
-            chosen.append(
-                section.clips[
-                    sorted(own, key=lambda index: section.scores[index])[(len(own) - 1) // 2]
-                ]
-            )
-    return chosen
+    return Denoiser(checkpoint, "cpu", config.strength, config)

@@ -5,17 +5,16 @@ that repeat them.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.figures.tables import Cell, Column, Table, label
-from dcase_denoise_plugin.report.surroundings import Checkout
-from dcase_denoise_plugin.settings.config import keys_that_shape_nothing
+from dcase_denoise_plugin.figures.tables import NOTHING, Cell, Column, Table, label
+from dcase_denoise_plugin.report.disparities import disparities
+from dcase_denoise_plugin.report.surroundings import Checkout, Notes, as_mapping
 
 NOT_NOTED = "not noted"
 REPORT_LIBRARIES = ("torch", "numpy", "scipy", "librosa", "soundfile", "matplotlib", "Jinja2")
@@ -31,6 +30,7 @@ class Provenance:
     changed : settings of the stage that differ from their default, by key; several values where
         runs differ.
     per_machine : settings that break the one rule for all machine types.
+    findings : what the stage found out about each machine type, a line each.
     denoisers : a row for each machine type and seed.
     commands : (arm, lines for a shell).
     warnings : what makes the two arms, or the seeds of one, hard to compare.
@@ -39,6 +39,7 @@ class Provenance:
     facts: tuple[tuple[str, str], ...]
     changed: tuple[tuple[str, str], ...]
     per_machine: tuple[str, ...]
+    findings: tuple[str, ...]
     denoisers: Table
     commands: tuple[tuple[str, tuple[str, ...]], ...]
     warnings: tuple[str, ...]
@@ -48,75 +49,46 @@ class Provenance:
         return any("stand-in" in value for what, value in self.facts if what == "Baseline")
 
 
-def gather(arms: Iterable[tuple[str, list[Checkout]]]) -> Provenance:
+def gather(arms: Iterable[tuple[str, Sequence[Checkout]]]) -> Provenance:
     """From the receipts and records beside the CSVs of every arm: (name, its folders, one a
     score).
     """
     arms = list(arms)
-    receipts, records, places = [], [], []
-    for name, checkouts in arms:
-        for checkout in checkouts:
-            for machine, seed in checkout.folder.runs:
-                receipts.append((name, machine, seed, checkout.receipt(machine, seed)))
-                records.append((name, machine, seed, checkout.wanted(machine, seed)))
-                places.append((name, machine, seed, checkout.place(machine, seed)))
-    stages = [receipt for *_, receipt in receipts if receipt]
-    fingerprints = {
-        tuple(sorted(_mapping(stage.get("baseline")).get("fingerprints", {}).items()))
-        for stage in stages
-    }
-    facts = [
-        ("Baseline", _all(_mapping(stage.get("baseline")).get("family") for stage in stages)),
-        (
-            "Seams' fingerprints",
-            "; ".join(
-                ", ".join(f"{seam} {digest}" for seam, digest in one)
-                for one in sorted(fingerprints)
-            )
-            or NOT_NOTED,
-        ),
-        ("Baseline code", _all(wanted.get("baseline_code") for *_, wanted in records)),
-        *(
-            (
-                f"Data manifest, {machine}",
-                _all(wanted.get("clips") for _, own, _, wanted in records if own == machine),
-            )
-            for machine in sorted({machine for _, machine, *_ in records})
-        ),
-        (
-            "Versions of the runs",
-            _merged_versions(wanted.get("versions") for *_, wanted in records),
-        ),
-        ("Plugin in the runs", _all(stage.get("plugin_version") for stage in stages)),
-        (
-            "Versions of this page",
-            _versions(
-                {
-                    "dcase_denoise_plugin": __version__,
-                    **{name: metadata.version(name) for name in REPORT_LIBRARIES},
-                }
-            ),
-        ),
-        ("Threads", _all(place.get("threads") for *_, place in places)),
-        ("Device", _all(place.get("device") for *_, place in places)),
-        ("Runs written", _span(stage.get("written") for stage in stages)),
+    notes = [
+        note for name, checkouts in arms for checkout in checkouts for note in checkout.notes(name)
     ]
+    receipts = [note.receipt for note in notes if note.receipt]
+    per_machine = {
+        str(setting) for receipt in receipts for setting in receipt.get("per_machine_settings", ())
+    }
     return Provenance(
-        tuple(facts),
-        _changed(stages),
-        tuple(
-            sorted(
-                {setting for stage in stages for setting in stage.get("per_machine_settings", ())}
-            )
-        ),
-        _denoisers(receipts),
-        tuple(_commands(name, records, receipts) for name, _ in arms),
-        tuple(_warnings(receipts, records, places)),
+        tuple(_facts(notes)),
+        _changed(receipts),
+        tuple(sorted(per_machine)),
+        _findings(notes),
+        _denoisers(notes),
+        tuple((name, _commands([note for note in notes if note.arm == name])) for name, _ in arms),
+        tuple(disparities(notes)),
     )
 
 
-def _mapping(value: Any) -> dict:
-    return value if isinstance(value, dict) else {}
+def _facts(notes: Sequence[Notes]) -> Iterable[tuple[str, str]]:
+    receipts = [note.receipt for note in notes if note.receipt]
+    baselines = [as_mapping(receipt.get("baseline")) for receipt in receipts]
+    fingerprints = [as_mapping(baseline.get("fingerprints")) for baseline in baselines]
+    own_versions = {name: metadata.version(name) for name in REPORT_LIBRARIES}
+    yield "Baseline", _all(baseline.get("family") for baseline in baselines)
+    yield "Seams' fingerprints", _all(_pairs(one) for one in fingerprints)
+    yield "Baseline code", _all(note.wanted.get("baseline_code") for note in notes)
+    for machine in sorted({note.machine for note in notes}):
+        clips = [note.wanted.get("clips") for note in notes if note.machine == machine]
+        yield f"Data manifest, {machine}", _all(clips)
+    yield "Versions of the runs", _merged_versions(note.wanted.get("versions") for note in notes)
+    yield "Plugin in the runs", _all(receipt.get("plugin_version") for receipt in receipts)
+    yield "Versions of this page", _pairs({"dcase_denoise_plugin": __version__, **own_versions})
+    yield "Threads", _all(note.place.get("threads") for note in notes)
+    yield "Device", _all(note.place.get("device") for note in notes)
+    yield "Runs written", _span(receipt.get("written") for receipt in receipts)
 
 
 def _all(values: Iterable[Any]) -> str:
@@ -124,40 +96,42 @@ def _all(values: Iterable[Any]) -> str:
 
 
 def _span(times: Iterable[Any]) -> str:
-    known = sorted(str(time) for time in times if time)
-    return (
-        NOT_NOTED
-        if not known
-        else known[0]
-        if known[0] == known[-1]
-        else f"{known[0]} … {known[-1]}"
-    )
+    known = sorted({str(time) for time in times if time})
+    if not known:
+        return NOT_NOTED
+    return " … ".join(dict.fromkeys((known[0], known[-1])))
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(values.items()) if value)
 
 
 def _merged_versions(noted: Iterable[Any]) -> str:
     """Each library once; several versions of it where runs differ."""
+    return _pairs(_every_value(map(as_mapping, noted))) or NOT_NOTED
+
+
+def _changed(receipts: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    found = _every_value(as_mapping(receipt.get("changed")) for receipt in receipts)
+    return tuple(sorted(found.items()))
+
+
+def _every_value(mappings: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Each key with all its values."""
     found: dict[str, dict[str, None]] = {}
-    for versions in noted:
-        for name, version in _mapping(versions).items():
-            found.setdefault(name, {})[str(version)] = None
-    return _versions({name: " / ".join(versions) for name, versions in found.items()}) or NOT_NOTED
+    for mapping in mappings:
+        for key, value in mapping.items():
+            found.setdefault(key, {})[str(value)] = None
+    return {key: " / ".join(values) for key, values in found.items()}
 
 
-def _versions(versions: Any) -> str:
-    return ", ".join(
-        f"{name} {version}" for name, version in sorted(_mapping(versions).items()) if version
-    )
+def _findings(notes: Iterable[Notes]) -> tuple[str, ...]:
+    """Each line once: seeds and scores of one denoiser say the same."""
+    lines = (note.receipt.get("findings") for note in notes)
+    return tuple(dict.fromkeys(line for line in lines if line and isinstance(line, str)))
 
 
-def _changed(stages):
-    values: dict[str, dict[str, None]] = {}
-    for stage in stages:
-        for key, value in _mapping(stage.get("changed")).items():
-            values.setdefault(key, {})[str(value)] = None
-    return tuple((key, " / ".join(found)) for key, found in sorted(values.items()))
-
-
-def _denoisers(receipts):
+def _denoisers(notes: Iterable[Notes]) -> Table:
     columns = (
         Column("Arm", ("arm",), False),
         Column("Machine", ("machine",), False),
@@ -168,144 +142,49 @@ def _denoisers(receipts):
         Column("Own settings", ("own settings",), False),
     )
     rows = {}
-    for arm, machine, seed, receipt in receipts:
-        if receipt:
-            own = [
-                setting
-                for setting in receipt.get("per_machine_settings", ())
-                if setting.startswith(f"{machine}=")
-            ]
-            digests = [str(receipt.get(key) or "") for key in ("method_digest", "stage_digest")]
-            # Only the last two parts of the path: where somebody keeps a checkout is nobody's
-            # business.
-            denoiser = "/".join(
-                str(
-                    receipt.get("checkpoint")
-                    or _mapping(receipt.get("config")).get("denoise_method", "")
-                ).split("/")[-2:]
-            )
-            rows[arm, machine, seed, digests[1]] = (
-                label(arm),
-                label(machine),
-                Cell(str(seed), (seed,)),
-                label(denoiser),
-                *(Cell(digest[:16], (digest,)) for digest in digests),
-                Cell(", ".join(own) or "–", (", ".join(own),)),
-            )
+    for note in notes:
+        if not note.receipt:
+            continue
+        settings = note.receipt.get("per_machine_settings", ())
+        own = ", ".join(one for one in settings if one.startswith(f"{note.machine}="))
+        digests = [str(note.receipt.get(key) or "") for key in ("method_digest", "stage_digest")]
+        method = as_mapping(note.receipt.get("config")).get("denoise_method", "")
+        # Only the last two parts of the path: where somebody keeps a checkout is nobody's business.
+        denoiser = "/".join(str(note.receipt.get("checkpoint") or method).split("/")[-2:])
+        rows[note.arm, note.machine, note.seed, digests[1]] = (
+            label(note.arm),
+            label(note.machine),
+            Cell(str(note.seed), (note.seed,)),
+            label(denoiser),
+            *(Cell(digest[:16], (digest,)) for digest in digests),
+            Cell(own or NOTHING, (own,)),
+        )
     return Table("denoisers", "Denoisers", columns, tuple(rows.values()))
 
 
-def _commands(name, records, receipts):
+def _commands(notes: Iterable[Notes]) -> tuple[str, ...]:
     """The baseline's commands of one arm, those that differ in seed alone as one loop."""
-    noted: dict[str, list[int]] = {}
-    for (arm, machine, seed, wanted), (*_, receipt) in zip(records, receipts):
-        command = wanted.get("command") or receipt.get("command")
-        if arm != name or not isinstance(command, list):
-            continue
-        test = [str(word) for word in command]
-        score = test.index("--score") if "--score" in test else -1
-        train = [
-            "--train_only" if word == "--test_only" else word
-            for index, word in enumerate(test)
-            if score < 0 or index not in (score, score + 1)
-        ]
-        for words in (train, test):
+    noted: dict[str, set[int]] = {}
+    for note in notes:
+        command = note.wanted.get("command") or note.receipt.get("command")
+        for words in _both_steps(command) if isinstance(command, list) else ():
             text = " ".join(shlex.quote(word) for word in words)
-            noted.setdefault(re.sub(rf"--seed[= ]{seed}\b", '--seed="$seed"', text), []).append(
-                seed
-            )
+            text = re.sub(rf"--seed[= ]{note.seed}\b", '--seed="$seed"', text)
+            noted.setdefault(text, set()).add(note.seed)
     lines = []
     for text, seeds in noted.items():
-        seeds = sorted(set(seeds))
-        lines.append(
-            f"for seed in {' '.join(map(str, seeds))}; do python3 {text}; done"
-            if '"$seed"' in text
-            else f"python3 {text}"
-        )
-    return name, tuple(sorted(lines, key=lambda line: "--test_only" in line))
+        line = f"python3 {text}"
+        if '"$seed"' in text:
+            line = f"for seed in {' '.join(map(str, sorted(seeds)))}; do {line}; done"
+        lines.append(line)
+    return tuple(sorted(lines, key=lambda line: "--test_only" in line))
 
 
-def _warnings(receipts, records, places):
-    for text in dict.fromkeys(
-        _mapping(receipt.get("baseline")).get("warning") for *_, receipt in receipts if receipt
-    ):
-        if text:
-            yield str(text)
-    for what, key, noted in (
-        ("settings", "settings", records),
-        ("code of the baseline", "baseline_code", records),
-        ("package versions", "versions", records),
-        ("code of the plugin", "plugin_code", records),
-        ("number of threads", "threads", places),
-        ("device", "device", places),
-    ):
-        found = {}
-        for arm, machine, seed, content in noted:
-            if content.get(key):
-                found.setdefault(
-                    repr(_without(content[key], "export_dir", "dcase_denoise_plugin")), []
-                ).append(f"{arm} {machine} seed {seed}")
-        if len(found) > 1:
-            yield f"not all runs rest on the same {what}: {_grouped(found)}."
-    yield from _mixed_stages(receipts)
-    for machine in sorted({machine for _, machine, *_ in records}):
-        if (
-            len(
-                {
-                    wanted["clips"]
-                    for _, own, _, wanted in records
-                    if own == machine and wanted.get("clips")
-                }
-            )
-            > 1
-        ):
-            yield (
-                f"not all runs of {machine} rest on the same clips; a difference may come from the"
-                " data."
-            )
-    arms, noted = {arm for arm, *_ in records}, {arm for arm, *_, wanted in records if wanted}
-    if len(arms) > max(len(noted), 1):
-        which = "one arm has no" if noted else "no arm has"
-        yield (
-            f"{which} records of the runner, so that nothing shows whether both rest on the same"
-            " settings and clips."
-        )
-
-
-def _mixed_stages(receipts):
-    """Arms whose runs are of several stages, as where one seed was run at another strength and the
-    last one is left over: their mean is nobody's.
-    """
-    for name in dict.fromkeys(arm for arm, *_ in receipts):
-        configs, found = [], {}
-        for arm, machine, seed, receipt in receipts:
-            if arm == name and _mapping(receipt.get("config")):
-                configs.append(_without(receipt["config"], *keys_that_shape_nothing()))
-                found.setdefault(json.dumps(configs[-1], sort_keys=True), []).append(
-                    f"{machine} seed {seed}"
-                )
-        if len(found) > 1:
-            keys = sorted(
-                {
-                    key
-                    for config in configs
-                    for key in config
-                    if any(other.get(key) != config[key] for other in configs)
-                }
-            )
-            yield (
-                f"not all runs of {name} went through the same stage, but through several of other"
-                f" {', '.join(keys)}: {_grouped(found)}."
-            )
-
-
-def _without(value, *names):
-    return (
-        {name: content for name, content in value.items() if name not in names}
-        if isinstance(value, dict)
-        else value
-    )
-
-
-def _grouped(found):
-    return "; ".join(", ".join(dict.fromkeys(group)) for group in found.values())
+def _both_steps(command: Iterable[Any]) -> tuple[list[str], list[str]]:
+    """The words of the training and of the test, from those of the test."""
+    test = [str(word) for word in command]
+    train = ["--train_only" if word == "--test_only" else word for word in test]
+    if "--score" in train:
+        score = train.index("--score")
+        del train[score : score + 2]
+    return train, test

@@ -7,17 +7,39 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from dcase_denoise_plugin.checkout.baseline import LAYOUT
 from dcase_denoise_plugin.checkout.result_files import NoteFile, is_training_of, run_log
-from dcase_denoise_plugin.figures.score_files import ScoreFolder
+from dcase_denoise_plugin.figures.results import Results
 from dcase_denoise_plugin.names import MODE_FOLDERS, Folders, plain_export_dir
 from dcase_denoise_plugin.settings.features import FeatureSettings
 
 SPLITS = ("test", "test_rename")
+
+
+@dataclasses.dataclass(frozen=True)
+class Notes:
+    """What was noted of one run's test; each of the three may be {}.
+
+    Attributes
+    ----------
+    receipt : by the denoising stage.
+    wanted : by the runner, of all that the test rests on.
+    place : by the runner, of its threads and its device.
+    """
+
+    arm: str
+    machine: str
+    seed: int
+    receipt: Mapping[str, Any]
+    wanted: Mapping[str, Any]
+    place: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.machine} seed {self.seed}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +48,13 @@ class Checkout:
 
     Attributes
     ----------
+    results : those that the checkout surrounds.
     data, reference : where recordings (``<machine>/test/*.wav``) and clean references (the same
         below) lie, if not in the checkout.
     baseline : the checkout, if the caller knows it.
     """
 
-    folder: ScoreFolder
+    results: Results
     data: Path | None = None
     reference: Path | None = None
     baseline: Path | None = None
@@ -41,7 +64,7 @@ class Checkout:
         """The checkout: the first folder above the results that is one; of results that were taken
         elsewhere, the third.
         """
-        above = self.folder.path.absolute().parents
+        above = self.results.path.absolute().parents
         return self.baseline or next(
             (folder for folder in above if all((folder / part).is_file() for part in LAYOUT)),
             above[:3][-1],
@@ -50,8 +73,8 @@ class Checkout:
     @property
     def export_dir(self) -> str:
         """The name that models and logs go under."""
-        return str(self.folder.path.absolute().relative_to(self._of_mode)).removesuffix(
-            f"_{self.folder.score}"
+        return str(self.results.path.absolute().relative_to(self._of_mode)).removesuffix(
+            f"_{self.results.score}"
         )
 
     @property
@@ -62,14 +85,14 @@ class Checkout:
     @property
     def _of_mode(self) -> Path:
         """The folder of all results of a mode; several up where `export_dir` is a path."""
-        above = self.folder.path.absolute().parents
+        above = self.results.path.absolute().parents
         return next((folder for folder in above if folder.name in MODE_FOLDERS.values()), above[0])
 
     def recordings(self, machine: str) -> Path:
         """The folder with a machine type's splits."""
         if self.data:
             return self.data / machine
-        return self._folders(self.settings(machine)).raw(self.folder.dataset) / machine
+        return self._folders(self.settings(machine)).raw(self.results.dataset) / machine
 
     def clip(self, machine: str, name: str) -> Path | None:
         """The recording behind a clip's name in the CSVs."""
@@ -80,28 +103,36 @@ class Checkout:
         folder = self.reference or self.root / "reference"
         return _first_file(folder / machine / split / name for split in SPLITS)
 
+    def notes(self, arm: str) -> list[Notes]:
+        """Of every run, as notes of `arm`."""
+        return [
+            Notes(
+                arm,
+                machine,
+                seed,
+                self.receipt(machine, seed),
+                self.wanted(machine, seed),
+                as_mapping(self._noted("run", machine, seed).get("place")),
+            )
+            for machine, seed in self.results.runs
+        ]
+
     def receipt(self, machine: str, seed: int) -> dict[str, Any]:
         """What the denoising stage noted of a test, or {} for a run without one."""
         return self._noted("denoise_receipt", machine, seed)
 
     def wanted(self, machine: str, seed: int) -> dict[str, Any]:
         """What the runner noted that a test rests on, or {} if something else ran it."""
-        wanted = self._noted("run", machine, seed).get("wanted")
-        return wanted if isinstance(wanted, dict) else {}
-
-    def place(self, machine: str, seed: int) -> dict[str, Any]:
-        """The threads and the device of a test, or {} if nobody noted them."""
-        place = self._noted("run", machine, seed).get("place")
-        return place if isinstance(place, dict) else {}
+        return as_mapping(self._noted("run", machine, seed).get("wanted"))
 
     def settings(self, machine: str) -> dict[str, Any]:
         """The baseline's settings in the first run of `machine` that noted them, or {}."""
         noted = (
-            self.wanted(own, seed).get("settings")
-            for own, seed in self.folder.runs
+            as_mapping(self.wanted(own, seed).get("settings"))
+            for own, seed in self.results.runs
             if own == machine
         )
-        return next((settings for settings in noted if settings and isinstance(settings, dict)), {})
+        return next(filter(None, noted), {})
 
     def features(self, machine: str) -> FeatureSettings:
         """The baseline's STFT and mel settings in the runs of `machine`, as far as they
@@ -112,7 +143,7 @@ class Checkout:
     def log(self, machine: str, seed: int) -> Path | None:
         """The autoencoder's losses, epoch by epoch."""
         folders = self._folders()
-        data = self.folder.dataset + machine
+        data = self.results.dataset + machine
         return _first_file(
             folder / "log.csv"
             for folder in sorted(folders.losses(self.export_dir).glob("*"))
@@ -122,7 +153,7 @@ class Checkout:
     def run_logs(self, machine: str, seed: int) -> list[Path]:
         """What the runner kept of the baseline's words, for the denoiser's losses."""
         logs = self._folders().logs(plain_export_dir(self.export_dir))
-        log = run_log(logs, self.folder.dataset + machine, seed, "denoised")
+        log = run_log(logs, self.results.dataset + machine, seed, "denoised")
         return [log] if log.is_file() else []
 
     def _folders(self, settings: Mapping[str, Any] | None = None) -> Folders:
@@ -130,16 +161,20 @@ class Checkout:
         return Folders(self.root, mode, settings or {})
 
     def _noted(self, kind: str, machine: str, seed: int) -> dict[str, Any]:
-        wanted = NoteFile(kind, self.folder.dataset + machine, seed)
-        for file in sorted(self.folder.path.iterdir()):
+        wanted = NoteFile(kind, self.results.dataset + machine, seed)
+        for file in sorted(self.results.path.iterdir()):
             if NoteFile.from_name(file.name) == wanted:
                 try:
-                    content = json.loads(file.read_text(encoding="utf-8"))
-                    return content if isinstance(content, dict) else {}
+                    return as_mapping(json.loads(file.read_text(encoding="utf-8")))
                 except (OSError, ValueError):
                     return {}
         return {}
 
 
-def _first_file(candidates):
+def as_mapping(value: Any) -> dict[str, Any]:
+    """What was read, or {} where it should be a mapping and is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def _first_file(candidates: Iterable[Path]) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,8 @@ from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.checkout.run_record import seconds_of
 from dcase_denoise_plugin.errors import DenoiseError
-from dcase_denoise_plugin.figures.screen_table import OVERALL, Comparison
+from dcase_denoise_plugin.figures.comparison import Comparison
+from dcase_denoise_plugin.figures.screen_table import OVERALL, entries
 from dcase_denoise_plugin.runner.summary import Summary
 
 FORMAT = 1
@@ -24,7 +24,7 @@ FORMAT = 1
 @contextlib.contextmanager
 def written_as_json(write: Callable[[str], None] | None) -> Iterator[dict[str, Any]]:
     """An outcome to fill in, written at the end, whatever the end is, if there is a `write`."""
-    outcome = {
+    outcome: dict[str, Any] = {
         "format": FORMAT,
         "plugin_version": __version__,
         "status": "error",
@@ -82,29 +82,29 @@ def described(
 def reported(summary: Summary) -> dict[str, Any]:
     """What the end of the call has said."""
     return {
-        "results": figures(summary.comparisons),
+        "results": results(summary.comparisons),
         "without_truth": summary.without_truth,
         "places": [{"what": kind, "path": str(path)} for kind, path in summary.places],
     }
 
 
-def figures(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
-    """Every cell of the tables, in percent."""
+def results(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """Every entry of the tables, in percent."""
     return [
         {
             "score": comparison.score,
-            "machine": None if machine == OVERALL else machine,
-            "arm": arm,
-            "metric": metric or OVERALL,
-            "by_seed": dict(zip(map(str, comparison.seeds), map(_number, values))),
-            "mean": _number(statistics.mean(values)),
-            "standard_deviation": _number(statistics.stdev(values)) if len(values) > 1 else None,
+            "machine": None if entry.machine == OVERALL else entry.machine,
+            "arm": entry.arm,
+            "metric": entry.metric,
+            "by_seed": {str(seed): _number(value) for seed, value in entry.by_seed.items()},
+            "mean": _number(entry.mean),
+            "standard_deviation": _number(entry.deviation),
         }
         for comparison in comparisons
-        for (machine, arm, metric), values in comparison.values.items()
+        for entry in entries(comparison)
     ]
 
 
-def _number(value: float) -> float | None:
+def _number(value: float | None) -> float | None:
     """JSON has no word for what is not a number."""
-    return value if math.isfinite(value) else None
+    return value if value is not None and math.isfinite(value) else None

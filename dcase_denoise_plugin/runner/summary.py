@@ -15,7 +15,8 @@ from filelock import FileLock
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.run_record import findings_of, read_receipt
-from dcase_denoise_plugin.figures.screen_table import Comparison, write_rows
+from dcase_denoise_plugin.figures.comparison import Comparison, compare_runs
+from dcase_denoise_plugin.figures.screen_table import screen_table, write_entries
 from dcase_denoise_plugin.names import DENOISERS
 from dcase_denoise_plugin.runner.baseline_summary import baseline_summary
 from dcase_denoise_plugin.runner.call import comparable, of_other_machines
@@ -91,11 +92,11 @@ def _tables(
     shutil.rmtree(plan.together.summary, ignore_errors=True)  # rows of folders that it summarised
     if judged:
         baseline_summary(judged)
-    comparisons = [Comparison.read(compared, score) for score in SCORES] if compared else []
+    comparisons = [compare_runs(compared, score) for score in SCORES] if compared else []
     if comparisons:
-        write_rows(plan.together.table, comparisons)
+        write_entries(plan.together.table, comparisons)
     for comparison in comparisons:
-        logger.info("\n" + comparison.table(title))
+        logger.info("\n" + screen_table(comparison, title))
     return comparisons
 
 

@@ -13,7 +13,7 @@ from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.commands import report as report_cli
 from dcase_denoise_plugin.commands.report import write_report_of
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.figures.results_folders import arms_of_checkout, arms_of_folders
+from dcase_denoise_plugin.figures.arms import arms_of_checkout, arms_of_folders
 from dcase_denoise_plugin.report import page
 from dcase_denoise_plugin.runner.runner import run_all
 
@@ -119,7 +119,7 @@ def test_the_same_folder_twice_gets_two_names(results):
 
 def test_two_folders_are_named_without_what_draws_and_counts():
     program = (
-        "import sys, dcase_denoise_plugin.figures.results_folders; print(*{'jinja2', 'sklearn',"
+        "import sys, dcase_denoise_plugin.figures.arms; print(*{'jinja2', 'sklearn',"
         " 'matplotlib', 'librosa', 'torch'} & set(sys.modules))"
     )
     run = subprocess.run(
@@ -209,7 +209,8 @@ def test_what_an_earlier_call_left_of_a_run_that_failed_now_is_not_on_the_page(t
 
 
 def test_a_page_that_cannot_be_written_takes_nothing_from_the_run(tmp_path, said):
-    runs, said = finished_runs(tmp_path), []
+    runs = finished_runs(tmp_path)
+    said.clear()
     (tmp_path / "results/dev_data/baseline_compare").write_text("in the way")
     assert write_report_of(runs, "TITLE") == [] and said[0].startswith("\nno report: ")
 
@@ -218,7 +219,8 @@ def test_a_page_that_breaks_is_said_and_takes_nothing_from_the_run(tmp_path, mon
     def broken(*arguments, **options):
         raise TypeError("a text is no number")
 
-    runs, said = finished_runs(tmp_path), []
+    runs = finished_runs(tmp_path)
+    said.clear()
     monkeypatch.setattr(page, "write_report", broken)
     assert write_report_of(runs, "TITLE") == []
     assert said[0].startswith(

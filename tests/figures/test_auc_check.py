@@ -8,9 +8,9 @@ from dcase_denoise_plugin.figures.reference import (
     DEFAULT_TOLERANCE,
     Figure,
     Known,
-    compare,
+    judge,
+    read_aucs,
     read_reference,
-    read_results,
     write_reference,
 )
 
@@ -42,7 +42,7 @@ def results(tmp_path):
 
 
 def test_every_auc_of_every_score_is_read_and_nothing_else(results):
-    found = read_results(results[0])
+    found = read_aucs(results[0])
     assert (
         len(found) == 6
         and found[SOURCE] == pytest.approx(0.7)
@@ -52,21 +52,21 @@ def test_every_auc_of_every_score_is_read_and_nothing_else(results):
 
 def test_figures_have_the_same_names_from_wherever_they_are_read(results, monkeypatch):
     folder, _ = results
-    assert read_results(folder) == read_results(folder / "dev_data")
+    assert read_aucs(folder) == read_aucs(folder / "dev_data")
     monkeypatch.chdir(folder / "dev_data/baseline_MSE")
-    assert read_results("").keys() < read_results(folder).keys()
+    assert read_aucs("").keys() < read_aucs(folder).keys()
 
 
 def test_copies_that_the_summary_works_on_are_passed_over(results):
     folder, write = results
     write("baseline_compare/by_seed/DCASE2025T2/baseline_MSE", FAN, 0.1, 0.1, 0.1)
     write("baseline_compare/summarize/DCASE2025T2/baseline_MSE", FAN, 0.1, 0.1, 0.1)
-    assert read_results(folder)[SOURCE] == pytest.approx(0.7)
+    assert read_aucs(folder)[SOURCE] == pytest.approx(0.7)
 
 
 def test_a_folder_without_tables_is_refused(tmp_path):
     with pytest.raises(RunError, match="RESULTS: expected result_"):
-        read_results(tmp_path)
+        read_aucs(tmp_path)
 
 
 def test_two_tables_of_one_name_are_refused(results):
@@ -79,56 +79,56 @@ def test_two_tables_of_one_name_are_refused(results):
             r" and in .*other/baseline_MSE"
         ),
     ):
-        read_results(folder)
+        read_aucs(folder)
 
 
 def test_each_figure_that_fell_or_rose_by_more_than_the_tolerance_is_named(results):
-    reference = {figure: Known(value) for figure, value in read_results(results[0]).items()}
+    reference = {figure: Known(value) for figure, value in read_aucs(results[0]).items()}
     found = {figure: known.value for figure, known in reference.items()}
     found[SOURCE] = 0.688
     found[Figure(f"baseline_MSE/{FAN}", "pAUC")] = 0.52
-    verdict = compare(found, reference)
+    verdict = judge(found, reference)
     assert [str(change) for change in verdict.fell] == [
         f"AUC (source) in baseline_MSE/{FAN}: 0.7000 → 0.6880, -0.0120 (tolerance 0.01)"
     ]
     assert [change.figure.metric for change in verdict.rose] == ["pAUC"] and not verdict.is_good
-    assert compare(found, reference, tolerance=0.012).is_good
+    assert judge(found, reference, tolerance=0.012).is_good
 
 
 def test_a_fall_of_the_tolerance_itself_is_none():
-    assert compare({SOURCE: 0.69}, {SOURCE: Known(0.7)}, 0.01).is_good
+    assert judge({SOURCE: 0.69}, {SOURCE: Known(0.7)}, 0.01).is_good
 
 
 def test_the_callers_tolerance_wins_over_the_figures_own_and_that_over_the_default():
     reference = {SOURCE: Known(0.7, tolerance=0.1)}
     assert (
-        compare({SOURCE: 0.65}, reference).is_good
-        and not compare({SOURCE: 0.65}, reference, 0.0).is_good
+        judge({SOURCE: 0.65}, reference).is_good
+        and not judge({SOURCE: 0.65}, reference, 0.0).is_good
     )
-    assert not compare({SOURCE: 0.7 - 1.1 * DEFAULT_TOLERANCE}, {SOURCE: Known(0.7)}).is_good
+    assert not judge({SOURCE: 0.7 - 1.1 * DEFAULT_TOLERANCE}, {SOURCE: Known(0.7)}).is_good
 
 
 def test_what_is_no_number_has_fallen():
-    (change,) = compare({SOURCE: float("nan")}, {SOURCE: Known(0.7)}, 1.0).fell
+    (change,) = judge({SOURCE: float("nan")}, {SOURCE: Known(0.7)}, 1.0).fell
     assert str(change).endswith("0.7000 → not a number")
 
 
 def test_what_is_missing_fails_and_what_is_new_does_not(results):
-    found = read_results(results[0])
+    found = read_aucs(results[0])
     gone = Figure(f"baseline_MSE/{VALVE}", "pAUC")
-    verdict = compare(found, {SOURCE: Known(0.7), gone: Known(0.5)})
+    verdict = judge(found, {SOURCE: Known(0.7), gone: Known(0.5)})
     assert (
         verdict.missing == [gone]
         and not verdict.is_good
         and len(verdict.new) == 5
         and verdict.compared == 1
     )
-    assert compare(found, {SOURCE: Known(0.7)}).is_good
+    assert judge(found, {SOURCE: Known(0.7)}).is_good
 
 
 @pytest.mark.parametrize("name", ["reference.json", "new/reference.csv"])
 def test_a_written_reference_reads_as_it_was(results, tmp_path, name):
-    found = read_results(results[0])
+    found = read_aucs(results[0])
     write_reference(tmp_path / name, found, 0.02)
     assert read_reference(tmp_path / name) == {
         figure: Known(pytest.approx(value), 0.02) for figure, value in found.items()
@@ -150,7 +150,7 @@ def test_a_csv_that_excel_has_saved_reads_as_it_was(tmp_path):
 
 
 def test_json_notes_the_tolerance_once_and_csv_only_if_there_is_one(results, tmp_path):
-    found = read_results(results[0])
+    found = read_aucs(results[0])
     write_reference(tmp_path / "reference.json", found)
     assert json.loads((tmp_path / "reference.json").read_text())["tolerance"] == DEFAULT_TOLERANCE
     write_reference(tmp_path / "reference.csv", found)

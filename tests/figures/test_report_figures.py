@@ -20,7 +20,7 @@ from dcase_denoise_plugin.figures.intervals import (
     over_clips,
     over_seeds,
 )
-from dcase_denoise_plugin.figures.score_files import SectionScores
+from dcase_denoise_plugin.figures.results import SectionScores
 
 
 def section(count=20, decimals=1, domains=("source", "target"), seed=0):

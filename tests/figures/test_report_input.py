@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.figures.arms import Arm
 from dcase_denoise_plugin.figures.comparison import compare
-from dcase_denoise_plugin.figures.results_folders import Arm
-from dcase_denoise_plugin.figures.score_files import ScoreFolder
+from dcase_denoise_plugin.figures.results import Results
+from dcase_denoise_plugin.figures.tables import figures_table, seeds_table
 from dcase_denoise_plugin.report.page import write_report
 
 PLAIN, DENOISED = "baseline_MSE", "baseline_denoise_MSE"
@@ -27,11 +28,11 @@ def compared(results):
     def make():
         comparison = compare(
             "MSE",
-            *(ScoreFolder.read(results / folder, "MSE") for folder in (PLAIN, DENOISED)),
             ("plain", "denoised"),
+            [Results.read(results / folder, "MSE") for folder in (PLAIN, DENOISED)],
             0.1,
         )
-        return {(row.machine, row.figure): row for row in comparison.rows}, "\n".join(
+        return {(row.machine, row.metric): row for row in comparison.rows}, "\n".join(
             remark.text for remark in comparison.remarks
         )
 
@@ -46,7 +47,7 @@ def remove(folder, machine="fan", seed=1):
 def whole(rows, machine="gearbox"):
     """Whether a machine type is untouched."""
     return all(
-        len(row.seeds) == 3 and row.clips and row.over_seeds
+        len(row.seeds) == 3 and row.over_clips and row.over_seeds
         for (own, _), row in rows.items()
         if own == machine
     )
@@ -65,7 +66,7 @@ def test_a_missing_seed_is_left_out_of_both_arms(results, compared):
         1,
         3,
     )
-    assert len(rows["fan", "pAUC"].shown("first")) == 2, "the mean of plain is over the same seeds"
+    assert len(rows["fan", "pAUC"].shown(0)) == 2, "the mean of plain is over the same seeds"
 
 
 def test_a_missing_machine_type_is_left_out_of_the_official_score(results, compared):
@@ -75,10 +76,13 @@ def test_a_missing_machine_type_is_left_out_of_the_official_score(results, compa
     assert "all machines leaves out fan" in remarks and whole(rows)
     assert (
         rows["fan", "pAUC"].seeds == ()
-        and len(rows["fan", "pAUC"].shown("first")) == 3
+        and len(rows["fan", "pAUC"].shown(0)) == 3
         and not rows["fan", "pAUC"].tone
     )
-    assert rows["all machines", "official score"].first == rows["gearbox", "harmonic mean"].first
+    assert (
+        rows["all machines", "official score"].values[0]
+        == rows["gearbox", "harmonic mean"].values[0]
+    )
 
 
 def test_an_official_score_of_some_machine_types_names_them(results, tmp_path):
@@ -129,7 +133,7 @@ def test_a_broken_score_file_costs_its_seed_f1_and_intervals_of_its_machine_type
     )
     assert (
         rows["fan", "pAUC"].seeds == (1, 2, 3)
-        and rows["fan", "pAUC"].clips is None
+        and rows["fan", "pAUC"].over_clips is None
         and rows["fan", "pAUC"].over_seeds
     )
     assert rows["fan", "F1 (source)"].seeds == (2, 3)
@@ -173,7 +177,7 @@ def test_names_that_tell_no_truth_have_no_auc_but_the_baselines_own(results, com
         "names do not tell normal from anomaly; the AUCs are those of the baseline's own table"
         in remarks
     )
-    assert rows["fan", "pAUC"].seeds == (1,) and rows["fan", "pAUC"].clips is None
+    assert rows["fan", "pAUC"].seeds == (1,) and rows["fan", "pAUC"].over_clips is None
 
 
 @pytest.mark.parametrize(
@@ -237,10 +241,59 @@ def test_arms_that_scored_other_clips_have_no_interval_over_clips(results, compa
     rows, remarks = compared()
     assert (
         "not all arms and seeds scored the same clips" in remarks
-        and rows["fan", "pAUC"].clips is None
+        and rows["fan", "pAUC"].over_clips is None
         and rows["fan", "pAUC"].over_seeds
         and whole(rows)
     )
+
+
+@pytest.mark.parametrize("name", ["/etc/hostname", "../../fan.wav", "a\\b.wav", "..", ""])
+def test_a_line_that_names_no_bare_file_is_named_and_left_out(results, compared, name):
+    for kind in ("anomaly_score", "decision_result"):
+        with open(made_results.score_file(results / DENOISED, kind=kind), "a") as file:
+            file.write(f"{name},1\n")
+    rows, remarks = compared()
+    assert "1 of 49 lines are left out, for they name no file of the test clips' folder" in remarks
+    assert f"the first one {name!r}, in anomaly_score_" in remarks
+    assert whole(rows, "fan") and rows["fan", "F1 (source)"].seeds == (1, 2, 3)
+
+
+def test_without_any_bare_name_there_is_nothing_to_score(results, compared):
+    made_results.score_file(results / DENOISED).write_text("/etc/hostname,1\n")
+    assert "no line that names a clip" in compared()[1]
+
+
+def test_one_seed_shows_nothing_however_far_its_clips_lie_apart(tmp_path):
+    results = made_results.write(tmp_path, seeds=(1,), scores=("MSE",), better=3.0)
+    folders = [Results.read(results / folder, "MSE") for folder in (PLAIN, DENOISED)]
+    rows = compare("MSE", ("plain", "denoised"), folders, 0.1).rows
+    assert any(row.over_clips.excludes_zero for row in rows)
+    assert not any(row.tone for row in rows)
+
+
+@pytest.mark.parametrize(
+    "seeds, note",
+    [((1, 2, 3), "every clip called an anomaly"), ((2,), "every clip called an anomaly in 1 of 3")],
+)
+def test_an_f1_that_hides_that_every_clip_was_called_an_anomaly_says_so(
+    results, tmp_path, seeds, note
+):
+    names = made_results.clip_names()
+    for seed in seeds:
+        made_results.write_rows(
+            made_results.score_file(results / PLAIN, seed=seed, kind="decision_result"),
+            [(name, 1) for name in names],
+        )
+    folders = [Results.read(results / folder, "MSE") for folder in (PLAIN, DENOISED)]
+    comparison = compare("MSE", ("plain", "denoised"), folders, 0.1)
+    table = figures_table("f1", "F1", comparison.f1_rows, comparison.arms).markdown()
+    (line,) = [line for line in table.splitlines() if line.startswith("| fan | F1 (source)")]
+    plain, denoised = line.split("|")[6:8]
+    assert f"({note}" in plain and "anomaly" not in denoised
+    assert ("66.67 ± 0.00" in plain) == (len(seeds) == 3)
+    by_seed = seeds_table("seeds", "seeds", comparison).markdown()
+    assert by_seed.count("66.67 (every clip called an anomaly)") == 3 * len(seeds)
+    assert "called an anomaly" not in figures_table("a", "a", comparison.auc_rows, "ab").markdown()
 
 
 def test_of_two_tables_of_one_run_the_newer_counts(results, compared):
@@ -303,15 +356,15 @@ def test_nothing_at_all_is_one_line(tmp_path):
 
 
 def test_equal_arms_show_no_difference_anywhere(results):
-    rows = compare("MSE", *[ScoreFolder.read(results / PLAIN, "MSE")] * 2, ("a", "b"), 0.1).rows
+    rows = compare("MSE", ("a", "b"), [Results.read(results / PLAIN, "MSE")] * 2, 0.1).rows
     assert all(
-        np.allclose(row.differences, 0) and not row.tone and not row.clips.excludes_zero
+        np.allclose(row.differences, 0) and not row.tone and not row.over_clips.excludes_zero
         for row in rows
     )
 
 
 def test_only_the_runs_asked_for_count(results):
-    folder = ScoreFolder.read(results / PLAIN, "MSE", only={("fan", 2)})
+    folder = Results.read(results / PLAIN, "MSE", only={("fan", 2)})
     assert folder.runs == [("fan", 2)]
 
 
@@ -330,11 +383,11 @@ def test_a_data_set_without_domains_has_one_auc(tmp_path):
         )
     comparison = compare(
         "MSE",
-        *(ScoreFolder.read(tmp_path / folder, "MSE") for folder in (PLAIN, DENOISED)),
         ("a", "b"),
+        [Results.read(tmp_path / folder, "MSE") for folder in (PLAIN, DENOISED)],
         0.1,
     )
-    assert [(row.machine, row.figure) for row in comparison.auc_rows][:3] == [
+    assert [(row.machine, row.metric) for row in comparison.auc_rows][:3] == [
         ("fan", "AUC"),
         ("fan", "pAUC"),
         ("fan", "harmonic mean"),

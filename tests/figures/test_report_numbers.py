@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 from sklearn.metrics import f1_score, roc_auc_score
 
-from dcase_denoise_plugin.figures.results_folders import Arm
+from dcase_denoise_plugin.figures.arms import Arm
 from dcase_denoise_plugin.report.page import write_report
 
 MACHINES, SEEDS = ("fan", "gearbox"), (1, 2, 3)
@@ -134,10 +134,10 @@ def test_every_row_of_the_figures(written, score, table, figures):
         )
         interval = scipy.stats.ttest_rel(denoised, plain).confidence_interval()
         right = {
-            2: [plain.mean(), plain.std(ddof=1)],
-            3: [denoised.mean(), denoised.std(ddof=1)],
-            4: [(denoised - plain).mean(), (denoised - plain).std(ddof=1)],
-            6: [interval.low, interval.high],
+            2: [(denoised - plain).mean(), (denoised - plain).std(ddof=1)],
+            4: [interval.low, interval.high],
+            6: [plain.mean(), plain.std(ddof=1)],
+            7: [denoised.mean(), denoised.std(ddof=1)],
             8: [3],
         }
         for column, values in right.items():
@@ -152,12 +152,13 @@ def test_every_row_of_the_seeds(written, score):
     tables, _, results = written
     rows = tables[f"{score.lower()}_seeds"][1:]
     assert len(rows) == 3 * (4 + 3) * len(SEEDS)
-    for machine, figure, seed, *cells in rows:
+    for machine, metric, seed, *cells in rows:
         plain, denoised = (
-            expected(results, score, machine[0], figure[0], arm)[SEEDS.index(int(seed[0]))]
+            expected(results, score, machine[0], metric[0], arm)[SEEDS.index(int(seed[0]))]
             for arm in made_results.ARMS
         )
-        for cell, value in zip(cells, (plain, denoised, denoised - plain)):
+        difference, _, *figures = cells
+        for cell, value in zip((*figures, difference), (plain, denoised, denoised - plain)):
             assert float(cell[1][0]) == pytest.approx(value, abs=1e-7) and shown(
                 cell[0]
             ) == pytest.approx([value], abs=0.00501)
@@ -209,14 +210,14 @@ def test_intervals_over_clips_are_those_of_a_plain_bootstrap_loop(written):
         drawn.append(np.subtract(by_arm[1], by_arm[0]))
     fan, together = np.moveaxis(np.array(drawn), -1, 0)  # (replicates, seeds) each
     found = {
-        (row[0][0], row[1][0]): [float(value) for value in row[7][1]] for row in tables["mse"][1:]
+        (row[0][0], row[1][0]): [float(value) for value in row[5][1]] for row in tables["mse"][1:]
     }
     # Two bootstraps of 2000 draws each agree within about 4 % of the interval's width.
     for machine, differences in (("fan", fan), ("all machines", together)):
         low, high = np.quantile(differences.mean(axis=1), [0.025, 0.975])
         assert found[machine, "AUC (source)"] == pytest.approx([low, high], abs=0.06 * (high - low))
     by_seed = {
-        (row[0][0], row[1][0], row[2][0]): [float(value) for value in row[6][1]]
+        (row[0][0], row[1][0], row[2][0]): [float(value) for value in row[4][1]]
         for row in tables["mse_seeds"][1:]
     }
     for index, seed in enumerate(SEEDS):
@@ -232,8 +233,8 @@ def test_the_cards_show_the_official_score_of_the_tables(written):
     for score, card in zip(made_results.SCORES, cards, strict=True):
         row = next(row for row in tables[score.lower()] if row[1][0] == "official score")
         text = re.sub(r"<svg.*?</svg>|<p class=\"ends\">.*?</p>|<[^>]+>", " ", card, flags=re.S)
-        for number in shown(" ".join(row[column][0] for column in (4, 6, 7))) + [
-            shown(row[column][0])[0] for column in (2, 3)
+        for number in shown(" ".join(row[column][0] for column in (2, 4, 5))) + [
+            shown(row[column][0])[0] for column in (6, 7)
         ]:
             assert number in shown(text)
 
@@ -244,12 +245,14 @@ def test_colour_stands_exactly_where_an_interval_excludes_zero(written):
     for score in made_results.SCORES:
         for row in tables[score.lower()][1:]:
             outside = []
-            for column in (6, 7):
+            for column in (4, 5):
                 low, high = map(float, row[column][1])
                 outside.append((low > 0) - (high < 0))
-                assert row[column][2].split()[1:] == {1: ["gain"], -1: ["loss"], 0: []}[outside[-1]]
-            tone = {2: ["gain"], -2: ["loss"]}.get(sum(outside), [])
-            assert row[4][2].split()[1:] == tone
+                assert (
+                    row[column][2].split()[1:] == {1: ["better"], -1: ["worse"], 0: []}[outside[-1]]
+                )
+            tone = {2: ["better"], -2: ["worse"]}.get(sum(outside), [])
+            assert row[2][2].split()[1:] == tone
             coloured += bool(tone)
     assert coloured
 

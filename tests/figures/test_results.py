@@ -5,8 +5,14 @@ import pytest
 
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.figures.score_files import read_roc
-from dcase_denoise_plugin.figures.screen_table import OVERALL, Comparison, write_rows
+from dcase_denoise_plugin.figures.comparison import compare_runs
+from dcase_denoise_plugin.figures.result_tables import read_roc
+from dcase_denoise_plugin.figures.screen_table import (
+    OVERALL,
+    entries,
+    screen_table,
+    write_entries,
+)
 
 ROC = (
     "section,AUC (source),AUC (target),pAUC\n00,{0},{1},{2}\narithmetic mean,{0},{1},{2}\nharmonic"
@@ -33,13 +39,19 @@ def runs_with(tmp_path):
     return make
 
 
+def by_seed(comparison, *names):
+    """The one entry of this machine type, arm and metric."""
+    (entry,) = (one for one in entries(comparison) if (one.machine, one.arm, one.metric) == names)
+    return entry.by_seed
+
+
 def test_the_table_shows_plain_denoised_and_their_difference_with_the_official_score_last(
     runs_with,
 ):
     runs = runs_with(
         {("fan", 1, "plain"): (0.6, 0.5, 0.5), ("fan", 1, "denoised"): (0.7, 0.45, 0.5)}
     )
-    assert Comparison.read(runs, "MSE").table("TITLE").splitlines() == [
+    assert screen_table(compare_runs(runs, "MSE"), "TITLE").splitlines() == [
         "TITLE, MSE: percent, one seed, which proves nothing by itself",
         "               plain                  denoised               difference",
         "machine        AUC src AUC tgt  pAUC  AUC src AUC tgt  pAUC  AUC src AUC tgt  pAUC",
@@ -57,10 +69,10 @@ def test_seeds_are_averaged_and_the_difference_is_taken_seed_by_seed(runs_with):
             ("fan", 2, "denoised"): (0.81, 0.5, 0.5),
         }
     )
-    comparison = Comparison.read(runs, "MSE")
-    assert comparison.values["fan", "plain", "AUC (source)"] == [60, 80]
-    assert comparison.values["fan", "difference", "AUC (source)"] == pytest.approx([1, 1])
-    table = comparison.table("TITLE")
+    comparison = compare_runs(runs, "MSE")
+    assert by_seed(comparison, "fan", "plain", "AUC (source)") == {1: 60, 2: 80}
+    assert by_seed(comparison, "fan", "difference", "AUC (source)") == pytest.approx({1: 1, 2: 1})
+    table = screen_table(comparison, "TITLE")
     assert (
         "mean of 2 seeds ± standard deviation" in table
         and "70.0±14.1" in table
@@ -69,17 +81,18 @@ def test_seeds_are_averaged_and_the_difference_is_taken_seed_by_seed(runs_with):
 
 
 def test_the_official_score_is_the_harmonic_mean_over_machines_and_metrics(runs_with):
-    comparison = Comparison.read(
+    comparison = compare_runs(
         runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5), ("valve", 1, "plain"): (1.0, 1.0, 1.0)}),
         "MSE",
     )
-    assert comparison.values[OVERALL, "plain", ""] == pytest.approx([100 * 6 / 9])
-    assert comparison.arms == ("plain",)
+    assert by_seed(comparison, OVERALL, "plain", OVERALL) == pytest.approx({1: 100 * 6 / 9})
+    assert {entry.arm for entry in entries(comparison)} == {"plain"}
 
 
 def test_plain_stands_before_denoised_whichever_comes_first(runs_with):
     runs = runs_with({("fan", 1, arm): (0.5, 0.5, 0.5) for arm in ("denoised", "plain")})
-    assert Comparison.read(runs, "MSE").arms == ("plain", "denoised", "difference")
+    arms = [entry.arm for entry in entries(compare_runs(runs, "MSE"))]
+    assert arms[:3] == ["plain", "denoised", "difference"]
 
 
 def test_the_table_of_the_widest_data_set_fits_100_columns(runs_with):
@@ -88,8 +101,10 @@ def test_the_table_of_the_widest_data_set_fits_100_columns(runs_with):
         for arm in ARMS["compare"]
         for seed in (0, 1)
     }
-    comparison = Comparison.read(runs_with(aucs), "MSE")
-    assert max(map(len, comparison.table("DCASE2025T2 evaluation data").splitlines())) <= 100
+    comparison = compare_runs(runs_with(aucs), "MSE")
+    assert (
+        max(map(len, screen_table(comparison, "DCASE2025T2 evaluation data").splitlines())) <= 100
+    )
 
 
 def seven_machines(spread, arms=ARMS["compare"]):
@@ -116,21 +131,22 @@ def seven_machines(spread, arms=ARMS["compare"]):
 
 @pytest.mark.parametrize("spread", [0.02, 0.2, 0.49])
 def test_seven_machines_and_three_seeds_fit_100_columns_whatever_the_figures(runs_with, spread):
-    comparison = Comparison.read(runs_with(seven_machines(spread)), "MSE")
-    lines = comparison.table("DCASE2025T2 development data").splitlines()
+    comparison = compare_runs(runs_with(seven_machines(spread)), "MSE")
+    lines = screen_table(comparison, "DCASE2025T2 development data").splitlines()
     assert max(map(len, lines)) <= 100 and all(
         any(line.startswith(machine) for line in lines) for machine in comparison.machines
     )
 
 
 def test_arms_stand_below_each_other_where_side_by_side_is_too_wide(runs_with):
-    lines = Comparison.read(runs_with(seven_machines(0.49)), "MSE").table("TITLE").splitlines()
+    comparison = compare_runs(runs_with(seven_machines(0.49)), "MSE")
+    lines = screen_table(comparison, "TITLE").splitlines()
     assert (
         lines[1].split() == ["machine", "arm", "AUC", "src", "AUC", "tgt", "pAUC"]
         and len(lines) == 2 + 3 * 8
     )
     assert [line[:25].split() for line in lines[2:5]] == [
-        ["ToyCar", "plain"],
+        ["CoffeeGrinder", "plain"],
         ["denoised"],
         ["difference"],
     ]
@@ -140,7 +156,8 @@ def test_arms_stand_below_each_other_where_side_by_side_is_too_wide(runs_with):
 def test_data_sets_without_domains_have_one_auc(tmp_path, runs_with):
     (run,) = runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5)})
     run.roc("MSE").write_text("section,AUC,pAUC\n00,0.7,0.6\nharmonic mean,0.7,0.6\n")
-    assert Comparison.read([run], "MSE").metrics == ("AUC", "pAUC")
+    metrics = [entry.metric for entry in entries(compare_runs([run], "MSE"))]
+    assert metrics == ["AUC", "pAUC", OVERALL]
 
 
 @pytest.mark.parametrize(
@@ -162,8 +179,8 @@ def test_a_csv_that_is_not_the_baselines_is_refused(tmp_path, content):
 
 
 def test_the_csv_holds_every_cell(tmp_path, runs_with):
-    comparison = Comparison.read(runs_with({("fan", 1, "plain"): (0.6, 0.5, 0.5)}), "MSE")
-    write_rows(tmp_path / "new" / "table.csv", [comparison])
+    comparison = compare_runs(runs_with({("fan", 1, "plain"): (0.6, 0.5, 0.5)}), "MSE")
+    write_entries(tmp_path / "new" / "table.csv", [comparison])
     with open(tmp_path / "new" / "table.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4
@@ -176,3 +193,13 @@ def test_the_csv_holds_every_cell(tmp_path, runs_with):
         "standard deviation": "",
         "seeds": "1",
     }
+
+
+@pytest.mark.parametrize("content", [None, "section,recall\nharmonic mean,1\n"])
+def test_a_run_without_the_baselines_table_is_not_compared(runs_with, content):
+    (run,) = runs_with({("fan", 1, "plain"): (0.5, 0.5, 0.5)})
+    run.roc("MSE").unlink()
+    if content:
+        run.roc("MSE").write_text(content)
+    with pytest.raises(RunError, match="expected AUC and pAUC from the baseline's test of fan"):
+        compare_runs([run], "MSE")

@@ -33,7 +33,7 @@ from baseline_checkouts import PROJECT, TAG, Checkout
 
 from dcase_denoise_plugin.demo import machines, stand_in
 from dcase_denoise_plugin.figures.reference import Figure, Known
-from dcase_denoise_plugin.figures.score_files import read_roc
+from dcase_denoise_plugin.figures.result_tables import read_roc
 
 REFERENCE = Path(__file__).with_name("reference.json")
 RECORDINGS_VARIABLE = "DCASE_RECORDINGS_DIR"

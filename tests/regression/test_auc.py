@@ -11,7 +11,7 @@ import json
 import figures
 import pytest
 
-from dcase_denoise_plugin.figures.reference import compare, read_results
+from dcase_denoise_plugin.figures.reference import judge, read_aucs
 
 pytestmark = pytest.mark.slow
 KNOWN = json.loads(figures.REFERENCE.read_text())["cases"]
@@ -33,8 +33,8 @@ def measured(request, tmp_path_factory):
 @pytest.mark.parametrize("arm", figures.ARMS)
 def test_every_auc_is_that_of_the_reference(measured, arm):
     name, root, _ = measured
-    verdict = compare(
-        read_results(root / "results"), figures.known_figures(figures.CASES[name], arm, KNOWN[name])
+    verdict = judge(
+        read_aucs(root / "results"), figures.known_figures(figures.CASES[name], arm, KNOWN[name])
     )
     off = [f"missing: {figure}" for figure in verdict.missing] + [
         str(change) for change in (*verdict.fell, *verdict.rose)

@@ -10,7 +10,7 @@ import pytest
 from baseline_checkouts import TAG, TINY_UNET, Checkout, make_machine
 
 from dcase_denoise_plugin.demo import stand_in
-from dcase_denoise_plugin.figures.score_files import read_roc
+from dcase_denoise_plugin.figures.result_tables import read_roc
 
 pytestmark = [pytest.mark.baseline, pytest.mark.slow]
 

@@ -9,7 +9,7 @@ import chromium
 import made_results
 import pytest
 
-from dcase_denoise_plugin.figures.results_folders import arms_of_checkout
+from dcase_denoise_plugin.figures.arms import arms_of_checkout
 from dcase_denoise_plugin.report.page import write_report
 
 pytestmark = pytest.mark.slow
@@ -76,7 +76,8 @@ def test_every_picture_and_every_sound_is_one(driver, page):
     durations = driver.execute_async_script("""
         const done = arguments[0], sounds = [...document.querySelectorAll("audio")];
         Promise.all(sounds.map(sound => new Promise(resolve => {
-            sound.addEventListener("loadedmetadata", () => resolve(sound.duration)); sound.addEventListener("error", () => resolve(-1));
+            sound.addEventListener("loadedmetadata", () => resolve(sound.duration));
+            sound.addEventListener("error", () => resolve(-1));
             sound.preload = "metadata"; sound.load();
         }))).then(done);""")
     # MP3 comes in whole frames, so that a sound may be a little longer than its clip.
@@ -111,6 +112,15 @@ def test_a_click_into_a_picture_moves_the_place(driver, page):
     ) == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.parametrize("table", ["mse", "mse_f1", "mse_seeds"])
+def test_a_phone_shows_the_difference_without_scrolling(driver, page, table):
+    chromium.show(driver, page, chromium.PHONE)
+    driver.execute_script("document.querySelectorAll('details').forEach(one => one.open = true)")
+    headings = driver.find_elements("css selector", f"#table-{table} thead th")
+    (heading,) = [one for one in headings if one.text.startswith("Difference")]
+    assert heading.rect["x"] + heading.rect["width"] <= chromium.PHONE[0]
+
+
 def column(driver, table, index):
     return driver.execute_script(
         f"return [...document.querySelector('#table-{table}').tBodies[0].rows].map(row =>"
@@ -121,12 +131,12 @@ def column(driver, table, index):
 def test_a_heading_sorts_both_ways_and_says_so(driver, page):
     chromium.show(driver, page)
     before = [row.text for row in driver.find_elements("css selector", "#table-mse .totals tr")]
-    heading = driver.find_elements("css selector", "#table-mse thead th")[4]
+    heading = driver.find_elements("css selector", "#table-mse thead th")[2]
     button = heading.find_element("css selector", "button")
     for direction, sign in (("ascending", 1), ("descending", -1)):
         driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
         button.click()
-        values = [float(value) for value in column(driver, "mse", 4)]
+        values = [float(value) for value in column(driver, "mse", 2)]
         assert heading.get_attribute("aria-sort") == direction and values == sorted(
             values, key=lambda value: sign * value
         )
@@ -198,13 +208,16 @@ def test_text_is_dark_enough_on_its_ground(driver, page, scheme):
     chromium.show(driver, page, scheme=scheme)
     colours = driver.execute_script(
         """
-        const style = getComputedStyle(document.documentElement), paint = document.createElement("canvas").getContext("2d");
+        const style = getComputedStyle(document.documentElement);
+        const paint = document.createElement("canvas").getContext("2d");
         const rgb = name => {
             paint.fillStyle = style.getPropertyValue(name);
             paint.fillRect(0, 0, 1, 1);
             return [...paint.getImageData(0, 0, 1, 1).data].slice(0, 3);
         };
-        return Object.fromEntries(["--paper", "--raised", "--ink", "--ink-soft", "--first", "--second", "--gain", "--loss"].map(name => [name, rgb(name)]));"""
+        const names = ["--paper", "--raised", "--ink", "--ink-soft", "--first", "--second",
+            "--better", "--worse"];
+        return Object.fromEntries(names.map(name => [name, rgb(name)]));"""
     )
 
     def luminance(rgb):
@@ -219,8 +232,8 @@ def test_text_is_dark_enough_on_its_ground(driver, page, scheme):
             "--ink",
             "--ink-soft",
             "--second",
-            "--gain",
-            "--loss",
+            "--better",
+            "--worse",
             *(["--first"] if ground == "--paper" else []),
         ):
             light, dark = sorted(

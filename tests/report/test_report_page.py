@@ -3,6 +3,7 @@ tables beside it.
 """
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import sys
 import made_results
 import pytest
 
-from dcase_denoise_plugin.figures.results_folders import arms_of_checkout
+from dcase_denoise_plugin.figures.arms import arms_of_checkout
 from dcase_denoise_plugin.report.page import write_report
 
 
@@ -160,6 +161,37 @@ def test_beyond_its_weight_it_is_thinned_out_and_says_so(results, files, html):
     )
     typical = thin[thin.index('id="listen"') : thin.index('id="moved"')]
     assert typical.count("<audio") == 18, "the clips that moved go first"
+
+
+def test_what_the_stage_found_out_stands_on_the_page_and_beside_it(tmp_path):
+    results = made_results.write_whole_checkout(tmp_path, seeds=(1,), test=1)
+    for path in results.glob("baseline_denoise_*/denoise_receipt_*fan_*.json"):
+        receipt = {**json.loads(path.read_text()), "findings": "fan: 2 noise recordings → <mask>"}
+        path.write_text(json.dumps(receipt))
+    page, markdown, *_ = write_report(
+        *arms_of_checkout(results, "baseline"), tmp_path / "report.html", ""
+    )
+    html = page.read_text(encoding="utf-8")
+    assert html.count("<li>fan: 2 noise recordings → &lt;mask&gt;</li>") == 1
+    assert "\n- fan: 2 noise recordings → <mask>\n" in markdown.read_text(encoding="utf-8")
+    assert "<li>gearbox: " not in html, "older receipts say nothing"
+
+
+def test_on_one_seed_no_difference_is_coloured(tmp_path):
+    results = made_results.write(tmp_path, seeds=(1,), better=3.0)
+    html = write_report(*arms_of_checkout(results, "baseline"), tmp_path / "report.html", "")[
+        0
+    ].read_text(encoding="utf-8")
+    tables = re.findall(r"<table id=\"table-m\w+\">.*?</table>", html, re.S)
+    rows = [
+        row for table in tables for row in re.findall(r"<tr>\n<th scope=.row.*?</tr>", table, re.S)
+    ]
+    numbers = [re.findall(r"<td class=\"number ?(\w*)", row) for row in rows]
+    # Before the difference of one seed stands the seed.
+    differences = {cells[0] if len(cells) == 6 else cells[1] for cells in numbers}
+    assert len(rows) > 40 and differences == {""}
+    assert any("better" in cells for cells in numbers), "intervals over clips are"
+    assert '<p class="difference ">' in html and "one seed proves nothing by itself" in html
 
 
 def test_a_broken_recording_is_said_at_its_clip_and_the_rest_stands(tmp_path):

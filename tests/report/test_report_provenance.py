@@ -6,7 +6,7 @@ import fake_baseline
 import made_results
 import pytest
 
-from dcase_denoise_plugin.figures.score_files import ScoreFolder
+from dcase_denoise_plugin.figures.results import Results
 from dcase_denoise_plugin.report.provenance import gather
 from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.runner.step_log import autoencoder_losses, denoiser_losses
@@ -48,8 +48,7 @@ def note(results, arm, seed, kind, content):
 
 def warnings(results):
     arms = [
-        (arm, [Checkout(ScoreFolder.read(results / f"{arm}_MSE", "MSE"))])
-        for arm in made_results.ARMS
+        (arm, [Checkout(Results.read(results / f"{arm}_MSE", "MSE"))]) for arm in made_results.ARMS
     ]
     return gather(arms).warnings
 
@@ -177,13 +176,13 @@ def test_broken_notes_are_as_good_as_none(results, content):
         note(results, "baseline_denoise", 1, kind, content)
     warnings(results)
     assert (
-        Checkout(ScoreFolder.read(results / "baseline_denoise_MSE", "MSE")).features("fan").n_fft
+        Checkout(Results.read(results / "baseline_denoise_MSE", "MSE")).features("fan").n_fft
         == 1024
     )
 
 
 def test_losses_come_from_the_logs_of_the_very_machine_type_and_seed(whole):
-    checkout = Checkout(ScoreFolder.read(whole / "baseline_denoise_MSE", "MSE"))
+    checkout = Checkout(Results.read(whole / "baseline_denoise_MSE", "MSE"))
     (kind, line, losses), (other, _, _) = autoencoder_losses(checkout.log("fan", 2))
     assert (
         (kind, line, other) == ("training", "-", "validation")
@@ -212,9 +211,7 @@ def test_losses_of_development_and_evaluation_data_are_told_apart(tmp_path, mode
         log = tmp_path / "logs" / "baseline" / f"AE_DCASE2025T2fan_id(0_){mark}_seed1" / "log.csv"
         log.parent.mkdir(parents=True)
         log.touch()
-    folder = ScoreFolder(
-        tmp_path / "results" / mode / "baseline_MSE", "MSE", "DCASE2025T2", {}, {}, []
-    )
+    folder = Results(tmp_path / "results" / mode / "baseline_MSE", "MSE", "DCASE2025T2", {}, {}, [])
     assert Checkout(folder).log("fan", 1).parent.name == own
 
 
@@ -234,7 +231,7 @@ def test_the_checkout_around_results_is_found_however_deep_they_lie(
     log = tmp_path / f"logs/{export_dir}_denoise/AE_DCASE2025T2fan_id(0_)_seed13711/log.csv"
     log.parent.mkdir(parents=True)
     log.touch()
-    checkout = Checkout(ScoreFolder(run.folder("MSE"), "MSE", "DCASE2025T2", {}, {}, []))
+    checkout = Checkout(Results(run.folder("MSE"), "MSE", "DCASE2025T2"))
     assert (checkout.root, checkout.mode, checkout.export_dir) == (
         tmp_path,
         "dev_data",
@@ -262,9 +259,7 @@ def test_a_runs_log_is_found_from_its_results_and_is_not_that_of_another_export_
     for run in runs:
         run.log.parent.mkdir(parents=True)
         run.log.touch()
-    checkouts = [
-        Checkout(ScoreFolder(run.folder("MSE"), "MSE", "DCASE2025T2", {}, {}, [])) for run in runs
-    ]
+    checkouts = [Checkout(Results(run.folder("MSE"), "MSE", "DCASE2025T2")) for run in runs]
     assert [checkout.run_logs("fan", 13711) for checkout in checkouts] == [
         [run.log] for run in runs
     ]

@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import json
+import sys
 
 import made_results
 import numpy as np
@@ -18,18 +19,17 @@ from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.figures.comparison import compare
 from dcase_denoise_plugin.figures.ranks import most_moved
-from dcase_denoise_plugin.figures.score_files import ScoreFolder
+from dcase_denoise_plugin.figures.results import Results
+from dcase_denoise_plugin.report.clips import typical_clips
 from dcase_denoise_plugin.report.denoised_clips import (
     MachineSound,
     si_sdr_db,
     snr_db,
-    typical_clips,
 )
 from dcase_denoise_plugin.report.listening import band_centres_hz, log_mel, show
 from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.machine import Machine
-from dcase_denoise_plugin.stage.own_method import find, source_digest
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 
@@ -103,7 +103,7 @@ def checkout_with(tmp_path, receipt, **places):
         (results / "denoise_receipt_DCASE2025T2fan_seed1_id(0_).json").write_text(
             json.dumps(receipt)
         )
-    return Checkout(ScoreFolder.read(results, "MSE"), **places)
+    return Checkout(Results.read(results, "MSE"), **places)
 
 
 def made_with(path):
@@ -134,8 +134,8 @@ def test_a_trained_checkpoint_is_heard_at_the_strength_of_the_run(tmp_path):
                 **made_with(path),
             },
         )
-        sound = MachineSound.of(checkout, "fan")
-        assert sound.measure(checkout.folder.sections["fan", 1]["section_00"]) == [] and (
+        sound = MachineSound.from_checkout(checkout, "fan")
+        assert sound.measure(checkout.results.sections["fan", 1]["section_00"]) == [] and (
             sound.reason,
             sound.seed,
         ) == ("", 1)
@@ -168,7 +168,7 @@ def test_what_is_heard_is_the_output_of_the_run_and_not_of_the_one_that_trained_
         checkout = checkout_with(
             tmp_path / str(fluctuation), {"config": config.as_keys(), **made_with(shared_denoiser)}
         )
-        noisy, denoised, rate = MachineSound.of(checkout, "fan").pair(
+        noisy, denoised, rate = MachineSound.from_checkout(checkout, "fan").pair(
             "section_00_source_test_normal_0000.wav"
         )
         expected = Denoiser(Checkpoint.load(shared_denoiser), "cpu", 1.0, config)
@@ -195,7 +195,7 @@ def test_a_denoiser_of_another_machine_is_heard_with_the_scaling_of_the_one_it_s
         Machine.from_folder(raw, "DCASE2025T2", FEATURES, 1),
     )
     checkout = checkout_with(tmp_path / "here", {**receipt, "method_digest": here.digest})
-    noisy, denoised, rate = MachineSound.of(checkout, "fan").pair(
+    noisy, denoised, rate = MachineSound.from_checkout(checkout, "fan").pair(
         "section_00_source_test_normal_0000.wav"
     )
     assert not here.scaling.mean_db.equal(Checkpoint.load(shared_denoiser).scaling.mean_db)
@@ -211,7 +211,7 @@ def test_another_denoiser_in_the_place_of_the_runs_is_not_heard(tmp_path, shared
     raw = checkout_with(tmp_path / "here", receipt).recordings("fan")
     for index in range(2):
         write(raw / "train" / f"section_00_source_train_normal_{index}.wav", hum(index))
-    sound = MachineSound.of(checkout_with(tmp_path / "here", receipt), "fan")
+    sound = MachineSound.from_checkout(checkout_with(tmp_path / "here", receipt), "fan")
     assert (
         sound.function is None
         and "got another one" in sound.reason
@@ -235,43 +235,30 @@ def test_without_a_denoiser_the_reason_is_kept_and_the_clip_can_still_be_heard(
     tmp_path, receipt, reason
 ):
     checkout = checkout_with(tmp_path, receipt)
-    sound = MachineSound.of(checkout, "fan")
-    sound.measure(checkout.folder.sections["fan", 1]["section_00"])
+    sound = MachineSound.from_checkout(checkout, "fan")
+    sound.measure(checkout.results.sections["fan", 1]["section_00"])
     assert sound.function is None and reason in sound.reason and not sound.removed_db
     sight = sound.sight("section_00_source_test_normal_0000.wav")
     assert set(sight.sounds) == set(sight.pictures) == {"noisy"}
 
 
-def test_a_users_method_that_lies_in_the_checkout_is_heard_as_long_as_it_is_the_one_of_the_run(
-    tmp_path,
-):
-    source = tmp_path / "beside_the_baseline.py"
-    source.write_text("def quieter(wav, sample_rate_hz):\n    wav *= 0\n    return wav\n")
+def test_a_method_that_a_receipt_names_is_never_imported(tmp_path, monkeypatch):
+    (tmp_path / "beside_the_baseline.py").write_text("raise SystemExit('code of somebody else')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
     receipt = {
         "config": {
             "denoise_method": "beside_the_baseline:quieter",
             "denoise_domain": "waveform",
-            "denoise_strength": 0.5,
         },
-        "method_digest": source_digest(find("beside_the_baseline:quieter", (tmp_path,))),
+        "method_digest": "d" * 64,
     }
-    checkout = checkout_with(tmp_path, receipt)
-    for index in range(2):
-        write(
-            checkout.recordings("fan") / "train" / f"section_00_source_train_normal_{index}.wav",
-            hum(index),
-        )
-    noisy, denoised, _ = MachineSound.of(checkout, "fan").pair(
-        "section_00_source_test_normal_0000.wav"
+    sound = MachineSound.from_checkout(checkout_with(tmp_path, receipt), "fan")
+    assert sound.function is None and sound.reason == (
+        "denoise_method: expected a built-in one, got beside_the_baseline:quieter in the receipt."
+        " A page imports nothing that a receipt names, so that this stage cannot be played."
     )
-    assert np.allclose(denoised, noisy / 2) and noisy.any()
-    source.write_text("def quieter(wav, sample_rate_hz):\n    return wav\n")
-    sound = MachineSound.of(checkout, "fan")
-    assert (
-        sound.function is None
-        and "expected the one of the run" in sound.reason
-        and "got another one" in sound.reason
-    )
+    assert "beside_the_baseline" not in sys.modules
 
 
 def test_recordings_and_references_may_lie_elsewhere(tmp_path):
@@ -281,8 +268,8 @@ def test_recordings_and_references_may_lie_elsewhere(tmp_path):
         data=tmp_path / "data" / "dcase2025t2" / "dev_data" / "raw",
         reference=tmp_path / "nowhere",
     )
-    sound = MachineSound.of(checkout, "fan")
-    sound.measure(checkout.folder.sections["fan", 1]["section_00"])
+    sound = MachineSound.from_checkout(checkout, "fan")
+    sound.measure(checkout.results.sections["fan", 1]["section_00"])
     assert len(sound.removed_db) == 3 and not sound.separation
 
 
@@ -297,13 +284,13 @@ def test_settings_that_were_noted_as_text_are_read_as_the_baseline_reads_them(tm
         "win_length": "",
     }
     results = made_results.write_whole_checkout(tmp_path, seeds=(1,), test=1, noted=noted)
-    checkout = Checkout(ScoreFolder.read(results / "baseline_denoise_MSE", "MSE"))
+    checkout = Checkout(Results.read(results / "baseline_denoise_MSE", "MSE"))
     features = checkout.features("fan")
     assert features == FeatureSettings(2048, 256, None, 64, 1.5, 20.0, None) and [
         type(value) for value in (features.n_fft, features.n_mels)
     ] == [int, int]
-    sound = MachineSound.of(checkout, "fan")
-    assert sound.measure(checkout.folder.sections["fan", 1]["section_00"]) == [] and {
+    sound = MachineSound.from_checkout(checkout, "fan")
+    assert sound.measure(checkout.results.sections["fan", 1]["section_00"]) == [] and {
         len(removed) for removed in sound.removed_db.values()
     } == {64}
 
@@ -319,7 +306,7 @@ def folders(tmp_path, count=12):
     results = made_results.write(
         tmp_path, ("fan",), scores=("MSE",), names=lambda machine: made_results.clip_names(count)
     )
-    return [ScoreFolder.read(results / f"{arm}_MSE", "MSE") for arm in made_results.ARMS]
+    return [Results.read(results / f"{arm}_MSE", "MSE") for arm in made_results.ARMS]
 
 
 def test_typical_clips_are_those_of_middle_score(tmp_path):
@@ -339,9 +326,9 @@ def test_clips_that_moved_most_stand_at_both_ends(tmp_path):
     first, second = folders(tmp_path)
     clip = "section_00_source_test_anomaly_0000.wav"
     for folder, top in ((first, False), (second, True)):
-        for (_, seed), sections in folder.sections.items():
+        for sections in folder.sections.values():
             section = sections["section_00"]
             section.scores[section.clips.index(clip)] = 99 if top else -99
-    moved = most_moved(compare("MSE", first, second, ("a", "b"), 0.1))
-    assert len(moved) == 6 and (moved[0].clip, moved[0].rise, moved[0].tone) == (clip, 47, "gain")
+    moved = most_moved(compare("MSE", ("a", "b"), (first, second), 0.1))
+    assert len(moved) == 6 and (moved[0].clip, moved[0].rise, moved[0].tone) == (clip, 47, "better")
     assert moved == sorted(moved, key=lambda one: -one.rise) and moved[2].rise > 0 > moved[3].rise

@@ -16,16 +16,17 @@ from dcase_denoise_plugin.checkout.machine_run import STEPS
 from dcase_denoise_plugin.checkout.run_record import wanted, write_record
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import ConfigError
-from dcase_denoise_plugin.figures.score_files import read_roc
+from dcase_denoise_plugin.figures.result_tables import read_roc
 from dcase_denoise_plugin.figures.study_tables import study_tables, write_tables
 from dcase_denoise_plugin.report.study_picture import (
     CELL_INCHES,
     COLOURS,
     HALF_WIDTH_MOST,
+    ONE_SEED,
     OVER_CLIPS,
     OVER_SEEDS,
     PANEL_INCHES,
-    study_figure,
+    study_panels,
 )
 from dcase_denoise_plugin.runner.runner import run_all
 from dcase_denoise_plugin.runner.study import PLAIN, Study, drop_features
@@ -202,7 +203,7 @@ def test_a_picture_has_a_panel_for_each_machine_type_and_one_for_all_and_a_line_
     assert one_panel[0] - one_cell[0] == round(90 * CELL_INCHES) and one_panel[1] == one_cell[1]
 
 
-def test_the_pictures_intervals_are_thin_over_seeds_and_thick_over_clips_as_on_the_page_and_its_legend_says_so(
+def test_the_pictures_intervals_are_thin_over_seeds_and_thick_over_clips_as_on_the_page(
     file, baseline
 ):
     _, runs = made_up(
@@ -219,7 +220,7 @@ def test_the_pictures_intervals_are_thin_over_seeds_and_thick_over_clips_as_on_t
         for what in ("mean", "half width of 95 % over seeds")
     )
     assert half < HALF_WIDTH_MOST
-    figure = study_figure({"MSE": [made]})
+    figure = study_panels({"MSE": [made]})
     ends = {
         line.get_linewidth(): list(line.get_xdata())
         for line in figure.axes[0].lines
@@ -240,6 +241,15 @@ def test_the_pictures_intervals_are_thin_over_seeds_and_thick_over_clips_as_on_t
         thin,
         thick,
     ]
+
+
+def test_what_rests_on_one_seed_is_grey_in_the_picture(file, baseline):
+    _, runs = made_up(file, baseline, {PLAIN: (1,), "recommended": (1,)}, ("fan",))
+    made = study_tables(runs.pop(PLAIN), runs, "MSE", "recommended")
+    picture = study_panels({"MSE": made})
+    assert {line.get_color() for line in picture.axes[0].lines[1:]} == {ONE_SEED}
+    key = [line.get_label() for line in picture.legends[0].get_lines()]
+    assert key[-1] == "one seed, which proves nothing"
 
 
 def test_calls_of_a_study_that_end_at_the_same_time_write_their_tables_one_after_the_other(

@@ -9,7 +9,6 @@ from filelock import FileLock, Timeout
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.commands.report import write_report_of
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.figures.screen_table import OVERALL
 from dcase_denoise_plugin.runner.call import comparable
 from dcase_denoise_plugin.runner.runner import run_all
 from dcase_denoise_plugin.runner.screen import logged_to
@@ -178,8 +177,8 @@ def test_machines_whose_labels_are_there_have_a_table_and_the_others_are_named(t
     said.clear()
     summary = summarise(runs, "TITLE")
     assert [comparison.machines for comparison in summary.comparisons] == [
-        ("fan",),
-        ("fan",),
+        ["fan"],
+        ["fan"],
     ] and "no ground truth of ToyPet," in said[2]
     # Labels that are gone leave AUCs that nobody can vouch for.
     labelled.rmdir()
@@ -199,10 +198,11 @@ def test_the_table_and_the_page_rest_on_the_same_machine_types_and_seeds(tmp_pat
         runs[:-1], "TITLE", write_report_of
     )  # the denoised ToyCar with seed 3 has failed
     with open(plan.together.folder / "DCASE2025T2_report_mse.csv", newline="") as file:
-        (official,) = (row for row in csv.DictReader(file) if row["figure"] == "official score")
+        (official,) = (row for row in csv.DictReader(file) if row["metric"] == "official score")
     comparison = summary.comparisons[0]
-    assert (comparison.machines, comparison.seeds) == (("fan", "ToyCar"), (1, 2))
-    assert statistics.mean(comparison.values[OVERALL, "denoised", ""]) == pytest.approx(
+    assert comparison.compared_machines == ["ToyCar", "fan"]
+    assert comparison.official.seeds == (1, 2)
+    assert statistics.mean(comparison.official.shown(1)) == pytest.approx(
         float(official["denoised mean"])
     )
     assert any("without ToyCar seed 3, fan seed 3, which not every arm" in line for line in said)

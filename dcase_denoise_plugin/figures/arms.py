@@ -1,27 +1,44 @@
-"""Which folders the two sides of a comparison are: by score, from what the user names."""
+"""Which folders the arms of a comparison are: by score, from what the user names."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES
-from dcase_denoise_plugin.checkout.result_files import ResultFile
+from dcase_denoise_plugin.checkout.machine_run import ARMS, SCORES, MachineRun
 from dcase_denoise_plugin.errors import RunError
+from dcase_denoise_plugin.figures.result_tables import result_tables
+from dcase_denoise_plugin.figures.results import Results
 from dcase_denoise_plugin.names import DENOISED_SUFFIX
 
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """One side of the comparison: what to call it, its results folders by score, and the (machine
+    """One side of a comparison: what to call it, its results folders by score, and the (machine
     type, seed) to report, None for all that is there.
     """
 
     name: str
     folders: Mapping[str, Path]
     only: Collection[tuple[str, int]] | None = None
+
+    def results(self, score: str) -> Results | None:
+        """What lies in the folder of `score`, or None without one."""
+        folder = self.folders.get(score)
+        return Results.read(folder, score, self.only) if folder else None
+
+
+def arm_of_runs(name: str, runs: Sequence[MachineRun]) -> Arm:
+    """Runs of one arm as a side of a comparison."""
+    folders = {score: runs[0].folder(score) for score in SCORES}
+    return Arm(name, folders, {(run.machine, run.seed) for run in runs})
+
+
+def arms_of_runs(runs: Sequence[MachineRun]) -> list[Arm]:
+    """Plain and denoised runs as the sides of a comparison, those that there are."""
+    by_arm = {arm: [run for run in runs if run.arm == arm] for arm in ARMS["compare"]}
+    return [arm_of_runs(name, own) for name, own in by_arm.items() if own]
 
 
 def arms_of_checkout(results: Path, export_dir: str) -> tuple[Arm, Arm]:
@@ -39,7 +56,8 @@ def arms_of_checkout(results: Path, export_dir: str) -> tuple[Arm, Arm]:
             f" {export_dir}{DENOISED_SUFFIX}_MSE, got none in {results}. Run ./run_all.sh -d"
             " compare first, or name two folders to dcase-denoise compare."
         )
-    return tuple(Arm(name, found) for name, found in zip(ARMS["compare"], folders))
+    first, second = (Arm(name, found) for name, found in zip(ARMS["compare"], folders))
+    return first, second
 
 
 def arms_of_folders(first: Path, second: Path, names: Sequence[str] = ()) -> tuple[Arm, Arm]:
@@ -56,7 +74,8 @@ def arms_of_folders(first: Path, second: Path, names: Sequence[str] = ()) -> tup
             f"compare: expected two folders of one score, got {next(iter(sides[0]))} and"
             f" {next(iter(sides[1]))} in {first} and {second}. Name two folders of the same score."
         )
-    return tuple(Arm(name, side) for name, side in zip(names or _told_apart(first, second), sides))
+    one, other = names or _told_apart(first, second)
+    return Arm(one, sides[0]), Arm(other, sides[1])
 
 
 def _side(path: Path) -> dict[str, Path]:
@@ -99,8 +118,7 @@ def _by_score(results: Path, stem: str) -> dict[str, Path]:
 
 
 def _holds_results(folder: Path) -> bool:
-    files = map(ResultFile.from_name, os.listdir(folder)) if folder.is_dir() else ()
-    return any(file and file.kind != "decision_result" for file in files)
+    return folder.is_dir() and bool(result_tables(folder))
 
 
 def _told_apart(first: Path, second: Path) -> tuple[str, str]:

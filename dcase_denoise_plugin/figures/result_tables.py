@@ -1,0 +1,84 @@
+"""One table of a results folder: where it lies, what it is of, and what stands in it."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from dcase_denoise_plugin.checkout.result_files import ResultFile
+from dcase_denoise_plugin.errors import RunError, first_line
+
+# Columns of the baseline's table of AUCs. Data sets before 2022 have no domains, and "AUC" alone.
+AUC_METRICS = ("AUC", "AUC (source)", "AUC (target)", "pAUC")
+
+
+class ResultTable(NamedTuple):
+    """A table of anomaly scores, of one section, or of AUCs, whose `section` is ""."""
+
+    path: Path
+    dataset: str
+    machine: str
+    seed: int
+    section: str
+
+    @property
+    def run(self) -> tuple[str, int]:
+        """Machine type and seed."""
+        return self.machine, self.seed
+
+
+def result_tables(folder: Path, below: bool = False) -> list[ResultTable]:
+    """The tables in a folder, or also in those `below` it. Raises OSError without the folder."""
+    found = []
+    for path in sorted(folder.rglob("*.csv") if below else folder.iterdir()):
+        file = ResultFile.from_name(path.name)
+        if file and file.kind != "decision_result":
+            found.append(
+                ResultTable(path, file.dataset, file.machine_type, file.seed, file.section)
+            )
+    return found
+
+
+def is_bare(name: str) -> bool:
+    """Whether a clip's name is that of a file alone, which leads to no other folder."""
+    return name not in ("", ".", "..") and not set(name) & {"/", "\\", "\0"}
+
+
+def read_pairs(path: Path) -> tuple[list[tuple[str, float]], str]:
+    """(clip, number) of each line of a CSV without header, sorted by clip, and "" or what is wrong
+    with it.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as stream:
+            rows = sorted((row[0], float(row[1])) for row in csv.reader(stream) if row)
+    except IndexError:
+        return [], "a line without a second column"
+    except (OSError, ValueError, csv.Error) as error:
+        return [], f"expected a clip and a number in each line, got {first_line(error)}"
+    if len({name for name, _ in rows}) < len(rows):
+        return [], "a clip that stands there twice"
+    return rows, "" if rows else "an empty table"
+
+
+def read_roc(path: Path) -> dict[str, float]:
+    """AUC and pAUC in percent from one of the baseline's ``_roc.csv``: the harmonic mean over the
+    machine's sections.
+
+    Raises
+    ------
+    RunError
+        If it is missing or has no such row, or no number in it.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            row = next(row for row in csv.DictReader(file) if row["section"] == "harmonic mean")
+        percent = {metric: 100 * float(row[metric]) for metric in AUC_METRICS if metric in row}
+        if not percent:
+            raise ValueError("no column of an AUC")
+        return percent
+    except (OSError, StopIteration, KeyError, ValueError, TypeError, csv.Error) as error:
+        raise RunError(
+            f"result: expected AUC and pAUC from the baseline's test, got {error!r} in {path}."
+            " Remove the file and run again."
+        ) from None
