@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.names import RunName
 from dcase_denoise_plugin.settings.config import DenoiseConfig, keys_that_shape_nothing
 
 MOST_NAMED = 3  # differences in one line
+OF_ANOTHER_VERSION = {"denoise_method", "denoise_preset"}
 
 
 def refuse_other_stage(
@@ -47,21 +49,28 @@ def refuse_other_stage(
 
 
 def _differences(folder: Path, run: RunName, config: DenoiseConfig) -> list[str]:
-    """Keys of the finished run in `folder` and of `config` that shape the result and differ, the
-    method first; none if nothing was finished there.
+    """Keys of the finished run in `folder` and of `config` that make them two stages, the method
+    first; none if nothing was finished there.
     """
     products = (product for name in (run.model(), run.tables) for product in folder.glob(name))
-    noted = _config_in(folder / run.receipt) if any(products) else {}
+    noted, version = _noted_in(folder / run.receipt) if any(products) else ({}, __version__)
     asked = {"denoise_method": config.method, **config.as_keys()}
+    telling = asked.keys() - keys_that_shape_nothing()
+    if version != __version__:
+        telling = OF_ANOTHER_VERSION  # whose presets may say other values
     return [
-        f"{key} {noted[key]!s} (now {value!s})"
+        f"{key} {noted[key]} (now {value})"
         for key, value in asked.items()
-        if key not in keys_that_shape_nothing() and key in noted and noted[key] != value
+        if key in telling and key in noted and noted[key] != value
     ]
 
 
-def _config_in(receipt: Path) -> Mapping[str, Any]:
+def _noted_in(receipt: Path) -> tuple[Mapping[str, Any], str]:
+    """The configuration and the version of the plugin in a receipt; none in one that is missing or
+    damaged.
+    """
     try:
-        return dict(json.loads(receipt.read_text(encoding="utf-8"))["config"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        content = json.loads(receipt.read_text(encoding="utf-8"))
+        return dict(content["config"]), str(content.get("plugin_version", __version__))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}, __version__

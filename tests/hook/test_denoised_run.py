@@ -3,7 +3,9 @@ for its clips as the baseline's does.
 """
 
 import argparse
+import contextlib
 import dataclasses
+import json
 import pickle
 import threading
 from pathlib import Path
@@ -163,6 +165,16 @@ def test_a_training_behind_the_same_stage_or_after_one_without_a_model_goes_on(f
     DenoisedRun(arguments(method="wiener", strength=0.5, preset="denoise"), UNPATCHED)
     finished.model.unlink()
     DenoisedRun(arguments(), UNPATCHED)
+
+
+@pytest.mark.parametrize(
+    "keys, stops", [({"strength": 0.25}, False), ({"preset": "waveform"}, True)]
+)
+def test_of_another_version_of_the_plugin_method_and_preset_tell_the_stage(finished, keys, stops):
+    noted = json.loads(finished.model_receipt.read_text())
+    write_json(finished.model_receipt, {**noted, "plugin_version": "0.0.1"})
+    with pytest.raises(DataError) if stops else contextlib.nullcontext():
+        DenoisedRun(arguments(method="wiener", **keys), UNPATCHED)
 
 
 def test_results_of_another_stage_stop_the_training_too(finished):
