@@ -23,7 +23,7 @@ from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.errors import BaselineError, DataError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.settings import config as configuration
-from dcase_denoise_plugin.settings import features
+from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.audio import wav_files
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage.code_digests import LOADER_CODE, code_digest
@@ -174,8 +174,8 @@ class DenoisedRun:
 
     def _stage_of(self, settings: dict) -> Stage:
         if self._stage is None:
-            names = (field.name for field in dataclasses.fields(features.FeatureSettings))
-            features = features.FeatureSettings(**{name: settings[name] for name in names})
+            names = (field.name for field in dataclasses.fields(FeatureSettings))
+            features = FeatureSettings(**{name: settings[name] for name in names})
             machine = Machine.from_folder(
                 Path(settings["target_dir"]),
                 self.args.dataset[:DATASET_NAME_LENGTH],

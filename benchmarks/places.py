@@ -151,9 +151,10 @@ def main(machine_types, preset, settings, seeds):
                         for denoisers in (moved, own)
                     )
                 ]
+                known = own[0].checkpoint.noise_known
                 click.echo(
                     f"  {name:26} {judged(folder, None):6.1f}   {'         '.join(shown)}   "
-                    f"{'noise known' if own[0].checkpoint.noise_known else 'noise not in the clips'}"
+                    f"{'noise known' if known else 'noise not in the clips'}"
                 )
 
 

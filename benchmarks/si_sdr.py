@@ -107,10 +107,9 @@ def denoisers(folder: Path, seeds: tuple[int, ...], given: dict, keep: Path):
 def trained(folder: Path, config: DenoiseConfig, seed: int, keep: Path) -> Denoiser:
     """The denoiser of the machine in `folder`, trained unless `keep` has it."""
     machine = Machine.from_folder(folder, "BENCHMARK", seed=seed)
-    path = (
-        keep
-        / f"{machine.machine_type}_{config.weights_digest()[:12]}_{machine.training_digest(config)[:12]}.pt"
-    )
+    digests = config.weights_digest(), machine.training_digest(config)
+    path = keep / "_".join([machine.machine_type, *(digest[:12] for digest in digests)])
+    path = path.with_name(f"{path.name}.pt")
     train_denoiser(
         machine, config, path, torch.device("cpu"), say=lambda line: click.echo(line, err=True)
     )

@@ -164,10 +164,8 @@ def _difference(noted: Mapping[str, list[int]], now: Mapping[str, list[int]]) ->
         (name for name in noted.keys() | now.keys() if noted.get(name) != now.get(name)),
         default=None,
     )
-    return (
-        name
-        and f"{name} was {'added' if name not in noted else 'removed' if name not in now else 'changed'}"
-    )
+    change = "added" if name not in noted else "removed" if name not in now else "changed"
+    return name and f"{name} was {change}"
 
 
 def _younger(split: Path, pickle: Path) -> str | None:

@@ -85,7 +85,7 @@ def _layers(state: Mapping[str, torch.Tensor]) -> nn.Sequential:
     stems = itertools.groupby(
         (name for name in state if "." in name), lambda name: name.rpartition(".")[0]
     )
-    for stem, names in stems:
+    for _, names in stems:
         tensors = {name.rpartition(".")[2]: state[name] for name in names}
         if "running_mean" in tensors:
             made = [nn.BatchNorm1d(len(tensors["running_mean"]), eps=NORM_EPS), nn.ReLU()]

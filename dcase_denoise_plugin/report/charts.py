@@ -100,7 +100,8 @@ class Chart:
         text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
         text = re.sub(r" xlink:href=", " href=", text)
         text = re.sub(
-            r" id=\"(?:figure|patch|axes|matplotlib\.axis|xtick|ytick|line2d|text|legend|\w+Collection)_\d+\"",
+            r" id=\"(?:figure|patch|axes|matplotlib\.axis|xtick|ytick|line2d|text|legend"
+            r"|\w+Collection)_\d+\"",
             "",
             text,
         )

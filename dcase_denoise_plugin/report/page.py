@@ -374,7 +374,7 @@ class _Report:
                             charts.score_histogram(scores, labels, color, about),
                         )
                     )
-                for seed, (scores, labels) in runs:
+                for _, (scores, labels) in runs:
                     known = labels >= 0
                     if len(set(labels[known])) == 2:
                         roc.append(
@@ -465,7 +465,8 @@ class _Report:
                     "clips": len(sound.removed_db),
                     "note": (
                         sound.reason
-                        or f"no recordings of its test clips in {sound.checkout.recordings(sound.machine)}"
+                        or "no recordings of its test clips in"
+                        f" {sound.checkout.recordings(sound.machine)}"
                     ),
                 }
             )

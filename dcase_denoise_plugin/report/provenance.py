@@ -198,7 +198,7 @@ def _denoisers(receipts):
 def _commands(name, records, receipts):
     """The baseline's commands of one arm, those that differ in seed alone as one loop."""
     noted: dict[str, list[int]] = {}
-    for (arm, machine, seed, wanted), (*_, receipt) in zip(records, receipts):
+    for (arm, _, seed, wanted), (*_, receipt) in zip(records, receipts):
         command = wanted.get("command") or receipt.get("command")
         if arm != name or not isinstance(command, list):
             continue

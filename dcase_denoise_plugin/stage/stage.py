@@ -228,7 +228,8 @@ class Stage:
 
     def _name(self) -> str:
         rests_on = [FORMAT, self.config.weights_digest(), self.machine.training_digest(self.config)]
-        return f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}_{digest_of(rests_on)[:16]}"
+        machine = f"{self.machine.dataset}{self.machine.machine_type}_seed{self.machine.seed}"
+        return f"{machine}_{digest_of(rests_on)[:16]}"
 
     def _train(self, train_command: str | None) -> None:
         if self.config.checkpoint:

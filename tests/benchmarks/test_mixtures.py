@@ -92,7 +92,7 @@ def test_training_and_test_share_no_flight(monkeypatch):
         for split in ("train", "test")
     )
     assert len(train) > 38 and len(test) > 38 and not train & test
-    for (split, domain, label), numbers in found.items():
+    for (_, domain, label), numbers in found.items():
         of = {names[flight] for flight in numbers}
         assert all(
             f"Dataset/{'normal' if label == 'normal' else '2_broken'}/" in name

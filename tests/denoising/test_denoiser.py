@@ -102,7 +102,7 @@ def test_a_clip_spectrum_denoiser_hands_over_the_cleaned_spectrum_and_its_share_
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
-def test_where_recordings_told_the_quantile_the_spectrum_is_taken_there_and_only_the_u_nets_part_of_guessed_noise_is_a_share(
+def test_the_spectrum_is_taken_at_the_recordings_quantile_and_the_share_is_of_the_u_net_alone(
     share,
 ):
     denoiser = denoiser_that(

@@ -76,7 +76,8 @@ def test_every_picture_and_every_sound_is_one(driver, page):
     durations = driver.execute_async_script("""
         const done = arguments[0], sounds = [...document.querySelectorAll("audio")];
         Promise.all(sounds.map(sound => new Promise(resolve => {
-            sound.addEventListener("loadedmetadata", () => resolve(sound.duration)); sound.addEventListener("error", () => resolve(-1));
+            sound.addEventListener("loadedmetadata", () => resolve(sound.duration));
+            sound.addEventListener("error", () => resolve(-1));
             sound.preload = "metadata"; sound.load();
         }))).then(done);""")
     # MP3 comes in whole frames, so that a sound may be a little longer than its clip.
@@ -198,13 +199,15 @@ def test_text_is_dark_enough_on_its_ground(driver, page, scheme):
     chromium.show(driver, page, scheme=scheme)
     colours = driver.execute_script(
         """
-        const style = getComputedStyle(document.documentElement), paint = document.createElement("canvas").getContext("2d");
+        const style = getComputedStyle(document.documentElement);
+        const paint = document.createElement("canvas").getContext("2d");
         const rgb = name => {
             paint.fillStyle = style.getPropertyValue(name);
             paint.fillRect(0, 0, 1, 1);
             return [...paint.getImageData(0, 0, 1, 1).data].slice(0, 3);
         };
-        return Object.fromEntries(["--paper", "--raised", "--ink", "--ink-soft", "--first", "--second", "--gain", "--loss"].map(name => [name, rgb(name)]));"""
+        const names = ["paper", "raised", "ink", "ink-soft", "first", "second", "gain", "loss"];
+        return Object.fromEntries(names.map(name => [`--${name}`, rgb(`--${name}`)]));"""
     )
 
     def luminance(rgb):

@@ -340,7 +340,7 @@ def test_clips_that_moved_most_stand_at_both_ends(tmp_path):
     first, second = folders(tmp_path)
     clip = "section_00_source_test_anomaly_0000.wav"
     for folder, top in ((first, False), (second, True)):
-        for (_, seed), sections in folder.sections.items():
+        for sections in folder.sections.values():
             section = sections["section_00"]
             section.scores[section.clips.index(clip)] = 99 if top else -99
     moved = most_moved(compare("MSE", first, second, ("a", "b"), 0.1))

@@ -138,7 +138,7 @@ def test_training_finds_the_quantile_and_the_denoiser_keeps_it(tmp_path):
     assert quantile_trained(tmp_path, "auto", 12, noise_source="supplemental") <= 0.25
 
 
-def test_a_machine_that_stands_out_little_is_taken_at_its_mean_unless_the_surest_quantile_is_asked_for(
+def test_a_machine_that_stands_out_little_is_taken_at_its_mean_unless_the_surest_is_asked_for(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr("dcase_denoise_plugin.sound.quantile.LEAST_DIFFERENCE_DB", 100.0)

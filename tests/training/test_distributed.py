@@ -38,7 +38,9 @@ training.Training._train = train_and_die
 try:
     with joined():
         machine = Machine.from_folder(Path({machine!r}), "MADEUP", FEATURES, 7)
-        training.train_denoiser(machine, dataclasses.replace(SMALL, **{keys!r}), Path({path!r}), torch.device("cpu"), lambda line: print(line, flush=True))
+        config = dataclasses.replace(SMALL, **{keys!r})
+        say = lambda line: print(line, flush=True)
+        training.train_denoiser(machine, config, Path({path!r}), torch.device("cpu"), say)
 except DenoiseError as error:
     print(error, file=sys.stderr)
     sys.exit(2)
@@ -96,7 +98,7 @@ def test_two_processes_train_what_one_does_and_one_of_them_speaks(tmp_path):
     expected, found = (Checkpoint.load(path).weights for path in (alone, together))
     for key, weights in expected.items():
         torch.testing.assert_close(
-            found[key], weights, rtol=1e-4, atol=1e-4, msg=lambda message: f"{key}: {message}"
+            found[key], weights, rtol=1e-4, atol=1e-4, msg=f"{key} differs: {found[key]}, {weights}"
         )
     assert {file.suffix for file in tmp_path.iterdir() if file.is_file()} == {".py", ".pt", ".lock"}
 

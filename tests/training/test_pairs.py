@@ -167,7 +167,7 @@ def test_pairs_of_different_clips_have_another_clip_on_their_second_side_and_ori
 
 
 @pytest.mark.parametrize("pairing", ["two_draws", "to_original"])
-def test_level_matching_brings_the_first_side_to_the_clips_level_and_keeps_the_two_sides_apart_by_as_much(
+def test_level_matching_brings_the_first_side_to_the_clips_level_and_keeps_the_sides_apart(
     tmp_path, pairing
 ):
     plain, matched = (

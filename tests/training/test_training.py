@@ -283,7 +283,8 @@ def test_two_processes_train_the_same_denoiser_once(machine, path, tmp_path):
         from pathlib import Path
         from small_machine import FEATURES, SMALL, Machine
         from dcase_denoise_plugin.training.loop import train_denoiser
-        train_denoiser(Machine.from_folder(Path({str(tmp_path / "fan")!r}), "MADEUP", FEATURES, 7), SMALL, Path({str(path)!r}), torch.device("cpu"))
+        machine = Machine.from_folder(Path({str(tmp_path / "fan")!r}), "MADEUP", FEATURES, 7)
+        train_denoiser(machine, SMALL, Path({str(path)!r}), torch.device("cpu"))
         """)
     )
     runs = [
