@@ -19,11 +19,11 @@ import torch
 from baseline_checkouts import PROJECT, RATE_HZ, TAG, TINY_UNET, Checkout, make_machine
 from click.testing import CliRunner
 
-from benchmarks.edge import MEMORY
+from benchmarks.speed.edge import MEMORY
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.edge.export import export_scorer
-from dcase_denoise_plugin.edge.trained_baseline import decision_threshold
+from dcase_denoise_plugin.edge.threshold import decision_threshold
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 

@@ -4,8 +4,8 @@ import click
 import numpy as np
 import pytest
 
-from benchmarks import flights, mixing, motors, toy_cars
-from benchmarks.mixing import RATE_HZ, Mixture, depth_of_pauses_db, halves
+from benchmarks.sets import flights, mixing, motors, toy_cars
+from benchmarks.sets.mixing import RATE_HZ, Mixture, depth_of_pauses_db, halves
 from dcase_denoise_plugin.sound.audio import write_wav
 
 RNG = np.random.default_rng(0)

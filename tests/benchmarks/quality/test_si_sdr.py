@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.si_sdr import ideal, main, row
+from benchmarks.quality.si_sdr import ideal, main, row
 from dcase_denoise_plugin.demo.machines import make_machines
 from dcase_denoise_plugin.report.denoised_clips import si_sdr_db
 

@@ -5,8 +5,10 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, write
 
-from benchmarks.anomalies import KINDS, anomaly
-from benchmarks.survival import Part, known_sounds, survival, trained
+from benchmarks.denoisers import trained
+from benchmarks.quality.anomalies import KINDS, anomaly
+from benchmarks.quality.decomposition import Part, survival
+from benchmarks.quality.survival import known_sounds
 from dcase_denoise_plugin.demo.machines import REFERENCE_FOLDER, make_machines
 from dcase_denoise_plugin.denoising.checkpoint import NO_BOUNDS_DB, Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
