@@ -7,7 +7,16 @@ from __future__ import annotations
 import click
 
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.commands import clips, edge, installation, report, run, study, train
+from dcase_denoise_plugin.commands import (
+    clips,
+    edge,
+    installation,
+    report,
+    run,
+    stream,
+    study,
+    train,
+)
 from dcase_denoise_plugin.errors import DenoiseError
 
 
@@ -57,7 +66,7 @@ COMMANDS = (
     clips.picture,
     edge.export,
     edge.monitor,
-    edge.stream,
+    stream.stream,
     installation.doctor,
     installation.enable,
     installation.disable,
