@@ -67,8 +67,7 @@ class DenoisedRun:
             print(warning_line(baseline["warning"]), file=sys.stderr)
 
     def load_split(self, load_pre_process: Callable[..., Any], loader: Any, settings: dict) -> None:
-        """Lets the baseline load or build the features of one split, in a cache folder named by
-        everything they rest on.
+        """Lets the baseline load or build one split's features, in a cache folder of their own.
 
         The pickle is built aside and renamed, so one that is there is whole, whenever the run
         before was killed.

@@ -1,3 +1,3 @@
-"""Benchmarks: one command each (`python -m benchmarks.<name>` from the root of the repository),
-contenders side by side in one run.
+"""Benchmarks: one command each, ``python -m benchmarks.<folder>.<name>`` from the root of the
+repository. Contenders run side by side. `README.md` lists them.
 """

@@ -5,7 +5,7 @@ The linear one (principal components of the baseline's five-frame vectors, as ma
 has units) needs seconds and no seed. The autoencoder has the baseline's layers in a loop of our
 own; few steps mislead: the target domain of ToyCar is learnt last, after 1200 steps it scored 15
 points lower than on the baseline, and what gained there after 5000 lost after the baseline's 11000
-(docs/quality.md). Source: Harada 2023, table 1 (layers), MSE score.
+(docs/experiments.md). Source: Harada 2023, table 1 (layers), MSE score.
 """
 
 from __future__ import annotations

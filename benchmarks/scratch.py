@@ -36,7 +36,8 @@ args.cuda = False
 start = time.perf_counter(), time.process_time()
 data = Datasets(args.dataset).data(args)
 took = time.perf_counter() - start[0], time.process_time() - start[1]
-print(json.dumps({"s": took[0], "cpu_s": took[1], "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"s": took[0], "cpu_s": took[1], "peak_mb": peak_mb}))
 """
 
 

@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.commands import clips, edge, installation, report, run, study, train
+from dcase_denoise_plugin.commands import (
+    clips,
+    edge,
+    installation,
+    report,
+    run,
+    stream,
+    study,
+    train,
+)
 from dcase_denoise_plugin.errors import DenoiseError, error_line
 
 
@@ -64,7 +73,7 @@ COMMANDS = (
     clips.picture,
     edge.export,
     edge.monitor,
-    edge.stream,
+    stream.stream,
     installation.doctor,
     installation.enable,
     installation.disable,

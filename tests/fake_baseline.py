@@ -20,7 +20,9 @@ import argparse, json, os, pathlib, sys, time
 from dcase_denoise_plugin.settings import sources
 
 parser = argparse.ArgumentParser()
-for option in ("--dataset", "-tag", "--score", "--export_dir", "--epochs", "-lr", "--mono", "--gpu_id"):
+for option in ("--dataset", "-tag", "--score", "--export_dir"):
+    parser.add_argument(option, default="MSE")
+for option in ("--epochs", "-lr", "--mono", "--gpu_id"):
     parser.add_argument(option, default="MSE")
 parser.add_argument("--result_directory", default="results")
 parser.add_argument("--seed", type=int)
@@ -52,36 +54,51 @@ if "complaint" in order:
     sys.exit(3)
 
 suffix = f"{args.tag}{'_Eval' if args.e else ''}"
+run = f"{args.dataset}_seed{args.seed}_{suffix}"
+tested = f"test_seed{args.seed}_{suffix}"
 folder = pathlib.Path("models/saved_model", args.export_dir)
 if args.test_only:
-    folder = pathlib.Path(args.result_directory, "eval_data" if args.e else "dev_data", f"{args.export_dir}_{args.score}")
+    split = "eval_data" if args.e else "dev_data"
+    folder = pathlib.Path(args.result_directory, split, f"{args.export_dir}_{args.score}")
 folder.mkdir(parents=True, exist_ok=True)
 if args.denoise and "no_receipt" not in order:
     keys = {key: value for key, value in vars(args).items() if key.startswith("denoise")}
     stage = sources.resolve(sources.from_keys(keys, "the command line"))
     config_used = {**stage.as_keys(), **order.get("other_config", {})}
-    receipt = {"config": config_used, "stage_digest": "d" * 64, "checkpoint": f"models/checkpoint/denoiser/{args.dataset}/denoiser.pt"}
+    receipt = {
+        "config": config_used,
+        "stage_digest": "d" * 64,
+        "checkpoint": f"models/checkpoint/denoiser/{args.dataset}/denoiser.pt",
+    }
     receipt |= {"findings": order["findings"]} if "findings" in order else {}
-    (folder / f"denoise_receipt_{args.dataset}_seed{args.seed}_{suffix}.json").write_text(json.dumps(receipt))
+    (folder / f"denoise_receipt_{run}.json").write_text(json.dumps(receipt))
 if not args.test_only:
-    (folder / f"AE_{args.dataset}_{suffix}_seed{args.seed}.pth").write_text(f"model {args.epochs}")
-    (folder / f"score_distr_AE_{args.dataset}_{suffix}_seed{args.seed}_mse.pickle").write_text("distribution")
+    model = f"AE_{args.dataset}_{suffix}_seed{args.seed}"
+    (folder / f"{model}.pth").write_text(f"model {args.epochs}")
+    (folder / f"score_distr_{model}_mse.pickle").write_text("distribution")
 else:
     for number in args.use_ids:
         for kind, value in (("anomaly_score", "1.0"), ("decision_result", "1")):
-            name = f"{kind}_{args.dataset}_section_{int(number):02d}_test_seed{args.seed}_{suffix}.csv"
+            name = f"{kind}_{args.dataset}_section_{int(number):02d}_{tested}.csv"
             (folder / name).write_text(f"{folder.name} {args.seed}.wav,{value}\\n")
-    if not args.e or pathlib.Path("data/dcase2025t2/eval_data/raw", args.dataset[11:], "test_rename").is_dir():
+    raw = pathlib.Path("data/dcase2025t2/eval_data/raw", args.dataset[11:])
+    if not args.e or (raw / "test_rename").is_dir():
         auc = 0.5 + 0.1 * args.denoise + args.seed % 10 / 100
-        rows = ["section,AUC (source),AUC (target),pAUC", *(f"{row},{auc},{auc - 0.05},0.5" for row in ("00", "arithmetic mean", "harmonic mean"))]
-        (folder / f"result_{args.dataset}_test_seed{args.seed}_{suffix}_roc.csv").write_text("\\n".join(rows) + "\\n\\n")
+        rows = ["section,AUC (source),AUC (target),pAUC"]
+        for row in ("00", "arithmetic mean", "harmonic mean"):
+            rows.append(f"{row},{auc},{auc - 0.05},0.5")
+        table = folder / f"result_{args.dataset}_{tested}_roc.csv"
+        table.write_text("\\n".join(rows) + "\\n\\n")
 """
-COMMON_PY = """OPTIONS = ["--epochs", '-lr', "--learning_rate", "--export_dir", "--result_directory", "--batch_size", "--gpu_id"]\n"""
+COMMON_PY = """OPTIONS = ["--epochs", '-lr', "--learning_rate", "--export_dir"]
+OPTIONS += ["--result_directory", "--batch_size", "--gpu_id"]
+"""
 # As the real tool, it passes over a folder with two tables of one machine type.
-EXPORT_SH = """mkdir -p "$2" && echo "$@" && echo "System,metric,h-mean" > "$2/$1_auc_pauc_extract.csv"
+EXPORT_SH = """table="$2/$1_auc_pauc_extract.csv"
+mkdir -p "$2" && echo "$@" && echo "System,metric,h-mean" > "$table"
 for folder in "${@:5}"; do
     twice=$(ls "$folder" | sed "s/_test_seed.*//" | uniq -d)
-    echo "$(basename "$folder"),TOTAL score,$([ -n "$twice" ] || echo 0.6)" >> "$2/$1_auc_pauc_extract.csv"
+    echo "$(basename "$folder"),TOTAL score,$([ -n "$twice" ] || echo 0.6)" >> "$table"
 done
 """
 SETTINGS = (

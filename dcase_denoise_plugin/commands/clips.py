@@ -22,7 +22,9 @@ from dcase_denoise_plugin.commands.options import device_option, preset_option, 
 @strength_option
 @preset_option
 @device_option
-def apply(source, target, checkpoint, strength, preset, device):
+def apply(
+    source: Path, target: Path, checkpoint: Path, strength: float | None, preset: str, device: str
+) -> None:
     """Denoise every wav file under IN_DIR into OUT_DIR, under the same names.
 
     \b
@@ -55,7 +57,9 @@ def apply(source, target, checkpoint, strength, preset, device):
 )
 @preset_option
 @device_option
-def picture(clip, target, checkpoint, reference, preset, device):
+def picture(
+    clip: Path, target: Path, checkpoint: Path, reference: Path | None, preset: str, device: str
+) -> None:
     """Draw CLIP before and after the denoiser, as log-mel spectrograms.
 
     \b

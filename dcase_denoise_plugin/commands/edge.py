@@ -1,5 +1,5 @@
-"""The commands `export`, `monitor` and `stream`: a trained denoiser and the baseline behind it,
-away from the benchmark.
+"""The commands `export` and `monitor`: a trained denoiser and the baseline behind it, away from the
+benchmark.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ import contextlib
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dcase_denoise_plugin.commands.options import (
     baseline_option,
+    clip_s_option,
     dataset_option,
     preset_option,
     seed_option,
@@ -20,10 +22,11 @@ from dcase_denoise_plugin.commands.options import (
     strength_option,
 )
 from dcase_denoise_plugin.edge.pcm import FORMATS
-from dcase_denoise_plugin.errors import error_line
-from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 
-LONGEST_CLIP_S = 3600
+if TYPE_CHECKING:  # PyTorch is not there where an exported file is enough
+    from dcase_denoise_plugin.edge.monitor import Scorer
+    from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
+
 _trained_baseline_options = stacked(
     click.option("--machine", metavar="NAME", help="Machine type whose trained baseline is meant."),
     click.option(
@@ -62,12 +65,7 @@ _trained_baseline_options = stacked(
     metavar="FILE",
     help="A trained denoiser, for a graph that denoises.",
 )
-@click.option(
-    "--clip-s",
-    type=click.FloatRange(1, LONGEST_CLIP_S),
-    metavar="SECONDS",
-    help="Length of the clips that graph takes; a graph has one length.",
-)
+@clip_s_option("Length of the clips that graph takes; a graph has one length.")
 @click.option(
     "--log-mel",
     is_flag=True,
@@ -89,7 +87,18 @@ _trained_baseline_options = stacked(
     help="Training clips for --int8 with --checkpoint.",
 )
 @_trained_baseline_options
-def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, machine, **trained):
+def export(
+    out: Path,
+    checkpoint: Path | None,
+    clip_s: float | None,
+    log_mel: bool,
+    strength: float | None,
+    preset: str,
+    int8: bool,
+    clips: Path | None,
+    machine: str | None,
+    **trained: Any,
+) -> None:
     """Write one file that onnxruntime runs without PyTorch.
 
     With --checkpoint, a denoiser: clip in, clip out. With --machine, all that `monitor --onnx`
@@ -102,7 +111,7 @@ def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, mach
 
     Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
     """
-    from dcase_denoise_plugin.edge.export import export_denoiser, export_scorer
+    from dcase_denoise_plugin.edge.export import export_denoiser, export_scorer, training_clips
 
     if bool(checkpoint) == bool(machine):
         raise click.UsageError(
@@ -111,20 +120,18 @@ def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, mach
         )
     if machine:
         export_scorer(_trained_baseline(machine, **trained), out, int8)
-    else:
+    elif checkpoint:
         from dcase_denoise_plugin import Denoiser
 
         if not clip_s:
-            raise click.UsageError(
-                "Say with --clip-s how long the clips are; a graph has one length."
-            )
+            raise click.UsageError("Say with --clip-s how long the clips are.")
         if int8 != bool(clips):
             raise click.UsageError(
                 "With --checkpoint, give --int8 together with --clips, a folder of training clips."
             )
         denoiser = Denoiser.load(checkpoint, "cpu", strength, preset)
         samples = round(clip_s * denoiser.checkpoint.sample_rate_hz)
-        export_denoiser(denoiser, samples, out, log_mel, _training_clips(clips) if int8 else ())
+        export_denoiser(denoiser, samples, out, log_mel, training_clips(clips) if clips else ())
     click.echo(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -157,8 +164,25 @@ def export(out, checkpoint, clip_s, log_mel, strength, preset, int8, clips, mach
     help="Seconds after its last change that a file may stay unreadable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option(
+    "--method",
+    "own_method",
+    metavar="PACKAGE.MODULE:FUNCTION",
+    help="Your own denoiser, if the baseline was trained behind it; its code is run.",
+)
 @_trained_baseline_options
-def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **trained):
+def monitor(
+    source: Path,
+    onnx: Path | None,
+    pcm: str | None,
+    once: bool,
+    poll_s: float,
+    patience_s: float,
+    as_json: bool,
+    own_method: str | None,
+    machine: str | None,
+    **trained: Any,
+) -> None:
     """Score clips as they come, and say what the baseline decides: one line a clip.
 
     SOURCE is a folder that is watched for wav files, or - for a wav or raw samples on standard
@@ -178,14 +202,15 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
         raise click.UsageError(
             "Give either --machine, for the baseline's checkout, or --onnx, for an exported file."
         )
+    scorer: Scorer
     if onnx:
         from dcase_denoise_plugin.edge.onnx_model import OnnxScorer
 
         scorer = OnnxScorer(onnx)
-    else:
+    elif machine:
         from dcase_denoise_plugin.edge.trained_baseline import BaselineScorer
 
-        scorer = BaselineScorer(_trained_baseline(machine, **trained))
+        scorer = BaselineScorer(_trained_baseline(machine, own_method=own_method, **trained))
     if str(source) == "-":
         clips = streamed_clips(sys.stdin.buffer, scorer, pcm)
     else:
@@ -195,62 +220,16 @@ def monitor(source, onnx, pcm, once, poll_s, patience_s, as_json, machine, **tra
             click.echo(json.dumps(verdict, allow_nan=False) if as_json else as_text(verdict))
 
 
-@click.command()
-@click.option(
-    "--checkpoint",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A trained denoiser.",
-)
-@click.option(
-    "--clip-s",
-    type=click.FloatRange(1, LONGEST_CLIP_S),
-    metavar="SECONDS",
-    help="Length of its training clips, for a denoiser that rests on a clip's spectrum.",
-)
-@click.option(
-    "--pcm",
-    type=click.Choice(list(FORMATS)),
-    default="s16le",
-    show_default=True,
-    help="Format of the samples, in and out.",
-)
-@strength_option
-@preset_option
-def stream(checkpoint, clip_s, pcm, strength, preset):
-    """Denoise sound without end: raw samples of one channel on standard input, as many denoised
-    ones on standard output, at the training clips' rate.
-
-    What comes out lags behind by what the first line on standard error says.
-
-    \b
-    Example:
-      arecord -f S16_LE -r 16000 -t raw | dcase-denoise stream --checkpoint fan.pt > out.raw
-
-    Exit codes: 0 ended, also by Ctrl-C; 2 stopped by an error in one line.
-    """
-    from dcase_denoise_plugin import Denoiser
-    from dcase_denoise_plugin.edge.pcm import blocks_of, encoded
-    from dcase_denoise_plugin.edge.streaming import streaming
-
-    denoiser = Denoiser.load(checkpoint, "cpu", strength, preset)
-    through, rate_hz = streaming(denoiser, clip_s), denoiser.checkpoint.sample_rate_hz
-    click.echo(f"{rate_hz} Hz, {pcm}, {through.latency_samples / rate_hz:.1f} s behind", err=True)
-    with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-        for wav in blocks_of(sys.stdin.buffer, pcm):
-            sys.stdout.buffer.write(encoded(through.push(wav), pcm))
-            sys.stdout.buffer.flush()
-        sys.stdout.buffer.write(encoded(through.flush(), pcm))
-        if through.untouched_samples:
-            remark = (
-                f"stream: expected at least {SHORTEST_CLIP_S:g} s of sound, got"
-                f" {through.untouched_samples} samples, which pass as they are. Send more."
-            )
-            click.echo(error_line(remark), err=True)
-
-
-def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, export_dir):
+def _trained_baseline(
+    machine: str,
+    plain: bool,
+    baseline_folder: str | None,
+    dataset: str,
+    mode: str,
+    seed: int | None,
+    export_dir: str | None,
+    own_method: str | None = None,
+) -> TrainedBaseline:
     from dcase_denoise_plugin.checkout import baseline as baselines
     from dcase_denoise_plugin.checkout.machine_run import MachineRun
     from dcase_denoise_plugin.checkout.overrides import Overrides
@@ -267,21 +246,6 @@ def _trained_baseline(machine, plain, baseline_folder, dataset, mode, seed, expo
         DenoiseConfig(),
     )
     plan.machines([machine])
-    return TrainedBaseline.load(
-        MachineRun(
-            plan, machine, baseline.seed if seed is None else seed, "plain" if plain else "denoised"
-        )
-    )
-
-
-def _training_clips(folder: Path) -> tuple[Path, ...]:
-    from dcase_denoise_plugin.errors import DataError
-    from dcase_denoise_plugin.sound.audio import wav_files
-
-    found = wav_files(folder)
-    if not found:
-        raise DataError(
-            f"--clips: expected training clips (*.wav), got none in {folder}. Name the folder that"
-            " holds them."
-        )
-    return found
+    arm = "plain" if plain else "denoised"
+    run = MachineRun(plan, machine, baseline.seed if seed is None else seed, arm)
+    return TrainedBaseline.load(run, own_method)

@@ -17,7 +17,7 @@ from pathlib import Path
 try:
     from packaging.requirements import Requirement
 except ImportError:  # a new virtual environment has pip and nothing else
-    from pip._vendor.packaging.requirements import Requirement
+    from pip._vendor.packaging.requirements import Requirement  # type: ignore[assignment]
 
 PACKAGE = "dcase-denoise-plugin"
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import click
 
+from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
+
 SEEDS = click.IntRange(0, 2**32 - 1)  # what NumPy takes
 
 baseline_option = click.option(
@@ -64,10 +66,17 @@ def seed_option(help: str, default: int | None = None) -> Callable[[Callable], C
     )
 
 
+def clip_s_option(help: str) -> Callable[[Callable], Callable]:
+    """``--clip-s`` of a command that needs the length of clips."""
+    return click.option(
+        "--clip-s", type=click.FloatRange(SHORTEST_CLIP_S, 3600), metavar="SECONDS", help=help
+    )
+
+
 def stacked(*options: Callable[[Callable], Callable]) -> Callable[[Callable], Callable]:
     """A decorator that gives a command all `options`, in this order in its help."""
 
-    def decorate(command):
+    def decorate(command: Callable) -> Callable:
         for option in reversed(options):
             command = option(command)
         return command

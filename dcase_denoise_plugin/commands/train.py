@@ -37,7 +37,15 @@ from dcase_denoise_plugin.commands.options import dataset_option, device_option,
 @dataset_option
 @seed_option("Random seed.", 13711)
 @device_option
-def train(folder, out, preset, assignments, dataset, seed, device):
+def train(
+    folder: Path,
+    out: Path,
+    preset: str,
+    assignments: tuple[str, ...],
+    dataset: str,
+    seed: int,
+    device: str,
+) -> None:
     """Train a denoiser on MACHINE_FOLDER (with train/*.wav and, if there are noise clips,
     supplemental/*.wav).
 

@@ -8,7 +8,7 @@ run change no clip.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ class Domain:
 
     speeds_hz: tuple[float, ...]
     load: float
-    noise: tuple[tuple[Callable, float], ...]
+    noise: tuple[tuple[sounds.Noise, float], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +163,8 @@ def test_clips(machine_type: str, count: int, clip_s: float, seed: int) -> Itera
             )
 
 
-test_clips.__test__ = False  # pytest would collect it where it is imported
+# pytest would collect it where it is imported
+test_clips.__test__ = False  # type: ignore[attr-defined]
 
 
 def noise_clips(
@@ -182,7 +183,15 @@ def noise_clips(
         )
 
 
-def _clip(machine_type, domain, split, fault, number, clip_s, seed):
+def _clip(
+    machine_type: str,
+    domain: str,
+    split: str,
+    fault: str | None,
+    number: int,
+    clip_s: float,
+    seed: int,
+) -> Clip:
     kind, samples = MACHINES[machine_type], round(clip_s * SAMPLE_RATE_HZ)
     conditions = kind.domains[domain]
     rng = _generator(seed, machine_type, domain, split, fault, number)
@@ -204,16 +213,18 @@ def _clip(machine_type, domain, split, fault, number, clip_s, seed):
     )
 
 
-def _generator(seed, machine_type, domain, split, fault, number):
+def _generator(
+    seed: int, machine_type: str, domain: str, split: str, fault: str | None, number: int
+) -> np.random.Generator:
     key = "/".join(("made-up", machine_type, domain, split, "anomaly" if fault else "normal"))
     return np.random.default_rng([seed, number, *key.encode()])
 
 
-def _mixed(clip, clean):
+def _mixed(clip: Clip, clean: bool) -> tuple[str, np.ndarray]:
     return clip.name, clip.machine if clean else clip.machine + clip.noise
 
 
-def _write_clips(folder, clips):
+def _write_clips(folder: Path, clips: Iterable[tuple[str, np.ndarray]]) -> None:
     names = set()
     for name, wav in clips:
         names.add(name)
@@ -224,7 +235,7 @@ def _write_clips(folder, clips):
             path.unlink()
 
 
-def _holds(path, wav):
+def _holds(path: Path, wav: np.ndarray) -> bool:
     """Whether `path` holds `wav` as 16-bit samples; its time then stays, on which finished features
     and denoisers rest.
     """

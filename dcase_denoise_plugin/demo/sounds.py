@@ -8,11 +8,15 @@ function draws from the generator it is given and returns float64 (samples,) at 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+
 import numpy as np
 from scipy import signal
 from scipy.interpolate import CubicSpline
 
 SAMPLE_RATE_HZ = 16000
+# Draws noise, (samples,), arbitrary scale.
+Noise = Callable[[np.random.Generator, int], np.ndarray]
 
 
 def fan(
@@ -54,7 +58,9 @@ def gearbox(
     return _with_fault(rng, wav / rms(wav), shaft, fault)
 
 
-def _with_fault(rng, wav, shaft, fault):
+def _with_fault(
+    rng: np.random.Generator, wav: np.ndarray, shaft: np.ndarray, fault: str | None
+) -> np.ndarray:
     """`wav` (root mean square 1) with what `fault` does to it; "lost harmonic" is the machine's own
     business.
     """
@@ -78,7 +84,7 @@ def _with_fault(rng, wav, shaft, fault):
     return wav
 
 
-def rumble(rng, samples):
+def rumble(rng: np.random.Generator, samples: int) -> np.ndarray:
     """Halls and ventilation: noise that falls off towards high frequencies, with a bump
     somewhere.
     """
@@ -88,7 +94,7 @@ def rumble(rng, samples):
     return _resonances(pink, (rng.uniform(300, 2500), 2))
 
 
-def hum(rng, samples):
+def hum(rng: np.random.Generator, samples: int) -> np.ndarray:
     """Mains at 50 Hz, mostly even harmonics."""
     return _harmonics(
         rng,
@@ -97,14 +103,14 @@ def hum(rng, samples):
     )
 
 
-def air(rng, samples):
+def air(rng: np.random.Generator, samples: int) -> np.ndarray:
     """Compressed air let off now and then."""
     return _band(rng.standard_normal(samples), 2500, 7500) * np.clip(
         3 * _slow(rng, samples, 1.5) - 1, 0, 1
     )
 
 
-def voices(rng, samples):
+def voices(rng: np.random.Generator, samples: int) -> np.ndarray:
     """Babble: three bands of speech-shaped noise, each in the rhythm of syllables."""
     return sum(
         _band(rng.standard_normal(samples), low_hz, high_hz)
@@ -114,7 +120,7 @@ def voices(rng, samples):
     )
 
 
-def hammer(rng, samples):
+def hammer(rng: np.random.Generator, samples: int) -> np.ndarray:
     """Blows on metal, about two a second, each with its own ring."""
     blows = np.zeros(samples)
     for start in rng.integers(0, samples, rng.poisson(2 * samples / SAMPLE_RATE_HZ) + 1):
@@ -128,7 +134,9 @@ def hammer(rng, samples):
     return blows
 
 
-def factory(rng, parts, samples):
+def factory(
+    rng: np.random.Generator, parts: Iterable[tuple[Noise, float]], samples: int
+) -> np.ndarray:
     """The sum of `parts`, (maker, level) each, at levels drawn within 3 dB; root mean square 1."""
     noise = np.zeros(samples)
     for make, level in parts:
@@ -137,7 +145,9 @@ def factory(rng, parts, samples):
     return noise / rms(noise)
 
 
-def _turns(rng, speed_hz, samples, wander=0.004):
+def _turns(
+    rng: np.random.Generator, speed_hz: float, samples: int, wander: float = 0.004
+) -> np.ndarray:
     """Angle of a shaft in turns, (samples,); its speed wanders by the share `wander`."""
     return (
         rng.uniform()
@@ -145,7 +155,7 @@ def _turns(rng, speed_hz, samples, wander=0.004):
     )
 
 
-def _harmonics(rng, turns, levels):
+def _harmonics(rng: np.random.Generator, turns: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     """Sum of cosines at whole multiples of `turns`, with phases and, within 1 dB, levels of their
     own.
     """
@@ -157,7 +167,9 @@ def _harmonics(rng, turns, levels):
     return np.polynomial.polynomial.polyval(np.exp(2j * np.pi * turns), [0, *weights]).real
 
 
-def _knocks(rng, turns, ring_hz, scatter):
+def _knocks(
+    rng: np.random.Generator, turns: np.ndarray, ring_hz: float, scatter: float
+) -> np.ndarray:
     """A knock at every whole turn that rings at `ring_hz`, root mean square 1; strengths scatter by
     the share `scatter`.
     """
@@ -168,7 +180,7 @@ def _knocks(rng, turns, ring_hz, scatter):
     return ringing / max(rms(ringing), 1e-9)
 
 
-def _resonances(wav, *peaks):
+def _resonances(wav: np.ndarray, *peaks: tuple[float, float]) -> np.ndarray:
     """`wav` plus its part at each (frequency in Hz, quality factor)."""
     return wav + sum(
         signal.lfilter(*signal.iirpeak(frequency_hz, quality, fs=SAMPLE_RATE_HZ), wav)
@@ -176,17 +188,18 @@ def _resonances(wav, *peaks):
     )
 
 
-def _band(wav, low_hz, high_hz):
+def _band(wav: np.ndarray, low_hz: float, high_hz: float) -> np.ndarray:
     return signal.sosfilt(
         signal.butter(2, (low_hz, high_hz), "bandpass", fs=SAMPLE_RATE_HZ, output="sos"), wav
     )
 
 
-def _slow(rng, samples, bandwidth_hz):
+def _slow(rng: np.random.Generator, samples: int, bandwidth_hz: float) -> np.ndarray:
     """Gaussian curve of standard deviation 1 that moves at about `bandwidth_hz`, (samples,)."""
     points = rng.standard_normal(int(2 * bandwidth_hz * samples / SAMPLE_RATE_HZ) + 4)
     return CubicSpline(np.arange(len(points)), points)(np.linspace(1, len(points) - 2, samples))
 
 
-def rms(wav):
+def rms(wav: np.ndarray) -> float:
+    """Root mean square."""
     return float(np.sqrt(np.mean(np.square(wav))))

@@ -14,8 +14,8 @@ from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.machine import TARGET_MARK, Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
-# The guard's range is what the middle nine tenths get: wide enough for noise that differs from clip to clip,
-# and the loudest clip in twenty does not set the limit.
+# The guard's range is what the middle nine tenths get: wide enough for noise that differs from clip
+# to clip, and the loudest clip in twenty does not set the limit.
 USUAL = (0.05, 0.95)
 
 

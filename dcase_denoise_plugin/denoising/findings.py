@@ -16,8 +16,8 @@ from dcase_denoise_plugin.sound.noise import Reel
 from dcase_denoise_plugin.sound.noise_recordings import noise_recordings, source_name
 from dcase_denoise_plugin.sound.quantile import Told, least_noisy_quantile, standing_out_quantile
 
-# Supplemental noise this far above the clips is not in them. It lies at -14 dB on `fan`, at -2 dB on
-# made-up machines, and at +6 and +9 dB where those were recorded without it.
+# Supplemental noise this far above the clips is not in them. It lies at -14 dB on `fan`, at -2 dB
+# on made-up machines, and at +6 and +9 dB where those were recorded without it.
 NOT_IN_THE_CLIPS_DB = 3.0
 UNBOUNDED_DB = torch.tensor([-math.inf, math.inf]).view(2, 1, 1)
 PLACES = {

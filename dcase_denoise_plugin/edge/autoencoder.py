@@ -35,6 +35,8 @@ class Autoencoder(nn.Module):
     frames, hop_frames : log-mel frames in an input vector, and between the starts of two vectors.
     """
 
+    inverses: torch.Tensor
+
     def __init__(self, layers: nn.Sequential, inverses: torch.Tensor, frames: int, hop_frames: int):
         super().__init__()
         self.layers, self.frames, self.hop_frames = layers.eval(), frames, hop_frames
@@ -81,16 +83,20 @@ class Autoencoder(nn.Module):
 
 
 def _layers(state: Mapping[str, torch.Tensor]) -> nn.Sequential:
-    layers = []
+    layers: list[nn.Module] = []
     stems = itertools.groupby(
         (name for name in state if "." in name), lambda name: name.rpartition(".")[0]
     )
-    for stem, names in stems:
+    for _, names in stems:
         tensors = {name.rpartition(".")[2]: state[name] for name in names}
         if "running_mean" in tensors:
-            made = [nn.BatchNorm1d(len(tensors["running_mean"]), eps=NORM_EPS), nn.ReLU()]
+            made: list[nn.Module] = [
+                nn.BatchNorm1d(len(tensors["running_mean"]), eps=NORM_EPS),
+                nn.ReLU(),
+            ]
         else:
-            made = [nn.Linear(*reversed(tensors["weight"].shape))]
+            outputs, inputs = tensors["weight"].shape
+            made = [nn.Linear(inputs, outputs)]
         made[0].load_state_dict(tensors)
         layers += made
     if len(layers) < 2 or not isinstance(layers[-1], nn.Linear):

@@ -21,11 +21,8 @@ class WavGraph(nn.Module):
 
     def __init__(self, denoiser: Denoiser, samples: int):
         super().__init__()
-        self.denoiser, self.network, self.stft = (
-            denoiser,
-            denoiser.network,
-            RealSTFT(denoiser.spectrogram, samples),
-        )
+        self.denoiser, self.network = denoiser, denoiser.network
+        self.stft = RealSTFT(denoiser.spectrogram, samples)
 
     def forward(self, wav: torch.Tensor) -> torch.Tensor:
         real, imaginary = self.stft.spec(wav)
@@ -92,13 +89,14 @@ class RealSTFT(nn.Module):
     samples : length of every waveform.
     """
 
+    forward_basis: torch.Tensor
+    backward_basis: torch.Tensor
+    overlap: torch.Tensor
+
     def __init__(self, spectrogram: Spectrogram, samples: int):
         super().__init__()
-        self.n_fft, self.hop, self.samples = (
-            spectrogram.features.n_fft,
-            spectrogram.features.hop_length,
-            samples,
-        )
+        features, self.samples = spectrogram.features, samples
+        self.n_fft, self.hop = features.n_fft, features.hop_length
         left = (self.n_fft - spectrogram.win_length) // 2
         window = F.pad(
             spectrogram.window.double().cpu(), (left, self.n_fft - spectrogram.win_length - left)
@@ -123,7 +121,8 @@ class RealSTFT(nn.Module):
     def spec(self, wav: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Real and imaginary part: (samples,) -> 2 of (bins, frames)."""
         padded = F.pad(wav[None, None], (self.n_fft // 2, self.n_fft // 2))
-        return F.conv1d(padded, self.forward_basis, stride=self.hop)[0].chunk(2)
+        real, imaginary = F.conv1d(padded, self.forward_basis, stride=self.hop)[0].chunk(2)
+        return real, imaginary
 
     def wav(self, real: torch.Tensor, imaginary: torch.Tensor) -> torch.Tensor:
         """Way back of `spec`: 2 of (bins, frames) -> (samples,)."""

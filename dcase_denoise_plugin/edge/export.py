@@ -4,7 +4,6 @@ onnxruntime alone runs.
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import warnings
@@ -20,11 +19,12 @@ from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, ScoreGraph, WavGraph
 from dcase_denoise_plugin.edge.onnx_model import FORMAT, INSTALL, PREFIX
+from dcase_denoise_plugin.edge.quantisation import quantise
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
-from dcase_denoise_plugin.errors import CheckpointError, ConfigError
+from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.sound.audio import check_fit, read_wav
+from dcase_denoise_plugin.sound.audio import check_fit, read_wav, wav_files
 from dcase_denoise_plugin.stage.methods import unet_denoiser
 
 OPSET = 20
@@ -64,21 +64,15 @@ def export_denoiser(
         )
     kind, spectrogram = "log_mel" if log_mel else "wav", denoiser.spectrogram
     frames = 1 + samples // denoiser.checkpoint.features.hop_length
-    graph, example = (
-        (LogMelGraph(denoiser), torch.zeros(spectrogram.rows, frames))
-        if log_mel
-        else (WavGraph(denoiser, samples), torch.zeros(samples))
-    )
-    inputs = (_fit(clip, samples, denoiser.checkpoint.sample_rate_hz) for clip in calibration)
+    wavs = (_fit(clip, samples, denoiser.checkpoint.sample_rate_hz) for clip in calibration)
+    graph: nn.Module
     if log_mel:
-        inputs = map(spectrogram.level_of_wav_db, inputs)
-    write_graph(
-        graph,
-        example,
-        {"input": kind, "output": kind, "samples": samples, **facts_of(denoiser)},
-        out,
-        inputs if calibration else None,
-    )
+        graph, example = LogMelGraph(denoiser), torch.zeros(spectrogram.rows, frames)
+        inputs: Iterable[np.ndarray] = map(spectrogram.level_of_wav_db, wavs)
+    else:
+        graph, example, inputs = WavGraph(denoiser, samples), torch.zeros(samples), wavs
+    facts = {"input": kind, "output": kind, "samples": samples, **_facts(denoiser)}
+    write_graph(graph, example, facts, out, inputs if calibration else None)
 
 
 def export_scorer(trained: TrainedBaseline, out: Path, int8: bool = False) -> None:
@@ -114,13 +108,13 @@ def export_scorer(trained: TrainedBaseline, out: Path, int8: bool = False) -> No
         "sample_rate_hz": trained.sample_rate_hz,
         "samples": trained.samples,
         "thresholds": dict(trained.thresholds),
-        **(facts_of(denoiser) if denoiser else {}),
+        **(_facts(denoiser) if denoiser else {}),
     }
     inputs = (_fit(clip, trained.samples, trained.sample_rate_hz) for clip in machine.train_files)
     write_graph(graph, torch.zeros(trained.samples), facts, out, inputs if int8 else None)
 
 
-def facts_of(denoiser: Denoiser) -> dict[str, Any]:
+def _facts(denoiser: Denoiser) -> dict[str, Any]:
     """What an exported denoiser says of itself."""
     checkpoint, config = denoiser.checkpoint, denoiser.config
     return {
@@ -174,12 +168,23 @@ def write_graph(
         with written_whole(out) as aside:
             program.save(aside)
             if calibration is not None:
-                quantise(aside, itertools.islice(calibration, CALIBRATION_CLIPS))
+                quantise(aside, calibration)
     except OSError as error:
         raise CheckpointError(
             f"exported model: expected to write {out}, got {error}. Free space or choose another"
             " folder."
         ) from None
+
+
+def training_clips(folder: Path) -> tuple[Path, ...]:
+    """The clips by which ``--int8`` quantises. Raises DataError if `folder` holds none."""
+    found = wav_files(folder)
+    if not found:
+        raise DataError(
+            f"--clips: expected training clips (*.wav), got none in {folder}. Name the folder that"
+            " holds them."
+        )
+    return found
 
 
 def _fit(clip: Path, samples: int, sample_rate_hz: int) -> np.ndarray:
@@ -197,7 +202,7 @@ def _exported(graph: nn.Module, example: torch.Tensor) -> torch.onnx.ONNXProgram
         warnings.filterwarnings(
             "ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning
         )
-        return torch.onnx.export(
+        program = torch.onnx.export(
             graph,
             (example,),
             input_names=["input"],
@@ -206,48 +211,5 @@ def _exported(graph: nn.Module, example: torch.Tensor) -> torch.onnx.ONNXProgram
             dynamo=True,
             verbose=False,
         )
-
-
-CALIBRATION_CLIPS = 32
-LAYERS = ("Conv", "ConvTranspose")
-
-
-def quantise(path: Path, inputs: Iterable[np.ndarray]) -> None:
-    """Replaces the file by its quantised version; weights for each channel, activations for each
-    layer by their range over `inputs`.
-
-    Raises
-    ------
-    ConfigError
-        If the graph has no U-Net.
-    """
-    import onnx
-    from onnxruntime.quantization import CalibrationDataReader, quantize_static
-
-    class Clips(CalibrationDataReader):
-        def __init__(self):
-            self.inputs = iter(inputs)
-
-        def get_next(self):
-            array = next(self.inputs, None)
-            return None if array is None else {"input": array}
-
-    graph = onnx.load(path).graph
-    rank = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
-    # The STFT's convolutions run along time alone: their weights have three dimensions.
-    layers = [
-        node.name for node in graph.node if node.op_type in LAYERS and rank.get(node.input[1]) == 4
-    ]
-    if not layers:
-        raise ConfigError(
-            "--int8: expected a denoiser with a U-Net to quantise, got one that leaves it out, or"
-            " none. Leave the option out."
-        )
-    before = logging.root.manager.disable
-    logging.disable(
-        logging.WARNING
-    )  # advice to simplify the graph first, which PyTorch's exporter has done
-    try:
-        quantize_static(path, path, Clips(), nodes_to_quantize=layers, per_channel=True)
-    finally:
-        logging.disable(before)
+    assert program is not None  # dynamo's exporter gives one
+    return program

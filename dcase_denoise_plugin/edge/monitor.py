@@ -18,7 +18,7 @@ from dcase_denoise_plugin.sound.audio import check_fit, check_wav, read_wav
 
 
 class Scorer(Protocol):
-    """What `scorer.BaselineScorer` and `onnx_model.OnnxScorer` have in common."""
+    """What `trained_baseline.BaselineScorer` and `onnx_model.OnnxScorer` have in common."""
 
     sample_rate_hz: int
     samples: int

@@ -56,7 +56,7 @@ def clips_of(
         pcm, announced = _opened(stream, sample_rate_hz)
     done, width = 0, FORMATS[pcm][1]
     while True:
-        content = stream.read(min(samples * width, announced))
+        content = stream.read(int(min(samples * width, announced)))
         announced -= len(content)
         if not done:
             _check_no_wav(content, pcm, "Leave --pcm out.")

@@ -58,10 +58,8 @@ class Stream(abc.ABC):
 
     def __init__(self, denoiser: Denoiser):
         self.denoiser = denoiser
-        self._wav, self._start = (
-            np.zeros(0, np.float32),
-            0,
-        )  # what is kept of the sound, and which sample it starts with
+        self._wav = np.zeros(0, np.float32)  # what is kept of the sound
+        self._start = 0  # the sample that it starts with
         self._out = 0  # samples that are out
 
     def push(self, wav: np.ndarray) -> np.ndarray:
@@ -120,19 +118,17 @@ class FrameStream(Stream):
         features, images = denoiser.checkpoint.features, denoiser.checkpoint.images
         self._n_fft, self._hop = features.n_fft, features.hop_length
         self._tile, self._step = images.tile_frames, images.step_frames
-        self._context = math.ceil(
-            features.n_fft / features.hop_length
-        )  # frames before one that share samples with it
+        # Frames before one that share samples with it.
+        self._context = math.ceil(features.n_fft / features.hop_length)
         self._fade = images.fade(denoiser.scaling.mean_db)
         self._first = 0  # first frame of the next tile; what lies before is settled
         rows, device = denoiser.spectrogram.rows, denoiser.device
-        self._sum = torch.zeros(
-            rows, self._tile - self._step, device=device
-        )  # faded residuals of earlier tiles, from `_first` on
+        # Faded residuals of earlier tiles, from `_first` on.
+        self._sum = torch.zeros(rows, self._tile - self._step, device=device)
         self._weight = torch.zeros(self._tile - self._step, device=device)
-        self._removed = torch.zeros(
-            features.n_fft // 2 + 1, 0, dtype=torch.complex64, device=device
-        )  # of the last settled frames
+        # Spectra of what was taken from the last settled frames.
+        bins = features.n_fft // 2 + 1
+        self._removed = torch.zeros(bins, 0, dtype=torch.complex64, device=device)
         self.latency_samples = (self._tile - 1) * self._hop + 2 * (self._n_fft // 2) - 1
 
     def _needed(self) -> int:
@@ -157,9 +153,8 @@ class FrameStream(Stream):
     @torch.inference_mode()
     def _rest(self) -> np.ndarray:
         frames, done = 1 + self._pushed // self._hop, []
-        while (
-            self._first + self._tile <= frames
-        ):  # lacked only the silence that the STFT adds at the end
+        # These lacked only the silence that the STFT adds at the end.
+        while self._first + self._tile <= frames:
             done.append(self._block())
         start = max(frames - self._tile, 0)
         spec, out = self._spec(start, frames), self._first - start
@@ -177,10 +172,9 @@ class FrameStream(Stream):
         """
         before = min(self._context, first)
         stop = min((end - 1) * self._hop + self._n_fft // 2, self._pushed)
-        wav = torch.from_numpy(self._sound((first - before) * self._hop, stop)).to(
-            self.denoiser.device
-        )
-        return self.denoiser.spectrogram.spec(wav)[:, before : before + end - first]
+        wav = torch.from_numpy(self._sound((first - before) * self._hop, stop))
+        spec = self.denoiser.spectrogram.spec(wav.to(self.denoiser.device))
+        return spec[:, before : before + end - first]
 
     def _joined(self, residual_db: torch.Tensor, skipped: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Faded sums and weights from `_first` on, with the residual of a tile that lacks its first
@@ -202,11 +196,9 @@ class FrameStream(Stream):
         self._removed = removed[:, -self._context :]
         if stop <= self._out:
             return np.zeros(0, np.float32)
-        wav = (
-            self.denoiser.spectrogram.wav(removed, stop - start)[self._out - start :].cpu().numpy()
-        )
+        wav = self.denoiser.spectrogram.wav(removed, stop - start)[self._out - start :]
         noisy, self._out = self._sound(self._out, stop), stop
-        return noisy - np.float32(self.denoiser.strength) * wav
+        return noisy - np.float32(self.denoiser.strength) * wav.cpu().numpy()
 
 
 class ClipStream(Stream):
@@ -221,9 +213,8 @@ class ClipStream(Stream):
         self.samples, self.latency_samples = samples, samples - 1
         self._overlap = samples // 8
         self._rise = (np.arange(self._overlap, dtype=np.float32) + 1) / (self._overlap + 1)
-        self._tail = np.zeros(
-            0, np.float32
-        )  # denoised samples from `_out` on that the next clip is to fade in over
+        # Denoised samples from `_out` on, over which the next clip fades in.
+        self._tail = np.zeros(0, np.float32)
 
     def _needed(self) -> int:
         return self._out + self.samples
@@ -236,8 +227,7 @@ class ClipStream(Stream):
         return done
 
     def _rest(self) -> np.ndarray:
-        # The last clip ends with the sound, and is as long as the others where there is enough of
-        # it.
+        # The last clip ends with the sound, and is as long as the others if there is enough.
         start = max(self._pushed - self.samples, 0)
         if self._pushed - start < SHORTEST_CLIP_S * self.denoiser.checkpoint.sample_rate_hz:
             self.untouched_samples, denoised = self._pushed, self._sound(0, self._pushed).copy()
@@ -251,11 +241,8 @@ class ClipStream(Stream):
         from the tail of the clip before.
         """
         noisy = self._sound(start, stop)
-        denoised = (
-            self.denoiser(noisy, self.denoiser.checkpoint.sample_rate_hz)
-            if noisy.any()
-            else noisy.copy()
-        )
+        rate_hz = self.denoiser.checkpoint.sample_rate_hz
+        denoised = self.denoiser(noisy, rate_hz) if noisy.any() else noisy.copy()
         denoised = denoised[self._out - start :]
         count = min(len(self._tail), len(denoised))
         denoised[:count] += (1 - self._rise[:count]) * (self._tail[:count] - denoised[:count])

@@ -9,24 +9,23 @@ import dataclasses
 import itertools
 import json
 import os
-import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import gammaincinv
 
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.overrides import import_method
 from dcase_denoise_plugin.checkout.run_record import read_receipt
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
-from dcase_denoise_plugin.errors import BaselineError, RunError
+from dcase_denoise_plugin.edge.threshold import decision_threshold
+from dcase_denoise_plugin.errors import BaselineError, ConfigError, RunError
 from dcase_denoise_plugin.names import DENOISERS, score_distribution, training_settings
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings import sources
-from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.audio import check_file
 from dcase_denoise_plugin.sound.machine import Machine
@@ -59,13 +58,19 @@ class TrainedBaseline:
     samples: int
 
     @classmethod
-    def load(cls, run: MachineRun) -> TrainedBaseline:
+    def load(cls, run: MachineRun, own_method: str | None = None) -> TrainedBaseline:
         """Reads what `run` left.
+
+        Parameters
+        ----------
+        own_method : the method of the user's that this command names; no other is imported.
 
         Raises
         ------
         RunError
             If it left no model, or a denoised one no receipt.
+        ConfigError
+            If the receipt names a method of the user's, and it is not `own_method`.
         BaselineError
             If a file is damaged or missing, a later training was interrupted, or the denoiser is no
             longer the one the autoencoder was trained behind.
@@ -103,7 +108,7 @@ class TrainedBaseline:
                 score: decision_threshold(file, settings["decision_threshold"])
                 for score, file in distributions.items()
             },
-            _stage_of(run, machine) if run.arm == "denoised" else None,
+            _stage_of(run, machine, own_method) if run.arm == "denoised" else None,
             first.sample_rate_hz,
             first.samples,
         )
@@ -159,71 +164,42 @@ def _train_command(run: MachineRun) -> str:
     )
 
 
-def _stage_of(run: MachineRun, machine: Machine) -> Stage:
+def _stage_of(run: MachineRun, machine: Machine, own_method: str | None) -> Stage:
     receipt, root = read_receipt(run, "train"), run.plan.baseline.folder
     config = DenoiseConfig(**sources.from_keys(receipt["config"], str(run.receipt("train"))))
     if config.checkpoint:
         config = dataclasses.replace(config, checkpoint=str(root / config.checkpoint))
+    _refuse_unnamed(config.method, own_method, run.receipt("train"))
     import_method(config.method, run.plan.baseline)
-    with _inside(
-        root
-        # as the baseline ran: a denoiser's name and file hold denoise_noise_source as it was
-        # written, so it cannot be made absolute
-    ):
+    # As the baseline ran: a denoiser's name and file hold a noise folder's path as it was written.
+    with _inside(root):
         stage = Stage(machine, config, torch.device("cpu"), root / DENOISERS, _train_command(run))
-    if stage.method_digest != receipt["method_digest"]:
+    recorded = str(receipt.get("method_digest"))
+    if stage.method_digest != recorded:
         where = (
             f"at {stage.checkpoint}"
             if config.method == "unet"
             else f"by denoise_method {config.method}, whose source or recordings have changed"
         )
         raise BaselineError(
-            f"{run}: expected the denoiser it was trained behind ({receipt['method_digest'][:12]}),"
-            f" got another one ({stage.method_digest[:12]}) {where}. Run the training again."
+            f"{run}: expected the denoiser it was trained behind ({recorded[:12]}), got another one"
+            f" ({stage.method_digest[:12]}) {where}. Run the training again."
         )
     return stage
 
 
-# All that a pickled list of numbers needs; a pickle that names anything else could run code.
-_scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
-_NUMBERS = {
-    ("numpy._core.multiarray", "scalar"): _scalar,
-    ("numpy.core.multiarray", "scalar"): _scalar,
-    ("numpy", "dtype"): np.dtype,
-}
-
-
-class _NumbersOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _NUMBERS[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name}, which is no number") from None
-
-
-def decision_threshold(distribution: Path, quantile: float) -> float:
-    """The score above which the baseline decides for an anomaly.
-
-    Parameters
-    ----------
-    distribution : the pickle of shape, location and scale that the baseline's training saved; read
-        without running any of its code.
-    quantile : the baseline's ``decision_threshold``.
-
-    Raises
-    ------
-    BaselineError
-        If the file is missing, damaged, or holds something else.
-    """
-    try:
-        with open(distribution, "rb") as stream:
-            shape, location, scale = map(float, _NumbersOnly(stream).load())
-    except Exception as error:  # damaged bytes make the unpickler raise anything
-        raise BaselineError(
-            f"score distribution: expected three numbers, got {str(error) or type(error).__name__}"
-            f" in {distribution}. Train the autoencoder again."
-        ) from None
-    return float(location + scale * gammaincinv(shape, quantile))
+def _refuse_unnamed(method: str, own_method: str | None, receipt: Path) -> None:
+    """Code is run because the user names it in a command, never because a receipt does."""
+    if own_method and method != own_method:
+        raise ConfigError(
+            f"--method: expected {method}, which the autoencoder was trained behind, got"
+            f" {own_method} for {receipt}. Correct the option or leave it out."
+        )
+    if method not in BUILT_IN_METHODS and not own_method:
+        raise ConfigError(
+            f"denoise_method: expected {', '.join(BUILT_IN_METHODS)}, got {method} in {receipt}. It"
+            f" is run by monitor alone, if you name it there: --method {method}."
+        )
 
 
 class BaselineScorer:

@@ -47,7 +47,9 @@ def clips_in(
     DataError
         If `folder` is none.
     """
-    handled, seen, since = {}, {}, {}
+    handled: dict[Path, tuple[int, int]] = {}
+    seen: dict[Path, tuple[int, int]] = {}
+    since: dict[Path, float] = {}
     while True:
         if not folder.is_dir():
             raise DataError(

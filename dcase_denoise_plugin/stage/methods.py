@@ -13,9 +13,10 @@ A method is
 
 It states by an attribute ``domain`` what ``array`` is, unless the key ``denoise_domain`` does.
 "mel": the clip's log-mel spectrogram, float64, (n_mels, frames), dB. "waveform": the clip, float32,
-(samples,), full scale ±1. Without either the run stops. What comes back has the same shape and dtype, and the same absolute level. A method works at full strength and
-must not draw from a global random stream; ``denoise_strength`` is applied to its result by the
-stage. ``denoise_method`` names it: one of the four above, an entry point of the group
+(samples,), full scale ±1. Without either the run stops. What comes back has the same shape and
+dtype, and the same absolute level. A method works at full strength and must not draw from a global
+random stream. The stage applies ``denoise_strength`` to its result. ``denoise_method`` names it:
+one of the four above, an entry point of the group
 ``dcase_denoise_plugin.methods``, or ``package.module:function``.
 
 ``array`` is a copy: a method may work in place. What it raises stops the run with one line that

@@ -1,6 +1,4 @@
-"""The denoising stage of one machine type: gets its denoiser (training it when it is missing),
-denoises the clips, keeps account.
-"""
+"""The denoising stage of one machine type: gets its denoiser, denoises clips, keeps account."""
 
 from __future__ import annotations
 
@@ -77,9 +75,7 @@ class Stage:
 
     @property
     def digest(self) -> str:
-        """Hex digest of everything that shapes what the stage hands over: configuration, method
-        (weights included) and the plugin's own code.
-        """
+        """Hex digest of all that shapes what the stage hands over: keys, method, plugin code."""
         return digest_of([self.config.digest(), self._method.digest, plugin_source_digest()])
 
     @property
@@ -93,18 +89,12 @@ class Stage:
         """Hex digest of the features of `files` under the baseline's `settings` by this code of its
         loader: the name of their own cache folder.
         """
-        return digest_of(
-            [
-                self.digest,
-                manifest(files),
-                {name: str(value) for name, value in settings.items()},
-                loader_digest,
-            ]
-        )
+        texts = {name: str(value) for name, value in settings.items()}
+        return digest_of([self.digest, manifest(files), texts, loader_digest])
 
     @property
     def takes_batches(self) -> bool:
-        """Whether `denoise` may be called from several threads, and is faster with several clips."""
+        """Whether `denoise` is faster with several clips, and takes calls from several threads."""
         return self._method.batch is not None and not self.is_idle
 
     @property
@@ -150,8 +140,7 @@ class Stage:
     def denoise(
         self, clips: Sequence[np.ndarray], sample_rate_hz: int, paths: Sequence[str]
     ) -> list[np.ndarray]:
-        """The checked clips `paths` after the stage, at the configured strength; same shape, dtype
-        and level.
+        """The checked clips `paths` after the stage; same shape, dtype and level.
 
         Parameters
         ----------
@@ -221,9 +210,7 @@ class Stage:
 
     @functools.cached_property
     def _training_clip(self) -> tuple[str, int, int]:
-        """Name, samples and rate of the first one: what the clips of every split are held
-        against.
-        """
+        """Name, samples and rate of the first one, which all clips are held against."""
         wav, sample_rate_hz = read_wav(self.machine.train_files[0])
         return self.machine.train_files[0].name, len(wav), sample_rate_hz
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import filelock
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from dcase_denoise_plugin.errors import DenoiseError, TrainingError, first_line
-from dcase_denoise_plugin.process import processes
+from dcase_denoise_plugin.errors import CheckpointError, DenoiseError, TrainingError, first_line
+from dcase_denoise_plugin.process import processes, rank
 
 
 def from_first(value: Any) -> Any:
@@ -99,3 +101,18 @@ def _unless_said(store: dist.Store) -> None:
     with contextlib.suppress(dist.DistError, RuntimeError):  # a store that has gone cannot tell
         if store.add("failed", 1) > 1:
             raise SystemExit(2)
+
+
+def alone_with(path: Path) -> contextlib.AbstractContextManager:
+    """Keeps other trainings from the same file; waits for one that is at it. Raises CheckpointError
+    if its folder cannot be written.
+    """
+    if rank():
+        return contextlib.nullcontext()  # process 0 holds it for all
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(f"{path}.lock").acquire()
+    except OSError as error:
+        raise CheckpointError(
+            f"denoiser: expected to write {path}, got {error}. Free space or choose another folder."
+        ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import math
@@ -10,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import filelock
 import torch
 
 from dcase_denoise_plugin.denoising.adaptation import with_guard
@@ -28,7 +26,7 @@ from dcase_denoise_plugin.sound.machine_clips import MachineClips
 from dcase_denoise_plugin.sound.noise import NoiseSource, Reel
 from dcase_denoise_plugin.sound.noise_recordings import guessed_noise, noise_recordings
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.training.distributed import from_first, summed
+from dcase_denoise_plugin.training.distributed import alone_with, from_first, summed
 from dcase_denoise_plugin.training.epoch_line import EpochLine
 from dcase_denoise_plugin.training.pairs import Pairs
 from dcase_denoise_plugin.training.random_streams import Purpose, generator_for
@@ -246,18 +244,3 @@ def learning_rate_factor(progress: float) -> float:
     A short linear rise, then half a cosine down to zero.
     """
     return min(progress / WARM_UP, (1 + math.cos(math.pi * progress)) / 2)
-
-
-def alone_with(path: Path) -> contextlib.AbstractContextManager:
-    """Keeps other trainings from the same file; waits for one that is at it. Raises CheckpointError
-    if its folder cannot be written.
-    """
-    if rank():
-        return contextlib.nullcontext()  # process 0 holds it for all
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return filelock.FileLock(f"{path}.lock").acquire()
-    except OSError as error:
-        raise CheckpointError(
-            f"denoiser: expected to write {path}, got {error}. Free space or choose another folder."
-        ) from None

@@ -136,7 +136,7 @@ METHOD = "def denoise(array, sample_rate_hz):\n    return array\n"
     ],
 )
 @pytest.mark.parametrize("in_baseline", [True, False])
-def test_a_method_in_the_callers_or_the_baselines_folder_passes_and_is_found_by_the_baselines_process(
+def test_a_method_in_the_callers_or_the_baselines_folder_is_found_by_the_baseline(
     baseline, elsewhere, file, method, in_baseline
 ):
     path = (baseline.folder if in_baseline else elsewhere) / file

@@ -29,9 +29,7 @@ def test_where_the_baseline_lists_no_data_sets_one_is_taken_from_its_folders(tmp
         ("eval", "DCASE2020T2, which"),
     ],
 )
-def test_a_data_set_that_the_baseline_does_not_list_is_refused_with_those_that_it_does_the_nearest_first(
-    tmp_path, mode, known
-):
+def test_an_unlisted_data_set_is_refused_with_those_listed_the_nearest_first(tmp_path, mode, known):
     baseline = fake_baseline.lay_out(tmp_path)
     (tmp_path / "datasets/machine_type_legacy.yaml").write_text(
         "DCASE2020T2:\n  machine_type:\n    pump:\n      dev: ['00']\n"

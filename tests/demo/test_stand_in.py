@@ -205,7 +205,8 @@ def test_the_yaml_file_has_the_keys_and_values_of_the_baseline(fresh):
 def test_the_yaml_file_parses_through_its_own_argparse(fresh):
     program = (
         "import common, json;"
-        " print(json.dumps(vars(common.get_argparse().parse_args(common.param_to_args_list(common.yaml_load())))))"
+        " words = common.param_to_args_list(common.yaml_load());"
+        " print(json.dumps(vars(common.get_argparse().parse_args(words))))"
     )
     seen = json.loads(call(fresh, sys.executable, "-c", program).stdout)
     assert (
@@ -274,14 +275,26 @@ def test_every_seam_is_there_with_its_parameters(seams, seam, parameters):
 def seams(tmp_path_factory):
     folder = stand_in.lay_out(tmp_path_factory.mktemp("seams") / "baseline")
     program = """
-import inspect, json, importlib, operator, sys
+import inspect, json, importlib
 found = {}
-for name in ("common", "datasets.datasets", "datasets.loader_common", "datasets.dcase_dcase202x_t2_loader", "networks.base_model", "networks.models"):
-    module = importlib.import_module(name)
-    for thing in list(vars(module).values()):
-        if getattr(thing, "__module__", None) == name and (inspect.isfunction(thing) or inspect.isclass(thing)):
-            members = {f"{thing.__name__}.{key}": value for key, value in vars(thing).items()} if inspect.isclass(thing) else {thing.__name__: thing}
-            found.update({f"{name}:{key}": " ".join(inspect.signature(value).parameters) for key, value in members.items() if inspect.isfunction(value)})
+
+def note(seam, thing):
+    if inspect.isfunction(thing):
+        found[seam] = " ".join(inspect.signature(thing).parameters)
+
+for name in (
+    "common",
+    "datasets.datasets",
+    "datasets.loader_common",
+    "datasets.dcase_dcase202x_t2_loader",
+    "networks.base_model",
+    "networks.models",
+):
+    for thing in list(vars(importlib.import_module(name)).values()):
+        if getattr(thing, "__module__", None) == name:
+            note(f"{name}:{thing.__name__}", thing)
+            for key, value in vars(thing).items() if inspect.isclass(thing) else ():
+                note(f"{name}:{thing.__name__}.{key}", value)
 print(json.dumps(found))
 """
     return json.loads(call(folder, sys.executable, "-c", program).stdout)
@@ -304,9 +317,11 @@ vectors = com.file_to_vectors({str(clip)!r}, n_mels=128)
 assert vectors.shape == (32 - 4, 640) and vectors.dtype == np.float64
 assert np.array_equal(vectors[0, 128:], vectors[1, :512])
 com.file_load = lambda wav_name, mono=False: (np.zeros(16000, np.float32), 16000)
-assert np.allclose(com.file_to_vectors("no such file", n_mels=128), 10 * np.log10(np.finfo(float).eps))
+silence = 10 * np.log10(np.finfo(float).eps)
+assert np.allclose(com.file_to_vectors("no such file", n_mels=128), silence)
 com.file_to_vectors = lambda *args, **kwargs: np.ones((3, 640))
-assert loader.file_list_to_data(["no such file"], 128, 5, 1, 1024, 512, 2.0, None, 0.0, None).shape == (1, 3, 640)
+options = 128, 5, 1, 1024, 512, 2.0, None, 0.0, None
+assert loader.file_list_to_data(["no such file"], *options).shape == (1, 3, 640)
 """,
     )
 
@@ -452,7 +467,8 @@ def test_features_are_made_once_and_then_reused_without_a_look_at_the_wav_files(
     ]
     pickle_path = (
         folder
-        / "data/dcase2025t2/dev_data/processed/fan/test/mels128_fft1024_hop512/section_00_mix_TF5-1_mel1024-512.pickle"
+        / "data/dcase2025t2/dev_data/processed/fan/test/mels128_fft1024_hop512"
+        / "section_00_mix_TF5-1_mel1024-512.pickle"
     )
     data, y_true, condition, n_vectors, basenames = pickle.loads(pickle_path.read_bytes())
     assert (

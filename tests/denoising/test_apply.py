@@ -51,9 +51,7 @@ def test_strength_0_hands_over_the_clips_as_they_are_in_their_own_format(
         assert after.subtype == subtype and np.array_equal(after.read(), before.read())
 
 
-def test_recordings_in_capital_letters_and_with_names_of_any_bytes_are_denoised_and_hidden_files_left(
-    tmp_path, checkpoint
-):
+def test_recordings_with_any_name_are_denoised_and_hidden_files_left(tmp_path, checkpoint):
     for name in (b"A.WAV", b"caf\xe9.wav", b"._a.wav"):
         os.rename(write(tmp_path / "in/new.wav", hum(1)), tmp_path / "in" / os.fsdecode(name))
     assert denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint) == 2

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from edge_extra import skip_without_it
 from small_machine import RATE_HZ, hum, write
 from test_export import PATHS, SAMPLES, busy, clips
 
@@ -14,8 +15,6 @@ from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
 from dcase_denoise_plugin.edge.pcm import encoded
 from dcase_denoise_plugin.edge.streaming import streaming
 from dcase_denoise_plugin.edge.watch import Clip
-
-pytest.importorskip("onnxscript")
 
 
 def call(*words, stdin=None):
@@ -34,6 +33,7 @@ def checkpoint(tmp_path):
 
 
 def export(checkpoint, out, *options):
+    skip_without_it()
     return call(
         "export", "--checkpoint", checkpoint, "--clip-s", SAMPLES / RATE_HZ, "--out", out, *options
     )

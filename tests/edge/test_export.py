@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from edge_extra import skip_without_it
 from small_machine import FEATURES, RATE_HZ, denoiser_that, hiss, hum, log_mel_of
 
 from dcase_denoise_plugin import __version__
@@ -16,7 +17,6 @@ from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
-pytest.importorskip("onnxscript")
 SAMPLES = 6001
 PATHS = {
     "mel frames, native image, tiles": dict(domain="mel", image_size=0),
@@ -49,6 +49,11 @@ PATHS = {
         domain="waveform", image_size=0, output="clip_spectrum", norm="instance"
     ),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exporter():
+    skip_without_it()
 
 
 def busy(keys):
@@ -148,7 +153,8 @@ import sys
 sys.path[:0] = {sys.path!r}
 import numpy as np
 from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser
-assert OnnxDenoiser({str(model)!r})(np.load({str(tmp_path / "wav.npy")!r}), {RATE_HZ}).shape == ({SAMPLES},)
+denoised = OnnxDenoiser({str(model)!r})(np.load({str(tmp_path / "wav.npy")!r}), {RATE_HZ})
+assert denoised.shape == ({SAMPLES},)
 assert not {{"torch", "librosa", "scipy"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -18,12 +18,13 @@ import soundfile
 import torch
 from baseline_checkouts import PROJECT, RATE_HZ, TAG, TINY_UNET, Checkout, make_machine
 from click.testing import CliRunner
+from edge_extra import skip_without_it
 
-from benchmarks.edge import MEMORY
+from benchmarks.speed.edge import MEMORY
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.edge.export import export_scorer
-from dcase_denoise_plugin.edge.trained_baseline import decision_threshold
+from dcase_denoise_plugin.edge.threshold import decision_threshold
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 
@@ -62,7 +63,12 @@ def call(*words, stdin=None):
     )
 
 
-def of(checkout, arm):
+def monitored(checkout, *options):
+    """The verdicts on the test clips, by clip."""
+    return lines_of(call("monitor", checkout.raw / "fan/test", "--once", "--json", *options))
+
+
+def arm_options(checkout, arm):
     """The options that choose an arm of a checkout."""
     return (
         "--machine",
@@ -105,37 +111,23 @@ def assert_as_in_the_csvs(checkout, arm, lines, rtol):
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_scores_and_decisions_are_those_of_the_baselines_csvs(trained, arm):
-    assert_as_in_the_csvs(
-        trained,
-        arm,
-        lines_of(call("monitor", trained.raw / "fan/test", "--once", "--json", *of(trained, arm))),
-        rtol=1e-3,
-    )
+    lines = monitored(trained, *arm_options(trained, arm))
+    assert_as_in_the_csvs(trained, arm, lines, rtol=1e-3)
 
 
 @pytest.fixture(scope="module")
 def exported(trained, tmp_path_factory):
-    pytest.importorskip("onnxscript")
+    skip_without_it()
     folder = tmp_path_factory.mktemp("exported")
     for arm in ARMS:
-        assert call("export", "--out", folder / f"{arm}.onnx", *of(trained, arm)).output.startswith(
-            f"wrote {folder / arm}.onnx ("
-        )
+        result = call("export", "--out", folder / f"{arm}.onnx", *arm_options(trained, arm))
+        assert result.output.startswith(f"wrote {folder / arm}.onnx (")
     return folder
 
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_scores_and_decisions_of_one_exported_file_are_the_same(trained, exported, arm):
-    lines = lines_of(
-        call(
-            "monitor",
-            trained.raw / "fan/test",
-            "--once",
-            "--json",
-            "--onnx",
-            exported / f"{arm}.onnx",
-        )
-    )
+    lines = monitored(trained, "--onnx", exported / f"{arm}.onnx")
     assert_as_in_the_csvs(trained, arm, lines, rtol=1e-3)
 
 
@@ -149,18 +141,9 @@ def test_text_says_the_same_in_one_line_a_clip(trained, exported):
 
 
 def test_int8_scores_stay_near(trained, tmp_path):
-    pytest.importorskip("onnxscript")
-    call("export", "--int8", "--out", tmp_path / "int8.onnx", *of(trained, "mel"))
-    lines = lines_of(
-        call(
-            "monitor",
-            trained.raw / "fan/test",
-            "--once",
-            "--json",
-            "--onnx",
-            tmp_path / "int8.onnx",
-        )
-    )
+    skip_without_it()
+    call("export", "--int8", "--out", tmp_path / "int8.onnx", *arm_options(trained, "mel"))
+    lines = monitored(trained, "--onnx", tmp_path / "int8.onnx")
     expected = csv_of(trained, "mel", "MSE", "anomaly_score")
     scores = [lines[clip]["scores"]["MSE"] for clip in expected]
     np.testing.assert_allclose(scores, list(expected.values()), rtol=0.1)
@@ -168,8 +151,9 @@ def test_int8_scores_stay_near(trained, tmp_path):
 
 
 def test_int8_without_a_unet_is_refused(trained, tmp_path):
-    pytest.importorskip("onnxscript")
-    result = call("export", "--int8", "--out", tmp_path / "int8.onnx", *of(trained, "plain"))
+    skip_without_it()
+    out = "--out", tmp_path / "int8.onnx"
+    result = call("export", "--int8", *out, *arm_options(trained, "plain"))
     assert (
         result.exit_code == 2
         and "--int8: expected a denoiser with a U-Net to quantise" in result.stderr
@@ -201,7 +185,7 @@ def test_the_checkout_scores_in_bounded_time_and_memory(trained):
     """At most 500 MB resident, with a PyTorch built for CUDA too, and a thirtieth of real time, on
     one core.
     """
-    peak_mb, rtf, modules = measured(trained, *of(trained, "mel"))
+    peak_mb, rtf, modules = measured(trained, *arm_options(trained, "mel"))
     assert peak_mb < 500 and rtf > 30 and "torch" in modules
 
 
@@ -318,13 +302,13 @@ def damaged(checkout, arm="mel", where="models/saved_model/{}_denoise"):
 
 def test_a_missing_model_is_refused(own_copy, tmp_path):
     refused(
-        call("monitor", tmp_path, "--once", *of(own_copy, "none")),
+        call("monitor", tmp_path, "--once", *arm_options(own_copy, "none")),
         "expected a model from the baseline, got none in",
     )
     model = damaged(own_copy) / f"{OURS}.pth"
     model.unlink()
     refused(
-        call("monitor", tmp_path, "--once", *of(own_copy, "mel")),
+        call("monitor", tmp_path, "--once", *arm_options(own_copy, "mel")),
         "expected the baseline's trained model, got none in",
         "Train it first: dcase-denoise run denoise -d --machine fan.",
     )
@@ -332,7 +316,7 @@ def test_a_missing_model_is_refused(own_copy, tmp_path):
 
 def test_a_model_without_its_receipt_settings_or_denoiser_is_refused(own_copy, tmp_path):
     def monitored():
-        return call("monitor", tmp_path, "--once", *of(own_copy, "mel"))
+        return call("monitor", tmp_path, "--once", *arm_options(own_copy, "mel"))
 
     def rewritten(content):
         receipt.write_text(content)

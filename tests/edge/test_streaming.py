@@ -208,7 +208,7 @@ def test_samples_that_are_not_finite_are_refused():
 
 
 @pytest.mark.parametrize("samples", [1, 100, RATE_HZ - 1])
-def test_sound_that_ends_before_its_first_second_passes_a_clip_stream_as_it_is_and_the_stream_says_so(
+def test_sound_of_under_a_second_passes_a_clip_stream_as_it_is_and_the_stream_says_so(
     samples,
 ):
     stream, wav = STREAMS["clips"](), sound(samples)

@@ -342,7 +342,8 @@ def test_an_empty_key_takes_back_what_the_preset_says_in_the_hook_as_in_the_runn
         )
     program = (
         "import common, json;"
-        " print(json.dumps(vars(common.get_argparse().parse_args(common.param_to_args_list(common.yaml_load())))))"
+        " words = common.param_to_args_list(common.yaml_load());"
+        " print(json.dumps(vars(common.get_argparse().parse_args(words))))"
     )
     hooked = json.loads(checkout.python("-c", program).stdout)
     _, config = resolve_stage(Baseline.from_folder(checkout.root), Overrides(), environment={})

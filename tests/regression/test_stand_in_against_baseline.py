@@ -153,10 +153,8 @@ def mean_aucs(checkout):
             "--seed", str(seed), "--epochs", str(EPOCHS), "--export_dir", "fan", hooked=False
         )
         for score, metric in found:
-            roc = read_roc(
-                checkout.root
-                / f"results/dev_data/fan_{score}/result_DCASE2025T2fan_test_seed{seed}_{TAG}_roc.csv"
-            )
+            results = checkout.root / f"results/dev_data/fan_{score}"
+            roc = read_roc(results / f"result_DCASE2025T2fan_test_seed{seed}_{TAG}_roc.csv")
             found[score, metric].append(roc[metric] / 100)
     means = {key: statistics.mean(values) for key, values in found.items()}
     return {**means, (): statistics.mean(means.values())}

@@ -39,7 +39,8 @@ try:
     log_to_stdout()
     with joined():
         machine = Machine.from_folder(Path({machine!r}), "MADEUP", FEATURES, 7)
-        training.train_denoiser(machine, dataclasses.replace(SMALL, **{keys!r}), Path({path!r}), torch.device("cpu"))
+        config = dataclasses.replace(SMALL, **{keys!r})
+        training.train_denoiser(machine, config, Path({path!r}), torch.device("cpu"))
 except DenoiseError as error:
     print(error, file=sys.stderr)
     sys.exit(2)
@@ -97,7 +98,11 @@ def test_two_processes_train_what_one_does_and_one_of_them_speaks(tmp_path):
     expected, found = (Checkpoint.load(path).weights for path in (alone, together))
     for key, weights in expected.items():
         torch.testing.assert_close(
-            found[key], weights, rtol=1e-4, atol=1e-4, msg=lambda message: f"{key}: {message}"
+            found[key],
+            weights,
+            rtol=1e-4,
+            atol=1e-4,
+            msg=lambda message, key=key: f"{key}: {message}",
         )
     assert {file.suffix for file in tmp_path.iterdir() if file.is_file()} == {".py", ".pt", ".lock"}
 

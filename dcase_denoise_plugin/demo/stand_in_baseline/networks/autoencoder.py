@@ -138,9 +138,10 @@ class AutoencoderModel(BaseModel):
             clips = loader.dataset
             scores = np.array([self.score(self.args.score, vectors) for vectors, *_ in loader])
             decisions = (scores > threshold).astype(int)
-            run = f"{self.args.dataset}_section_{number:02d}_test_seed{self.args.seed}{self.suffix}.csv"
-            self.write_csv(f"anomaly_score_{run}", zip(clips.basenames, scores.tolist()))
-            self.write_csv(f"decision_result_{run}", zip(clips.basenames, decisions.tolist()))
+            run = f"{self.args.dataset}_section_{number:02d}_test_seed{self.args.seed}"
+            name = f"{run}{self.suffix}.csv"
+            self.write_csv(f"anomaly_score_{name}", zip(clips.basenames, scores.tolist()))
+            self.write_csv(f"decision_result_{name}", zip(clips.basenames, decisions.tolist()))
             if clips.mode:
                 sections[f"{number:02d}"] = section_metrics(
                     clips.y_true, clips.condition, scores, decisions, self.args.max_fpr

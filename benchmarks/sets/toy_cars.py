@@ -1,11 +1,11 @@
 """DCASE's toy cars under further recorded noise, whose recordings are at hand: laid out as machine
 types of the baseline.
 
-``python -m benchmarks.toy_cars TOYCAR NOISES CHECKOUT`` reads the machine type in TOYCAR (``train``
-and ``test``, clips named as by DCASE) and a clone of github.com/speechdnn/Noises (Hu's 100
-nonspeech sounds), and writes each set into a machine's folder of CHECKOUT. Domains, faults and the
-factory noise in the clips are DCASE's own; for the mixture the clip with that noise is the machine.
-docs/quality.md says what became of them.
+``python -m benchmarks.sets.toy_cars TOYCAR NOISES CHECKOUT`` reads the machine type in TOYCAR
+(``train`` and ``test``, clips named as by DCASE) and a clone of github.com/speechdnn/Noises (Hu's
+100 nonspeech sounds), and writes each set into a machine's folder of CHECKOUT. Domains, faults and
+the factory noise in the clips are DCASE's own; for the mixture the clip with that noise is the
+machine. docs/experiments.md says what became of them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.mixing import Alone, Mixture, machines_and_wind, steady
 from benchmarks.scratch import RAW
+from benchmarks.sets.mixing import Alone, Mixture, machines_and_wind, steady
 from dcase_denoise_plugin.sound.audio import read_wav
 
 SEED = 1

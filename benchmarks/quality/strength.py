@@ -1,9 +1,9 @@
 """How much is right? Detection against the strength of the stage, and against the share of the
 fluctuation that stays.
 
-``python -m benchmarks.strength RAW/fan RAW/ToyCar --picture docs/strength.png`` takes folders of
-machine types (``train``, ``test``, ``supplemental``), trains each one's denoiser once a seed, and
-judges what it hands over at other settings by the linear detector.
+``python -m benchmarks.quality.strength RAW/fan RAW/ToyCar --picture docs/strength.png`` takes
+folders of machine types (``train``, ``test``, ``supplemental``), trains each one's denoiser once a
+seed, and judges what it hands over at other settings by the linear detector.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.denoisers import trained
 from benchmarks.detectors import denoised, harmonic_mean, linear_scores, log_mels
 from benchmarks.options import stage_config, stage_options
-from benchmarks.survival import trained
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 

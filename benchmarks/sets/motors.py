@@ -1,12 +1,12 @@
 """Small motors under recorded noise that played no part in any choice, laid out as machine types of
 the baseline.
 
-``python -m benchmarks.motors MOTORS NOISES CHECKOUT`` reads clones of
+``python -m benchmarks.sets.motors MOTORS NOISES CHECKOUT`` reads clones of
 github.com/jonnyk21/motor-sounds-classifier (214 recordings of 6 s in five classes) and
 github.com/speechdnn/Noises (Hu's 100 nonspeech sounds), and writes each set into a machine's folder
 of CHECKOUT. What the classes mean is not on record: the one numbered 0 is taken for normal, the
 others for anomalies. The domains differ in their noise. Clips of training and test, and of the
-domains, come of different recordings. docs/quality.md says what became of them.
+domains, come of different recordings. docs/experiments.md says what became of them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.mixing import Alone, Mixture, git, machines_and_wind, recording
 from benchmarks.scratch import RATE_HZ, RAW
+from benchmarks.sets.mixing import Alone, Mixture, git, machines_and_wind, recording
 
 CLIP_S = 5  # of 6 recorded, starting anywhere: 42 recordings of class 0 become 208 clips
 SEED = 1

@@ -1,10 +1,10 @@
 """Each machine type's denoiser in front of every other's clips, as ``denoise_checkpoint`` puts it
 there, against their own and none.
 
-``python -m benchmarks.transfer RAW/fan OTHER/raw/fan …`` takes folders of machine types (``train``,
-``test``, ``supplemental``) and judges by the linear detector, which trains on the clips that the
-denoiser has served. Network and quantile are the other machine type's, scaling and the guard's
-range its own.
+``python -m benchmarks.quality.transfer RAW/fan OTHER/raw/fan …`` takes folders of machine types
+(``train``, ``test``, ``supplemental``) and judges by the linear detector, which trains on the clips
+that the denoiser has served. Network and quantile are the other machine type's, scaling and the
+guard's range its own.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.denoisers import trained
 from benchmarks.options import stage_config, stage_options
-from benchmarks.places import judged
-from benchmarks.survival import trained
+from benchmarks.quality.places import judged
 from dcase_denoise_plugin.denoising.adaptation import adapted
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.sound.machine import Machine

@@ -3,7 +3,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.detectors import harmonic_mean, linear_scores, log_mels
-from benchmarks.strength import SHARES, SWEEPS, draw, main, sweep
+from benchmarks.quality.strength import SHARES, SWEEPS, draw, main, sweep
 from dcase_denoise_plugin.demo.machines import make_machines
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 

@@ -1,9 +1,9 @@
 """A denoiser in a place it never heard: other noise, other levels, or ten clips of a machine;
 against the one trained there and against none.
 
-``python -m benchmarks.places`` moves the made-up machines from place to place: each clip keeps its
-machine and gets the place's noise at its own level. In every place the detector trains on that
-place's clips, and the denoiser from home is told of them what ``denoise_checkpoint`` tells it.
+``python -m benchmarks.quality.places`` moves the made-up machines from place to place: each clip
+keeps its machine and gets the place's noise at its own level. In every place the detector trains on
+that place's clips, and the denoiser from home is told of them what ``denoise_checkpoint`` tells it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.denoisers import trained
 from benchmarks.detectors import denoised, harmonic_mean, linear_scores, log_mels
 from benchmarks.options import stage_config, stage_options
-from benchmarks.survival import trained
 from dcase_denoise_plugin.demo import sounds
 from dcase_denoise_plugin.demo.machines import MACHINES, noise_clips, test_clips, train_clips
 from dcase_denoise_plugin.denoising.adaptation import adapted

@@ -5,8 +5,10 @@ import pytest
 import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, write
 
-from benchmarks.anomalies import KINDS, anomaly
-from benchmarks.survival import Part, known_sounds, survival, trained
+from benchmarks.denoisers import trained
+from benchmarks.quality.anomalies import KINDS, anomaly
+from benchmarks.quality.decomposition import Part, survival
+from benchmarks.quality.survival import known_sounds
 from dcase_denoise_plugin.demo.machines import REFERENCE_FOLDER, make_machines
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
@@ -94,7 +96,7 @@ def test_a_denoiser_that_takes_the_same_from_everything_costs_no_anomaly_anythin
 
 
 @pytest.mark.parametrize(("quantile", "kept"), [(None, 1.0), (0.1, 0.25)])
-def test_half_of_the_fluctuation_is_a_quarter_of_its_energy_where_the_machine_is_heard_in_pauses_and_else_all_stays(
+def test_half_the_fluctuation_is_kept_as_a_quarter_of_its_energy_where_pauses_tell_the_machine(
     quantile, kept
 ):
     denoiser = denoiser_that_takes(0.0, quantile=quantile, output="clip_spectrum", fluctuation=0.5)

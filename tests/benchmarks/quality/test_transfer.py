@@ -2,7 +2,7 @@ import re
 
 from click.testing import CliRunner
 
-from benchmarks import transfer
+from benchmarks.quality import transfer
 from dcase_denoise_plugin.demo import sounds
 from dcase_denoise_plugin.demo.machines import noise_clips, test_clips, train_clips
 from dcase_denoise_plugin.sound.audio import write_wav

@@ -1,12 +1,12 @@
 """A drone's flights under recorded noise that played no part in any choice, laid out as machine
 types of the baseline.
 
-``python -m benchmarks.flights UAV NOISES FAN CHECKOUT`` reads clones of
+``python -m benchmarks.sets.flights UAV NOISES FAN CHECKOUT`` reads clones of
 github.com/tiiuae/UAV-Propeller-Anomaly-Audio-Dataset and github.com/speechdnn/Noises (Hu's 100
 nonspeech sounds) and the noise recordings of the machine type in FAN, and writes each set into a
 machine's folder of CHECKOUT. Normal are flights with four whole propellers, anomalies are flights
 with two broken ones; square flights are the source domain, figures of eight the target. Training
-and test clips share neither a flight nor a noise recording. docs/quality.md says what became of
+and test clips share neither a flight nor a noise recording. docs/experiments.md says what became of
 them.
 """
 
@@ -17,7 +17,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.mixing import (
+from benchmarks.scratch import RATE_HZ, RAW
+from benchmarks.sets.mixing import (
     Alone,
     Mixture,
     depth_of_pauses_db,
@@ -27,7 +28,6 @@ from benchmarks.mixing import (
     recording,
     steady,
 )
-from benchmarks.scratch import RATE_HZ, RAW
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import NOISE_MARK
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import places
-from benchmarks.places import HOME, Place
+from benchmarks.quality import places
+from benchmarks.quality.places import HOME, Place
 from dcase_denoise_plugin.demo import sounds
 from dcase_denoise_plugin.demo.machines import train_clips
 

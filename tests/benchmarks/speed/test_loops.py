@@ -4,7 +4,7 @@ import statistics
 import torch
 from small_machine import SMALL, hum, small_machine, write
 
-from benchmarks.training import OurLoop, PlainLoop, final_loss
+from benchmarks.speed.loops import OurLoop, PlainLoop, final_loss
 
 CONFIG = dataclasses.replace(
     SMALL,

@@ -4,8 +4,8 @@ import click
 import numpy as np
 import pytest
 
-from benchmarks import flights, mixing, motors, toy_cars
-from benchmarks.mixing import RATE_HZ, Mixture, depth_of_pauses_db, halves
+from benchmarks.sets import flights, mixing, motors, toy_cars
+from benchmarks.sets.mixing import RATE_HZ, Mixture, depth_of_pauses_db, halves
 from dcase_denoise_plugin.sound.audio import write_wav
 
 RNG = np.random.default_rng(0)
@@ -92,7 +92,7 @@ def test_training_and_test_share_no_flight(monkeypatch):
         for split in ("train", "test")
     )
     assert len(train) > 38 and len(test) > 38 and not train & test
-    for (split, domain, label), numbers in found.items():
+    for (_, domain, label), numbers in found.items():
         of = {names[flight] for flight in numbers}
         assert all(
             f"Dataset/{'normal' if label == 'normal' else '2_broken'}/" in name

@@ -1,10 +1,10 @@
 """How much cleaner a waveform gets: SI-SDR of noisy and denoised test clips against their clean
 references, several denoisers in one table.
 
-``python -m benchmarks.si_sdr RAW/fan REFERENCE/fan/test --seed 0 --seed 1 --seed 2`` takes the
-folder of a machine type (``train``, ``test``, ``supplemental``) and one of clean references with
-the names of test clips. Denoisers learn from ``train`` and ``supplemental`` alone; the references
-are read for the figures.
+``python -m benchmarks.quality.si_sdr RAW/fan REFERENCE/fan/test --seed 0 --seed 1 --seed 2`` takes
+the folder of a machine type (``train``, ``test``, ``supplemental``) and one of clean references
+with the names of test clips. Denoisers learn from ``train`` and ``supplemental`` alone; the
+references are read for the figures.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import click
 import numpy as np
 import torch
 
+from benchmarks.denoisers import trained
 from benchmarks.options import given_keys
 from benchmarks.peers import NoiseReduce
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
@@ -29,7 +30,6 @@ from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage.methods import build_method
-from dcase_denoise_plugin.training.loop import train_denoiser
 
 HEADER = (
     "| method | SI-SDR in, dB | out | gain | median gain | lowest gain | mean gain of each seed"
@@ -101,17 +101,6 @@ def denoisers(folder: Path, seeds: tuple[int, ...], given: dict, keep: Path):
     for method in ("wiener", "spectral_gate"):
         yield method, [build_method(machine, DenoiseConfig(method=method, domain="waveform"))]
     yield "noisereduce", [NoiseReduce(machine, DenoiseConfig(domain="waveform"))]
-
-
-def trained(folder: Path, config: DenoiseConfig, seed: int, keep: Path) -> Denoiser:
-    """The denoiser of the machine in `folder`, trained unless `keep` has it."""
-    machine = Machine.from_folder(folder, "BENCHMARK", seed=seed)
-    path = (
-        keep
-        / f"{machine.machine_type}_{config.weights_digest()[:12]}_{machine.training_digest(config)[:12]}.pt"
-    )
-    train_denoiser(machine, config, path, torch.device("cpu"))
-    return Denoiser.load(path, "cpu")
 
 
 def without_network(denoiser: Denoiser) -> Denoiser:

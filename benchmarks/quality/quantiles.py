@@ -1,11 +1,11 @@
 """At which quantile over time a machine is heard best: what the rule finds on training clips and
 noise recordings, against what detection would say.
 
-``python -m benchmarks.quantiles RAW/fan RAW/valve --picture docs/quantiles.png`` takes folders of
-machine types (``train``, ``test``, ``supplemental``). The detector is a linear autoencoder of the
-baseline's shape (principal components of its five-frame vectors, as many as its bottleneck has
-units): it needs seconds and no seed, and shows differences between front ends, not the baseline's
-figures. Test clips are read for the curve alone, never by the rule.
+``python -m benchmarks.quality.quantiles RAW/fan RAW/valve --picture docs/quantiles.png`` takes
+folders of machine types (``train``, ``test``, ``supplemental``). The detector is a linear
+autoencoder of the baseline's shape (principal components of its five-frame vectors, as many as its
+bottleneck has units): it needs seconds and no seed, and shows differences between front ends, not
+the baseline's figures. Test clips are read for the curve alone, never by the rule.
 """
 
 from __future__ import annotations

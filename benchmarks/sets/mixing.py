@@ -39,7 +39,7 @@ Alone = dict[
 
 @dataclasses.dataclass(frozen=True)
 class Mixture:
-    """A set: its name in docs/quality.md, kinds of noise in the source and in the target domain,
+    """A set: its name in docs/experiments.md, kinds of noise in source and target domain,
     one drawn for each clip, and the SNR's range in dB.
     """
 

@@ -1,7 +1,7 @@
 """The figures of docs/edge.md: speed, memory and scores of the monitor, from a checkout, from one
 exported file and in int8; and of a stream.
 
-    python -m benchmarks.edge CHECKOUT MACHINE
+    python -m benchmarks.speed.edge CHECKOUT MACHINE
 
 CHECKOUT holds the runs of ``dcase-denoise run denoise -d --machine MACHINE``. Everything is run on
 one thread, one after the other.

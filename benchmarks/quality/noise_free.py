@@ -1,9 +1,9 @@
 """What the flag costs where there is nothing to take away: made-up machines without their noise,
 plain against denoised.
 
-``python -m benchmarks.noise_free --steps 5000`` trains the denoiser on noise-free clips (the
-supplemental noise recordings stay, as a data set would have them) and compares the harmonic mean of
-AUC source, AUC target and pAUC with and without the stage, by the linear detector and, with
+``python -m benchmarks.quality.noise_free --steps 5000`` trains the denoiser on noise-free clips
+(the supplemental noise recordings stay, as a data set would have them) and compares the harmonic
+mean of AUC source, AUC target and pAUC with and without the stage, by the linear detector and, with
 ``--steps``, by the autoencoder.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.denoisers import trained
 from benchmarks.detectors import (
     autoencoder_scores,
     denoised,
@@ -23,7 +24,6 @@ from benchmarks.detectors import (
     log_mels,
 )
 from benchmarks.options import stage_config, stage_options
-from benchmarks.survival import trained
 from dcase_denoise_plugin.demo.machines import MACHINES, make_machines
 
 DETECTORS = ("linear", "autoencoder")

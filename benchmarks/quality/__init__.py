@@ -1,0 +1,1 @@
+"""What the denoiser does to clips: detection, SI-SDR, what survives."""

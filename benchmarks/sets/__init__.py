@@ -1,0 +1,1 @@
+"""Test sets of our own, laid out as machine types of the baseline."""

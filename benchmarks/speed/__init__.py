@@ -1,0 +1,1 @@
+"""How fast and how large: denoising, features, training, the monitor."""
