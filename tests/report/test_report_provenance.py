@@ -114,7 +114,13 @@ def test_seeds_of_several_stages_in_one_arm_are_named(results):
             "baseline_denoise",
             seed,
             "denoise_receipt",
-            {"config": {"denoise_strength": strength, "denoise_width": 8, "denoise_threads": seed}},
+            {
+                "config": {
+                    "denoise_strength": strength,
+                    "denoise_width": 8,
+                    "denoise_preset": str(seed),
+                }
+            },
         )
     assert warnings(results) == (
         (
@@ -124,7 +130,7 @@ def test_seeds_of_several_stages_in_one_arm_are_named(results):
     )
 
 
-def test_the_same_stage_by_another_preset_or_number_of_threads_is_the_same(results):
+def test_the_same_stage_by_another_preset_is_the_same(results):
     for seed, preset in ((1, "recommended"), (2, "mine.yaml")):
         note(
             results,
@@ -135,7 +141,6 @@ def test_the_same_stage_by_another_preset_or_number_of_threads_is_the_same(resul
                 "config": {
                     "denoise_strength": 1.0,
                     "denoise_preset": preset,
-                    "denoise_threads": seed,
                 }
             },
         )
