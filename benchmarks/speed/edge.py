@@ -103,8 +103,8 @@ def streams(checkpoint: Path, clip: Path) -> None:
     by_frame = Denoiser(
         denoiser.checkpoint, "cpu", config=dataclasses.replace(denoiser.config, output="frames")
     )
-    for name, of in (("preset recommended", denoiser), ("denoise_output frames", by_frame)):
-        stream = streaming(of, len(wav) / rate_hz)
+    for name, one in (("preset recommended", denoiser), ("denoise_output frames", by_frame)):
+        stream = streaming(one, len(wav) / rate_hz)
         start = time.process_time()
         for _ in range(20):
             for first in range(0, len(wav), 1600):
