@@ -209,7 +209,8 @@ def test_what_an_earlier_call_left_of_a_run_that_failed_now_is_not_on_the_page(t
 
 
 def test_a_page_that_cannot_be_written_takes_nothing_from_the_run(tmp_path, said):
-    runs, said = finished_runs(tmp_path), []
+    runs = finished_runs(tmp_path)
+    said.clear()
     (tmp_path / "results/dev_data/baseline_compare").write_text("in the way")
     assert write_report_of(runs, "TITLE") == [] and said[0].startswith("\nno report: ")
 
@@ -218,7 +219,8 @@ def test_a_page_that_breaks_is_said_and_takes_nothing_from_the_run(tmp_path, mon
     def broken(*arguments, **options):
         raise TypeError("a text is no number")
 
-    runs, said = finished_runs(tmp_path), []
+    runs = finished_runs(tmp_path)
+    said.clear()
     monkeypatch.setattr(page, "write_report", broken)
     assert write_report_of(runs, "TITLE") == []
     assert said[0].startswith(
