@@ -52,8 +52,9 @@ def test_settings_and_options_are_read_without_running_the_baseline(tmp_path):
 def test_a_baseline_without_a_seed_needs_one_named(tmp_path):
     assert fake_baseline.lay_out(tmp_path).seed == 13711
     (tmp_path / "baseline.yaml").write_text("--epochs: 1\n")
+    baseline = Baseline.from_folder(tmp_path)
     with pytest.raises(ConfigError, match="Name one with --seed"):
-        Baseline.from_folder(tmp_path).seed
+        _ = baseline.seed
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_or_all_that_there_are(tmp_path):

@@ -137,7 +137,7 @@ METHOD = "def denoise(array, sample_rate_hz):\n    return array\n"
     ],
 )
 @pytest.mark.parametrize("in_baseline", [True, False])
-def test_a_method_in_the_callers_or_the_baselines_folder_passes_and_is_found_by_the_baselines_process(
+def test_a_method_in_the_callers_or_the_baselines_folder_is_found_by_the_baselines_process(
     baseline, elsewhere, file, method, in_baseline
 ):
     path = (baseline.folder if in_baseline else elsewhere) / file
@@ -180,7 +180,7 @@ def test_a_method_whose_source_cannot_be_told_is_refused_before_anything_runs(ba
 @pytest.mark.parametrize(
     "folder, found", [("/nowhere", False), ("noise", True), ("nowhere", False)]
 )
-def test_a_noise_folder_without_clips_is_refused_before_anything_runs_and_the_checkouts_own_is_looked_for_there(
+def test_a_noise_folder_without_clips_is_refused_and_the_checkouts_own_is_looked_for_there(
     baseline, folder, found
 ):
     (baseline.folder / "noise").mkdir()

@@ -29,7 +29,7 @@ def test_where_the_baseline_lists_no_data_sets_one_is_taken_from_its_folders(tmp
         ("eval", "DCASE2020T2, which"),
     ],
 )
-def test_a_data_set_that_the_baseline_does_not_list_is_refused_with_those_that_it_does_the_nearest_first(
+def test_a_data_set_that_the_baseline_does_not_list_is_refused_and_the_nearest_comes_first(
     tmp_path, mode, known
 ):
     baseline = fake_baseline.lay_out(tmp_path)

@@ -314,7 +314,7 @@ def test_plain_features_of_another_power_stop_the_run_that_would_take_them(tmp_p
 
 
 @pytest.mark.parametrize("what, dropped", [("baseline", True), ("denoise", False)])
-def test_plain_features_that_a_killed_run_left_half_written_go_aloud_where_a_plain_run_would_read_them(
+def test_half_written_plain_features_of_a_killed_run_go_aloud_where_a_plain_run_would_read_them(
     tmp_path, what, dropped, said
 ):
     baseline = fake_baseline.lay_out(tmp_path)

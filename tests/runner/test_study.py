@@ -202,7 +202,7 @@ def test_a_picture_has_a_panel_for_each_machine_type_and_one_for_all_and_a_line_
     assert one_panel[0] - one_cell[0] == round(90 * CELL_INCHES) and one_panel[1] == one_cell[1]
 
 
-def test_the_pictures_intervals_are_thin_over_seeds_and_thick_over_clips_as_on_the_page_and_its_legend_says_so(
+def test_the_pictures_intervals_are_thin_over_seeds_and_thick_over_clips_and_its_legend_says_so(
     file, baseline
 ):
     _, runs = made_up(
