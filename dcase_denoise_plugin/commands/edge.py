@@ -126,9 +126,7 @@ def export(
         if not clip_s:
             raise click.UsageError("Say with --clip-s how long the clips are.")
         if int8 != bool(clips):
-            raise click.UsageError(
-                "With --checkpoint, give --int8 together with --clips, a folder of training clips."
-            )
+            raise click.UsageError("With --checkpoint, give --int8 together with --clips.")
         denoiser = Denoiser.load(checkpoint, "cpu", strength, preset)
         samples = round(clip_s * denoiser.checkpoint.sample_rate_hz)
         export_denoiser(denoiser, samples, out, log_mel, training_clips(clips) if clips else ())
