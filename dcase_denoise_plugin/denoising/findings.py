@@ -91,7 +91,7 @@ class Findings:
         if self.stands_out_db is None:
             return ""
         if not self.quantile_told:
-            return "machine stands out at no moment more than on average"
+            return "machine stands out at no moment"
         where = "in pauses" if self.in_pauses else "at loud moments"
         if self.quantile == 0.5:
             where = "at its median"

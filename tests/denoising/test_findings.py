@@ -73,7 +73,7 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
         (
             Findings(60, 0, -14.0, True, stands_out_db=0.4),
             {},
-            "60 noise recordings; machine stands out at no moment more than on average → spectrum"
+            "60 noise recordings; machine stands out at no moment → spectrum"
             " taken at the mean over time, cleaned by the U-Net",
         ),
         (
