@@ -14,6 +14,8 @@ class NoiseReduce:
     clips, else from the clip itself. Source: Sainburg 2020.
     """
 
+    domain = "waveform"
+
     def __init__(self, machine: Machine, config: DenoiseConfig):
         import noisereduce  # of the extra test
 
@@ -32,3 +34,6 @@ def low_quantile(log_mel: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """
     spectrum = np.quantile(log_mel, 0.1, axis=-1, keepdims=True)
     return (spectrum + 0.5 * (log_mel - log_mel.mean(-1, keepdims=True))).astype(log_mel.dtype)
+
+
+low_quantile.domain = "mel"
