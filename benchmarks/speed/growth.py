@@ -1,5 +1,5 @@
 """How time and memory grow with the number of clips, their length and the number of machines: a
-table, and docs/growth.png on request.
+table, and a picture on request.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import matplotlib
 from benchmarks.scratch import MACHINES, load, make_clips, on_what, scratch_checkout
 
 # The shape of growth does not hang on the size of the network or the number of epochs.
-ONE_EPOCH = ("--denoise_epochs=1", "--denoise_pairs_per_clip=1", "--denoise_threads=1")
+ONE_EPOCH = ("--denoise_epochs=1", "--denoise_pairs_per_clip=1")
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 PARTS = ("baseline alone", "with the stage", "and its training")
 AXES = {
     "clips": "clips of 1 s",
@@ -35,10 +36,10 @@ def measured(root: Path, axis: str, size: int) -> dict[str, tuple[float, float]]
             size if axis == "seconds" else 1.0,
             machine,
         )
-        trained_on_the_way = load(root, True, *ONE_EPOCH, machine=machine)
+        trained_on_the_way = load(root, True, *ONE_EPOCH, machine=machine, **ONE_THREAD)
         results = (
-            load(root, False, machine=machine),
-            load(root, True, *ONE_EPOCH, machine=machine),
+            load(root, False, machine=machine, **ONE_THREAD),
+            load(root, True, *ONE_EPOCH, machine=machine, **ONE_THREAD),
             trained_on_the_way,
         )
         for part, result in zip(PARTS, results):
