@@ -40,8 +40,9 @@ def steady_machine_residual_db(level_db: torch.Tensor, spectrum_db: torch.Tensor
     spectrum_db : (..., rows, 1) dB, the machine's.
 
     Returns
-    ------- (..., rows, frames) dB, at least 0. Source: Lim and Oppenheim 1979, eq. 20, with the
-    signal's power known instead of the noise's.
+    -------
+    (..., rows, frames) dB, at least 0. Source: Lim and Oppenheim 1979, eq. 20, with the signal's
+    power known instead of the noise's.
     """
     power = F.pad(
         (10 ** (level_db / 10)).reshape(-1, 1, *level_db.shape[-2:]),
