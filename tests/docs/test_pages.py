@@ -1,10 +1,14 @@
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
 from baseline_checkouts import PROJECT
 from key_table import table, table_in_page
 
 import yaml
+from benchmarks import peers
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.settings import config
 
@@ -87,12 +91,42 @@ def test_the_site_has_every_page():
     assert sorted(listed) == sorted(str(page.relative_to(PROJECT / "docs")) for page in pages)
 
 
-def test_the_class_on_the_page_is_the_one_in_the_examples():
+def shown_on(page):
+    """The Python blocks of a page that define something."""
+    blocks = re.findall(r"```python\n(.*?)```", text_of(page), re.S)
+    return [block for block in blocks if re.search(r"^(def|class) ", block, re.M)]
+
+
+def test_the_denoisers_on_the_page_are_those_in_the_examples():
     example = text_of(PROJECT / "examples/own_denoiser.py")
-    shown = re.findall(
-        r"```python\n(class .*?)```", text_of(PROJECT / "docs/own-denoiser.md"), re.S
-    )
-    assert len(shown) == 1 and shown[0] in example
+    shown = shown_on(PROJECT / "docs/own-denoiser.md")
+    assert len(shown) == 2
+    for block in shown:
+        imports, _, definition = block.partition("\n\n\n")
+        assert definition in example
+        assert set(imports.splitlines()) <= set(example.splitlines())
+
+
+@pytest.mark.parametrize("page", [README, PROJECT / "docs/own-denoiser.md"], ids=named)
+def test_the_function_on_the_page_works_when_copied(page):
+    copied = {}
+    exec(shown_on(page)[0], copied)
+    log_mel = np.random.default_rng(0).normal(size=(8, 40))
+    assert copied["steadied"].domain == "mel"
+    assert copied["steadied"](log_mel, 16000).shape == log_mel.shape
+
+
+def test_the_class_on_the_page_works_when_copied(tmp_path):
+    soundfile.write(tmp_path / "noise.wav", np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
+    copied = {}
+    exec(shown_on(PROJECT / "docs/own-denoiser.md")[1], copied)
+    machine = SimpleNamespace(noise_files=(tmp_path / "noise.wav",))
+    clip = np.full(16000, 0.1, np.float32)
+    assert copied["SpectralSubtraction"](machine, None)(clip, 16000).dtype == clip.dtype
+
+
+def test_the_peers_of_the_study_state_their_domain():
+    assert (peers.NoiseReduce.domain, peers.low_quantile.domain) == ("waveform", "mel")
 
 
 def test_the_study_on_the_page_fits_the_keys_of_today():
