@@ -141,7 +141,7 @@ def test_a_noise_folder_that_baseline_yaml_names_is_looked_for_in_the_checkout(
     run = fake_baseline.run_of(fake_baseline.plan_of(baseline), arm="denoised")
     config = DenoiseConfig(
         denoise=True,
-        noise_source="own_noise",
+        noise_source="./own_noise",
         image_size=32,
         width=2,
         depth=2,
