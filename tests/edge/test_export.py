@@ -45,8 +45,8 @@ PATHS = {
     "waveform of a steady machine, native image, tiles": dict(
         domain="waveform", image_size=0, output="steady_machine", quantile=0.1, guard_db=(1, 2)
     ),
-    "waveform clip spectrum, native image, instance norm": dict(
-        domain="waveform", image_size=0, output="clip_spectrum", norm="instance"
+    "waveform clip spectrum, native image": dict(
+        domain="waveform", image_size=0, output="clip_spectrum"
     ),
 }
 

@@ -82,10 +82,9 @@ def test_identity_is_identity_to_the_last_byte_in_its_own_folders(plain):
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
-def test_strength_zero_hands_over_the_clips_untouched_though_a_unet_was_trained_in_between(
-    plain, domain
-):
+def test_strength_zero_hands_over_the_clips_untouched_and_trains_nothing(plain, domain):
     checkout, csvs = plain
+    before = denoisers(checkout)
     checkout.train_and_test(
         *UNET,
         "--denoise_domain",
@@ -96,7 +95,7 @@ def test_strength_zero_hands_over_the_clips_untouched_though_a_unet_was_trained_
         f"zero_{domain}",
     )
     assert checkout.csvs(f"zero_{domain}") == csvs
-    assert denoisers(checkout)
+    assert denoisers(checkout) == before
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +133,13 @@ def test_a_denoised_run_changes_the_scores_and_nothing_of_the_plain_run(denoised
     )
     checkout.train_and_test("--export_dir", "plain_again", hooked=False)
     assert checkout.csvs("plain_again") == csvs
+
+
+def test_a_unet_that_was_trained_in_between_leaves_no_trace_in_the_random_streams(denoised):
+    checkout, *_ = denoised
+    trained = denoisers(checkout)
+    checkout.train_and_test(*UNET, "--export_dir", "found")
+    assert checkout.csvs("found") == checkout.csvs("unet") and denoisers(checkout) == trained
 
 
 def test_nothing_on_disk_is_edited(denoised):

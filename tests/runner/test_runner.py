@@ -122,7 +122,7 @@ def test_new_clips_or_keys_that_shape_nothing_are_no_other_stage(tmp_path):
     baseline = fake_baseline.lay_out(tmp_path)
     assert run_all(runs_of(baseline, what="denoise"), 1) == {}
     next((tmp_path / "data/dcase2025t2/dev_data/raw/fan/test").glob("*.wav")).unlink()
-    plan = fake_baseline.plan_of(baseline, "denoise_threads=3")
+    plan = fake_baseline.plan_of(baseline, "denoise_preset=recommended")
     assert run_all([fake_baseline.run_of(plan, arm="denoised")], 1) == {}
 
 
