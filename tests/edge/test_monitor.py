@@ -28,6 +28,8 @@ from dcase_denoise_plugin.edge.threshold import decision_threshold
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 
+pytestmark = pytest.mark.slow
+
 ARMS = {
     "plain": ("--denoise", "false"),
     "wave": ("--denoise", "true", *TINY_UNET, "--denoise_domain", "waveform"),

@@ -18,6 +18,8 @@ from baseline_checkouts import RATE_HZ, TAG, TINY_UNET, make_machine
 from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.checkout.overrides import Overrides, resolve_stage
 
+pytestmark = pytest.mark.slow
+
 MODEL_RECEIPT = (
     f"models/saved_model/baseline_denoise/denoise_receipt_DCASE2025T2fan_seed13711_{TAG}.json"
 )

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from baseline_checkouts import PROJECT
 
+pytestmark = pytest.mark.slow
+
 # Says yes to a version question, meets the pins once a file "packages<environment>" is there, and
 # takes "venv" and "pip" from files that hold an exit status. A virtual environment gets its Python
 # first and its pip last, as a real one does.

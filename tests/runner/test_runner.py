@@ -22,6 +22,8 @@ from dcase_denoise_plugin.runner.processes import Children, child_environment
 from dcase_denoise_plugin.runner.runner import run_all
 from dcase_denoise_plugin.runner.workplace import gpu_of_each
 
+pytestmark = pytest.mark.slow
+
 
 def runs_of(baseline, machines=("fan",), seeds=(13711,), what="compare"):
     plan = fake_baseline.plan_of(baseline)
