@@ -571,7 +571,15 @@ def test_a_users_own_function_denoises(checkout):
     (checkout.root / "mine.py").write_text(
         "def louder(log_mel, sample_rate_hz):\n    return log_mel + 6.0\n"
     )
-    checkout.train_py("--train_only", "--denoise", "true", "--denoise_method", "mine:louder")
+    checkout.train_py(
+        "--train_only",
+        "--denoise",
+        "true",
+        "--denoise_method",
+        "mine:louder",
+        "--denoise_domain",
+        "mel",
+    )
     assert receipt(checkout)["config"]["denoise_method"] == "mine:louder"
 
 
@@ -586,7 +594,7 @@ class Fitted:
 
 
 def test_a_users_class_that_comes_out_otherwise_in_the_test_stops_it(checkout):
-    options = ("--denoise", "true", "--denoise_method", "mine:Fitted")
+    options = ("--denoise", "true", "--denoise_method", "mine:Fitted", "--denoise_domain", "mel")
     (checkout.root / "mine.py").write_text(FITTED.format(seed="machine.seed"))
     checkout.train_and_test(*options, "--export_dir", "same", scores=("MSE",))
     (checkout.root / "mine.py").write_text(FITTED.format(seed=""))
@@ -607,7 +615,14 @@ def test_the_traceback_of_a_users_method_stands_before_the_line_that_names_its_p
         " np.concatenate([log_mel, log_mel[:3]], 1)\n"
     )
     run = checkout.train_py(
-        "--train_only", "--denoise", "true", "--denoise_method", "mine:bad", ok=False
+        "--train_only",
+        "--denoise",
+        "true",
+        "--denoise_method",
+        "mine:bad",
+        "--denoise_domain",
+        "mel",
+        ok=False,
     )
     assert (
         run.returncode == 2
@@ -630,7 +645,14 @@ def test_a_users_function_that_breaks_the_contract_stops_the_run(checkout, retur
     )
     stopped(
         checkout.train_py(
-            "--train_only", "--denoise", "true", "--denoise_method", "mine:bad", ok=False
+            "--train_only",
+            "--denoise",
+            "true",
+            "--denoise_method",
+            "mine:bad",
+            "--denoise_domain",
+            "mel",
+            ok=False,
         ),
         "denoise_method mine:bad",
         message,
