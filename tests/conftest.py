@@ -1,3 +1,4 @@
+import logging
 import os
 import subprocess
 from pathlib import Path
@@ -15,6 +16,17 @@ def said():
     lines = []
     with logged_to(lines.append):
         yield lines
+
+
+@pytest.fixture(autouse=True)
+def quiet_log():
+    """The plugin's log as a fresh process has it, whatever command an earlier test ran in this
+    one.
+    """
+    logger = logging.getLogger("dcase_denoise_plugin")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = True
 
 
 @pytest.fixture

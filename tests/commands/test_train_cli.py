@@ -17,7 +17,9 @@ TINY = [
 def train(folder, *words):
     for index in range(3):
         write(folder / "fan" / "train" / f"clip_{index}.wav", hum(index, RATE_HZ, RATE_HZ), RATE_HZ)
-    write(folder / "fan" / "supplemental" / "section_00_noise_0.wav", hiss(0, RATE_HZ), RATE_HZ)
+    write(
+        folder / "fan" / "supplemental" / "section_00_noise_0.wav", 0.2 * hiss(0, RATE_HZ), RATE_HZ
+    )
     return again(folder, *words)
 
 
