@@ -29,6 +29,17 @@ stage_options = stacked(
     ),
 )
 
+# Handed to the command as `seeds`.
+seeds_option = click.option(
+    "--seed",
+    "seeds",
+    multiple=True,
+    type=int,
+    default=(13711, 13712, 13713),
+    show_default=True,
+    help="Of the denoisers.",
+)
+
 
 def stage_config(preset: str, settings: tuple[str, ...], **keys: Any) -> DenoiseConfig:
     """The preset with `keys` and, over them, the ``--set`` assignments. Raises ConfigError if they

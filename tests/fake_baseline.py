@@ -138,7 +138,8 @@ def lay_out(
             for split in ("train", "test"):
                 for index in range(2):
                     files[
-                        f"data/dcase2025t2/{mode}_data/raw/{machine}/{split}/section_{section}_source_{split}_normal_{index:04d}.wav"
+                        f"data/dcase2025t2/{mode}_data/raw/{machine}/{split}/"
+                        f"section_{section}_source_{split}_normal_{index:04d}.wav"
                     ] = None
     for name, content in files.items():
         path = root / name

@@ -23,7 +23,7 @@ from benchmarks.detectors import (
     linear_scores,
     log_mels,
 )
-from benchmarks.options import stage_config, stage_options
+from benchmarks.options import seeds_option, stage_config, stage_options
 from dcase_denoise_plugin.demo.machines import MACHINES, make_machines
 
 DETECTORS = ("linear", "autoencoder")
@@ -32,9 +32,7 @@ DETECTORS = ("linear", "autoencoder")
 @click.command()
 @click.argument("machine_types", nargs=-1)
 @stage_options
-@click.option(
-    "--seed", "seeds", multiple=True, type=int, default=(13711, 13712, 13713), show_default=True
-)
+@seeds_option
 @click.option(
     "--steps",
     default=0,

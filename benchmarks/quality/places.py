@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.denoisers import trained
 from benchmarks.detectors import denoised, harmonic_mean, linear_scores, log_mels
-from benchmarks.options import stage_config, stage_options
+from benchmarks.options import seeds_option, stage_config, stage_options
 from dcase_denoise_plugin.demo import sounds
 from dcase_denoise_plugin.demo.machines import MACHINES, noise_clips, test_clips, train_clips
 from dcase_denoise_plugin.denoising.adaptation import adapted
@@ -106,15 +106,7 @@ def judged(folder: Path, denoiser: Denoiser | None) -> float:
 @click.command()
 @click.argument("machine_types", nargs=-1, type=click.Choice(tuple(MACHINES)))
 @stage_options
-@click.option(
-    "--seed",
-    "seeds",
-    multiple=True,
-    type=int,
-    default=(13711, 13712, 13713),
-    show_default=True,
-    help="Of the denoisers.",
-)
+@seeds_option
 def main(machine_types, preset, settings, seeds):
     """Print the harmonic mean of the AUCs in every place: plain, behind the denoiser from home, and
     behind one trained there.

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.denoisers import trained
-from benchmarks.options import given_keys
+from benchmarks.options import given_keys, seeds_option
 from benchmarks.peers import NoiseReduce
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.denoising.findings import UNBOUNDED_DB
@@ -41,15 +41,7 @@ Function = Callable[[np.ndarray, int], np.ndarray]
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("references", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option(
-    "--seed",
-    "seeds",
-    multiple=True,
-    type=int,
-    default=(13711, 13712, 13713),
-    show_default=True,
-    help="Of the U-Nets.",
-)
+@seeds_option
 @click.option(
     "--set",
     "settings",

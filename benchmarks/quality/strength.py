@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.denoisers import trained
 from benchmarks.detectors import denoised, harmonic_mean, linear_scores, log_mels
-from benchmarks.options import stage_config, stage_options
+from benchmarks.options import seeds_option, stage_config, stage_options
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 
@@ -47,15 +47,7 @@ def sweep(folder: Path, config: DenoiseConfig, seed: int) -> dict[str, list[floa
     type=click.Path(path_type=Path, exists=True, file_okay=False),
 )
 @stage_options
-@click.option(
-    "--seed",
-    "seeds",
-    multiple=True,
-    type=int,
-    default=(13711, 13712, 13713),
-    show_default=True,
-    help="Of the denoisers.",
-)
+@seeds_option
 @click.option("--picture", type=click.Path(path_type=Path), help="Where to draw the curves, PNG.")
 @click.option(
     "--name",

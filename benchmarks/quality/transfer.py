@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from benchmarks.denoisers import trained
-from benchmarks.options import stage_config, stage_options
+from benchmarks.options import seeds_option, stage_config, stage_options
 from benchmarks.quality.places import judged
 from dcase_denoise_plugin.denoising.adaptation import adapted
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
@@ -49,15 +49,7 @@ def served(folder: Path, denoisers: list[Denoiser], seeds: tuple[int, ...]) -> n
     multiple=True,
     help="What to call each machine type, in their order [default: the folder's name].",
 )
-@click.option(
-    "--seed",
-    "seeds",
-    multiple=True,
-    type=int,
-    default=(13711, 13712, 13713),
-    show_default=True,
-    help="Of the denoisers.",
-)
+@seeds_option
 def main(folders, preset, settings, names, seeds):
     """Print the harmonic mean of the AUCs on each machine type's clips: plain, and behind every
     denoiser.

@@ -147,7 +147,8 @@ def write_graph(
         If the file cannot be written.
     """
     try:
-        import onnxscript  # noqa: F401  (PyTorch's exporter needs it and onnx, and says so in twenty lines)
+        # PyTorch's exporter needs it and onnx, and says so in twenty lines.
+        import onnxscript  # noqa: F401
     except ImportError as error:
         raise ConfigError(
             f"export: expected onnx and onnxscript, got {error}. {INSTALL}."

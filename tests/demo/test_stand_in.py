@@ -344,7 +344,8 @@ def test_a_run_writes_the_files_of_the_baseline_and_no_others(finished):
         )
     }
     pickles = {
-        f"data/dcase2025t2/dev_data/processed/fan/{split}/mels128_fft1024_hop512/section_00_mix_TF5-1_mel1024-512.pickle"
+        f"data/dcase2025t2/dev_data/processed/fan/{split}/mels128_fft1024_hop512/"
+        "section_00_mix_TF5-1_mel1024-512.pickle"
         for split in ("train", "test")
     }
     assert written == scores | pickles | {
