@@ -50,8 +50,8 @@ def test_every_arm_and_score_is_a_system_with_the_evaluators_file_names(finished
 def test_each_file_is_that_of_its_arm_score_and_seed_as_the_baseline_wrote_it(finished):
     folder, _ = gather(finished(seeds=(1, 2)))
     for system, content in (
-        ("baseline_MSE_seed1", "baseline MSE 1.wav,1.0\n"),
-        ("baseline_denoise_MAHALA_seed2", "baseline_denoise MAHALA 2.wav,1.0\n"),
+        ("baseline_MSE_seed1", "baseline_MSE 1.wav,1.0\n"),
+        ("baseline_denoise_MAHALA_seed2", "baseline_denoise_MAHALA 2.wav,1.0\n"),
     ):
         assert (
             folder / "dcase-denoise-plugin" / system / "anomaly_score_ToyPet_section_00_test.csv"
