@@ -5,8 +5,10 @@ vectors.
 import re
 from pathlib import Path
 
-import librosa
 import numpy as np
+import soundfile
+import torch
+import torchaudio.functional
 
 import yaml
 
@@ -62,10 +64,11 @@ def file_list_generator(target_dir, section_name, unique_section_names, dir_name
 def file_load(wav_name, mono=False):
     """(wav float32, (samples,), rate in Hz), or None for a file that cannot be read."""
     try:
-        return librosa.load(wav_name, sr=None, mono=mono)
-    except Exception:
+        wav, rate = soundfile.read(wav_name, dtype="float32")
+    except soundfile.LibsndfileError:
         print(f"cannot read {wav_name}")
         return None
+    return (wav.mean(1) if mono and wav.ndim > 1 else wav.T), rate
 
 
 def file_to_vectors(
@@ -83,17 +86,19 @@ def file_to_vectors(
     after the other.
     """
     wav, rate = file_load(file_name, mono=True)
-    mel = librosa.feature.melspectrogram(
-        y=wav,
-        sr=rate,
-        n_fft=n_fft,
-        hop_length=hop_length,
-        win_length=win_length,
-        power=power,
-        n_mels=n_mels,
-        fmin=fmin or 0.0,
-        fmax=fmax,
+    spec = torch.stft(
+        torch.from_numpy(wav),
+        n_fft,
+        hop_length,
+        win_length,
+        torch.hann_window(win_length or n_fft),
+        pad_mode="constant",
+        return_complex=True,
     )
+    filters = torchaudio.functional.melscale_fbanks(
+        n_fft // 2 + 1, fmin or 0.0, fmax or rate / 2, n_mels, rate, "slaney", "slaney"
+    )
+    mel = (filters.T @ spec.abs() ** power).numpy()
     log_mel = 20.0 / power * np.log10(np.maximum(mel, np.finfo(np.float64).eps, dtype=np.float64))
     windows = np.lib.stride_tricks.sliding_window_view(log_mel, n_frames, axis=1)
     return windows.transpose(1, 2, 0).reshape(windows.shape[1], n_frames * n_mels)
