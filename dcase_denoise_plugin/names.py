@@ -113,6 +113,11 @@ def training_settings(training: Path) -> Path:
     return training / "args.json"
 
 
+def training_losses(training: Path) -> Path:
+    """The autoencoder's losses, an epoch a row, in its folder in `Folders.losses`."""
+    return training / "log.csv"
+
+
 @dataclasses.dataclass(frozen=True)
 class RunName:
     """What the names of a run's files hold.

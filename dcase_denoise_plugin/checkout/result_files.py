@@ -90,6 +90,9 @@ def decisions_beside(scores: Path) -> Path:
     return scores.with_name(scores.name.replace("anomaly_score", "decision_result", 1))
 
 
+PAGE = "report.html"  # where nobody names one
+
+
 class Together(NamedTuple):
     """Files about plain and denoised results of one data set together."""
 
@@ -126,6 +129,20 @@ class Together(NamedTuple):
     def submission(self) -> Path:
         """Scores and decisions as the challenge's evaluator takes them."""
         return self.folder / "submission" / self.dataset
+
+
+class OfStudy(NamedTuple):
+    """Files about all cells of a study together."""
+
+    folder: Path
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "tables.lock"
+
+    @property
+    def picture(self) -> Path:
+        return self.folder / "gains.png"
 
 
 def system_name(results: Path, seed: int, several_seeds: bool) -> str:

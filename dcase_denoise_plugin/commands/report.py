@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
+from dcase_denoise_plugin.checkout.result_files import PAGE
 from dcase_denoise_plugin.commands.options import baseline_option, stacked
 from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
 from dcase_denoise_plugin.figures.arms import Arm, arms_of_runs
@@ -80,7 +81,7 @@ def report(
     export_dir = str(baseline.settings.get("export_dir", "baseline"))
     _write(
         arms_of_checkout(folders.results, export_dir),
-        out or folders.together(export_dir) / "report.html",
+        out or folders.together(export_dir) / PAGE,
         data,
         reference,
         baseline.folder,
@@ -100,7 +101,7 @@ def report(
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default=Path("report.html"),
+    default=Path(PAGE),
     show_default=True,
     metavar="FILE.html",
     help="Where the page goes.",

@@ -151,17 +151,19 @@ def _write_tables(plan: Study, done: Mapping[str, Sequence[MachineRun]]) -> None
     from filelock import FileLock
 
     from dcase_denoise_plugin.checkout.machine_run import SCORES
+    from dcase_denoise_plugin.checkout.result_files import OfStudy
     from dcase_denoise_plugin.figures.study_tables import study_tables, write_tables
     from dcase_denoise_plugin.report.study_picture import draw_study
     from dcase_denoise_plugin.runner.study import PLAIN
 
+    files = OfStudy(plan.folder)
     plain, first = done[PLAIN], next(iter(plan.cells))
     cells = {cell: runs for cell, runs in done.items() if cell != PLAIN}
     tables = {score: study_tables(plain, cells, score, first) for score in SCORES if plain}
     plan.folder.mkdir(parents=True, exist_ok=True)
     # Another call may be at other machine types of the same study.
-    with FileLock(plan.folder / "tables.lock"):
+    with FileLock(files.lock):
         for score, of_score in tables.items():
-            files = write_tables(plan.folder, of_score, score)
-            click.echo("\n" + files[0].read_text(encoding="utf-8"))
-        draw_study(tables, plan.folder / "gains.png")
+            text, *_ = write_tables(plan.folder, of_score, score)
+            click.echo("\n" + text.read_text(encoding="utf-8"))
+        draw_study(tables, files.picture)

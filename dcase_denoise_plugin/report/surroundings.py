@@ -14,7 +14,12 @@ from typing import Any
 from dcase_denoise_plugin.checkout.baseline import LAYOUT
 from dcase_denoise_plugin.checkout.result_files import NoteFile, is_training_of, run_log
 from dcase_denoise_plugin.figures.results import Results
-from dcase_denoise_plugin.names import MODE_FOLDERS, Folders, plain_export_dir
+from dcase_denoise_plugin.names import (
+    MODE_FOLDERS,
+    Folders,
+    plain_export_dir,
+    training_losses,
+)
 from dcase_denoise_plugin.settings.features import FeatureSettings
 
 SPLITS = ("test", "test_rename")
@@ -145,7 +150,7 @@ class Checkout:
         folders = self._folders()
         data = self.results.dataset + machine
         return _first_file(
-            folder / "log.csv"
+            training_losses(folder)
             for folder in sorted(folders.losses(self.export_dir).glob("*"))
             if is_training_of(folder.name, data, seed, folders.mode)
         )
