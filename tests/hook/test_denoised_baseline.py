@@ -5,18 +5,21 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
-from baseline_checkouts import RATE_HZ, TAG, TINY_UNET, make_machine
+from baseline_checkouts import RATE_HZ, TAG, TINY_UNET, Checkout, make_machine
 
 from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.checkout.overrides import Overrides, resolve_stage
+from dcase_denoise_plugin.demo.stand_in import lay_out
 
 pytestmark = pytest.mark.slow
 
@@ -144,6 +147,13 @@ def test_a_unet_that_was_trained_in_between_leaves_no_trace_in_the_random_stream
     assert checkout.csvs("found") == checkout.csvs("unet") and denoisers(checkout) == trained
 
 
+def test_the_denoiser_is_trained_once_for_every_strength(denoised):
+    checkout, *_ = denoised
+    trained = denoisers(checkout)
+    checkout.train_py("--train_only", *UNET, "--denoise_strength", "0.5", "--export_dir", "half")
+    assert len(trained) == 1 and denoisers(checkout) == trained
+
+
 def test_nothing_on_disk_is_edited(denoised):
     checkout, *_ = denoised
     if not (checkout.root / ".git").exists():
@@ -183,6 +193,21 @@ def checkout(stand_in):
     return stand_in
 
 
+@pytest.fixture(scope="module")
+def trained_behind_identity(tmp_path_factory):
+    checkout = Checkout(lay_out(tmp_path_factory.mktemp("identity") / "baseline"))
+    make_machine(checkout.raw)
+    checkout.train_py("--train_only", *IDENTITY)
+    return checkout
+
+
+@pytest.fixture
+def behind_identity(trained_behind_identity, tmp_path):
+    """A checkout of the test's own whose autoencoder was trained behind the method identity."""
+    shutil.copytree(trained_behind_identity.root, tmp_path / "baseline")
+    return Checkout(tmp_path / "baseline")
+
+
 def stopped(run, *texts):
     """Asserts that the run stopped with exit code 2 and one line of ours with all of `texts`."""
     (line,) = (
@@ -204,27 +229,25 @@ def test_testing_without_a_denoiser_stops_and_names_the_command_that_trains_it(c
     assert "--test_only" not in run.stderr.split("Train it first")[1] and not denoisers(checkout)
 
 
-def test_testing_an_autoencoder_of_another_stage_stops(checkout):
-    checkout.train_py("--train_only", *IDENTITY)
-    run = checkout.train_py(
+def test_testing_an_autoencoder_of_another_stage_stops(behind_identity):
+    run = behind_identity.train_py(
         "--test_only", "--denoise", "true", "--denoise_method", "wiener", ok=False
     )
     stopped(run, "expected one trained on the features of denoiser stage", "Train it first")
-    assert not list((checkout.root / "results").rglob("*.csv"))
+    assert not list((behind_identity.root / "results").rglob("*.csv"))
 
 
 @pytest.mark.parametrize("left", ["an older model", "none"])
-def test_testing_an_autoencoder_whose_training_was_not_finished_stops(checkout, left):
-    checkout.train_py("--train_only", *IDENTITY)
-    (model,) = (checkout.root / "models/saved_model/baseline_denoise").glob("*.pth")
+def test_testing_an_autoencoder_whose_training_was_not_finished_stops(behind_identity, left):
+    (model,) = (behind_identity.root / "models/saved_model/baseline_denoise").glob("*.pth")
     os.utime(model, (0, 0)) if left == "an older model" else model.unlink()
-    run = checkout.train_py("--test_only", *IDENTITY, ok=False)
+    run = behind_identity.train_py("--test_only", *IDENTITY, ok=False)
     stopped(
         run,
         f"{model.name}: expected one that was saved after its receipt, got an older one or none",
         "was not finished; run it again: python3 train.py",
     )
-    assert not list((checkout.root / "results").rglob("*.csv"))
+    assert not list((behind_identity.root / "results").rglob("*.csv"))
 
 
 RESTART = ("--restart", "--train_only", "--epochs", "3")
@@ -234,25 +257,27 @@ def epochs_trained(run):
     return re.findall(r"^epoch (\d+)/3 ", run.stdout, re.MULTILINE)
 
 
-def test_a_training_that_goes_on_behind_the_same_stage_keeps_its_receipt(checkout):
-    checkout.train_py("--train_only", *IDENTITY)
-    before = receipt(checkout)
+def test_a_training_that_goes_on_behind_the_same_stage_keeps_its_receipt(behind_identity):
+    before = receipt(behind_identity)
     assert (
-        epochs_trained(checkout.train_py(*IDENTITY, *RESTART)) == ["3"]
-        and receipt(checkout) == before
+        epochs_trained(behind_identity.train_py(*IDENTITY, *RESTART)) == ["3"]
+        and receipt(behind_identity) == before
     )
 
 
-def test_a_training_that_is_to_go_on_behind_another_stage_stops_and_the_receipt_stays(checkout):
-    checkout.train_py("--train_only", *IDENTITY)
-    before = receipt(checkout)
-    run = checkout.train_py("--denoise", "true", "--denoise_method", "wiener", *RESTART, ok=False)
+def test_a_training_that_is_to_go_on_behind_another_stage_stops_and_the_receipt_stays(
+    behind_identity,
+):
+    before = receipt(behind_identity)
+    run = behind_identity.train_py(
+        "--denoise", "true", "--denoise_method", "wiener", *RESTART, ok=False
+    )
     stopped(
         run,
         "--restart: expected an autoencoder in training on the features of denoiser stage",
         "checkpoint.tar. Leave --restart out",
     )
-    assert receipt(checkout) == before
+    assert receipt(behind_identity) == before
 
 
 def test_a_training_that_is_to_go_on_from_a_plain_autoencoder_stops(checkout):
@@ -283,14 +308,13 @@ def test_a_plain_and_a_denoised_run_never_share_a_folder(checkout):
     stopped(run, "expected a folder without plain models for a denoised run, got 'yours'")
 
 
-def test_changed_raw_files_make_new_features(checkout):
-    checkout.train_py("--train_only", *IDENTITY)
-    before = set(pickles(checkout))
-    clip = sorted((checkout.raw / "fan/train").glob("*.wav"))[0]
+def test_changed_raw_files_make_new_features(behind_identity):
+    before = set(pickles(behind_identity))
+    clip = sorted((behind_identity.raw / "fan/train").glob("*.wav"))[0]
     wav, _ = soundfile.read(clip)
     soundfile.write(clip, wav * 0.5, RATE_HZ, subtype="PCM_16")
-    checkout.train_py("--train_only", *IDENTITY)
-    assert len(set(pickles(checkout)) - before) == 1
+    behind_identity.train_py("--train_only", *IDENTITY)
+    assert len(set(pickles(behind_identity)) - before) == 1
 
 
 def test_training_reads_no_test_clip(checkout):
@@ -298,12 +322,6 @@ def test_training_reads_no_test_clip(checkout):
         clip.write_bytes(b"not for training")
     checkout.train_py("--train_only", *UNET)
     assert denoisers(checkout)
-
-
-def test_the_denoiser_is_trained_once_for_every_strength(checkout):
-    checkout.train_py("--train_only", *UNET)
-    checkout.train_py("--train_only", *UNET, "--denoise_strength", "0.5", "--export_dir", "half")
-    assert len(denoisers(checkout)) == 1
 
 
 def test_the_baselines_own_scripts_need_the_yaml_flag_only(checkout):
@@ -452,15 +470,65 @@ def spoil(kind, path):
 @pytest.mark.parametrize(
     "kind", ["zero-byte", "non-wav", "truncated", "nan", "silent", "stereo", "one sample", "longer"]
 )
-def test_a_bad_clip_stops_the_run_by_name_and_leaves_nothing_half_written(checkout, kind, method):
+def test_a_bad_clip_stops_the_run_by_name_and_leaves_nothing_half_written(
+    calls_of_train_py, kind, method
+):
+    checkout, call = calls_of_train_py
     clip = bad_clip(checkout)
+    good, times = clip.read_bytes(), clip.stat()
     spoil(kind, clip)
-    stopped(checkout.train_py("--train_only", "--denoise", "true", *method, ok=False), clip.name)
+    try:
+        stopped(call("--train_only", "--denoise", "true", *method), clip.name)
+    finally:
+        clip.write_bytes(good)
+        os.utime(clip, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert (
         not pickles(checkout)
         and not denoisers(checkout)
         and not list(checkout.root.rglob("denoise_receipt*"))
     )
+
+
+# One hooked process that has imported train.py, and a fork of it a call.
+FORKS = """
+import json, os, sys, tempfile, train
+for line in sys.stdin:
+    with tempfile.TemporaryFile("w+") as errors:
+        child = os.fork()
+        if not child:
+            os.dup2(errors.fileno(), 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.argv = ["train.py", *json.loads(line)]
+            train.main()
+            sys.exit()
+        returncode = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        errors.seek(0)
+        print(json.dumps([returncode, errors.read()]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def calls_of_train_py(tmp_path_factory):
+    """A checkout, and a function that calls its train.py; the imports are made once."""
+    checkout = Checkout(lay_out(tmp_path_factory.mktemp("calls") / "baseline"))
+    make_machine(checkout.raw)
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKS],
+        cwd=checkout.root,
+        env=checkout.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+
+        def call(*options):
+            process.stdin.write(f"{json.dumps([*TRAIN_PY[2:], *options])}\n")
+            process.stdin.flush()
+            returncode, errors = json.loads(process.stdout.readline())
+            return SimpleNamespace(returncode=returncode, stderr=errors)
+
+        yield checkout, call
+        process.stdin.close()
 
 
 def test_a_bad_test_clip_stops_the_test_and_leaves_no_csv(checkout):
