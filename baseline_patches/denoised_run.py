@@ -175,7 +175,7 @@ class DenoisedRun:
                 self._files.refuse_resumed_of_another(digest)
         else:
             self._files.refuse_untrained(digest, self._train_command())
-            self.stage.refuse_other_trial(self._files.training_receipt().get("trial"))
+            self.stage.refuse_other_trial(self._files.training_receipt().trial)
         if not self.args.train_only:
             scores = self._files.scores(self.args.score)
             self._files.refuse_other_stage(self.config, scores)

@@ -6,10 +6,11 @@ import argparse
 import functools
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from baseline_patches.originals import Function, check_seams, stops_the_run
-from dcase_denoise_plugin.names import DENOISED_SUFFIX
+from dcase_denoise_plugin.names import DENOISED_SUFFIX, refuse_outside, refuse_pattern
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.settings.keys import PREFIX
@@ -83,6 +84,8 @@ class _SettlingParser:
             setattr(namespace, key, value)
         if settled.denoise and args is None:
             check_seams()
+            refuse_outside(vars(namespace))
+            refuse_pattern(Path())
         return namespace
 
     def _take_back_yaml(self, namespace: Any) -> None:

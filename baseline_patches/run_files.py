@@ -17,7 +17,7 @@ from dcase_denoise_plugin.errors import BaselineError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.names import Folders, RunName, training_state
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.stage.receipts import refuse_other_stage
+from dcase_denoise_plugin.stage.receipts import Receipt, read_receipt, refuse_other_stage
 
 
 class RunFiles:
@@ -58,11 +58,11 @@ class RunFiles:
             for training in trainings
         ]
 
-    def training_receipt(self) -> dict[str, Any]:
+    def training_receipt(self) -> Receipt:
         """What the hook noted of the training; empty where it noted nothing."""
         with contextlib.suppress(OSError, ValueError):
-            return dict(json.loads(self.model_receipt.read_text()))
-        return {}
+            return read_receipt(self.model_receipt)
+        return Receipt()
 
     def refuse_plain_model(self) -> None:
         """Raises BaselineError if a denoised run would write over a plain model."""
@@ -92,7 +92,7 @@ class RunFiles:
         not to its end.
         """
         if not self._is_of(stage_digest):
-            other = str(self.training_receipt().get("stage_digest") or "none")
+            other = self.training_receipt().stage_digest or "none"
             raise BaselineError(
                 f"autoencoder {self.model}: expected one trained on the features of denoiser stage"
                 f" {stage_digest[:12]}, got one of {other[:12]}. Train it first: {train_command}"
@@ -105,7 +105,7 @@ class RunFiles:
             )
 
     def _is_of(self, stage_digest: str) -> bool:
-        return self.training_receipt().get("stage_digest") == stage_digest
+        return self.training_receipt().stage_digest == stage_digest
 
     def _is_newer(self, file: Path | None) -> bool:
         # A training that was stopped before its first epoch leaves a new receipt beside an old

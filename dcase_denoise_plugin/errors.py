@@ -8,11 +8,16 @@ import sysconfig
 import traceback
 from pathlib import Path
 
+from dcase_denoise_plugin.quoting import in_one_line, shortened
+
 
 class DenoiseError(Exception):
     """Base of every error the plugin raises on purpose; the CLI and the hook print it in one line
     and exit with 2.
     """
+
+    def __str__(self) -> str:
+        return in_one_line(super().__str__())
 
 
 class ConfigError(DenoiseError):
@@ -50,12 +55,12 @@ _LINE_START, _WARNING_START = "dcase-denoise: ", "dcase-denoise: warning: "
 
 def error_line(error: object) -> str:
     """An error as command line and hook print it."""
-    return f"{_LINE_START}{error}"
+    return f"{_LINE_START}{in_one_line(error)}"
 
 
 def warning_line(text: str) -> str:
     """A warning, likewise; a run goes on after it."""
-    return f"{_WARNING_START}{text}"
+    return f"{_WARNING_START}{in_one_line(text)}"
 
 
 def error_in(line: str) -> str | None:
@@ -66,17 +71,19 @@ def error_in(line: str) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what foreign code says of an error, without its full stop; its class if it
-    says nothing.
+    """The first line of what foreign code says of an error, shortened, without its full stop; its
+    class if it says nothing.
     """
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return shortened(text).rstrip(".")
 
 
 def one_line(error: BaseException) -> str:
-    """An exception from foreign code: its class and all it says, without line breaks and
-    full stop.
+    """An exception from foreign code: its class and what it says, shortened, without line breaks
+    and full stop.
     """
-    return f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}".removesuffix(": ")
+    said = shortened(" ".join(str(error).split())).rstrip(".")
+    return f"{type(error).__name__}: {said}".removesuffix(": ")
 
 
 def one_line_with_place(error: BaseException) -> str:

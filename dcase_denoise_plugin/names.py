@@ -18,9 +18,13 @@ of results that are read again are in `checkout.result_files`. Standard library 
 from __future__ import annotations
 
 import dataclasses
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from dcase_denoise_plugin.errors import BaselineError, ConfigError
+from dcase_denoise_plugin.quoting import quoted
 
 DENOISED_SUFFIX = "_denoise"  # of the export_dir of denoised runs, apart from the plain ones
 MODE_FOLDERS = {"dev": "dev_data", "eval": "eval_data"}
@@ -38,6 +42,31 @@ LOCKED = "_lockfile"  # in place of .pickle, while the baseline writes it
 def plain_export_dir(export_dir: str) -> str:
     """The export_dir of the plain runs that belong to these denoised ones."""
     return export_dir.removesuffix(DENOISED_SUFFIX)
+
+
+def refuse_outside(settings: Mapping[str, Any]) -> None:
+    """Raises ConfigError if these settings of the baseline would make folders outside of the
+    checkout.
+    """
+    for key in ("export_dir", "result_directory"):
+        text = str(settings.get(key) or "")
+        path = Path(text)
+        if path.is_absolute() or ".." in path.parts or not text.isprintable():
+            raise ConfigError(
+                f"{key}: expected a folder inside the checkout, got {quoted(text)}. Name one"
+                " without a leading / and without .."
+            )
+
+
+def refuse_pattern(root: Path) -> None:
+    """Raises BaselineError if the baseline would find no clip in this checkout: it hands the path
+    to glob.
+    """
+    if glob.has_magic(str(root.absolute())):
+        raise BaselineError(
+            "baseline: expected a path without [, * and ?, which the baseline takes for patterns"
+            f" when it looks for clips, got {root.absolute()}. Move or rename the folder."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

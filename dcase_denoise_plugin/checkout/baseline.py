@@ -15,6 +15,7 @@ from typing import Any
 
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
 from dcase_denoise_plugin.files import read_mapping
+from dcase_denoise_plugin.quoting import quoted
 from dcase_denoise_plugin.stage.code_digests import CODE, LOADER_CODE, code_digest
 
 BASELINE_VARIABLE = "DCASE_BASELINE_DIR"
@@ -124,8 +125,8 @@ class Baseline:
         seed = self.settings.get("seed")
         if type(seed) is not int:
             raise ConfigError(
-                f"seed: expected a whole number, got {seed!r} in {self.folder / 'baseline.yaml'}."
-                " Name one with --seed."
+                f"seed: expected a whole number, got {quoted(seed)} in"
+                f" {self.folder / 'baseline.yaml'}. Name one with --seed."
             )
         return seed
 

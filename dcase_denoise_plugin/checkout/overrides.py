@@ -14,6 +14,7 @@ from typing import Any
 from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
+from dcase_denoise_plugin.names import refuse_pattern
 from dcase_denoise_plugin.settings import config, sources
 from dcase_denoise_plugin.settings.keys import PREFIX, option_name
 from dcase_denoise_plugin.settings.sources import split
@@ -121,7 +122,10 @@ def resolve_stage(
         user's method cannot be imported or told from others.
     DataError
         If the user names a noise folder without noise clips.
+    BaselineError
+        If the baseline finds no clip in a checkout of this path.
     """
+    refuse_pattern(baseline.folder)
     in_yaml = {key: value for key, value in baseline.settings.items() if key.startswith(PREFIX)}
     written = sources.from_keys(in_yaml, str(baseline.folder / "baseline.yaml"))
     if not (

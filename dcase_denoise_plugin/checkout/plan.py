@@ -14,7 +14,7 @@ from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.checkout.overrides import Overrides
 from dcase_denoise_plugin.checkout.result_files import Together
 from dcase_denoise_plugin.errors import DataError
-from dcase_denoise_plugin.names import DENOISED_SUFFIX, Folders
+from dcase_denoise_plugin.names import DENOISED_SUFFIX, Folders, refuse_outside
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import wav_files
 
@@ -29,6 +29,11 @@ class Plan:
     mode : "dev" or "eval" data.
     config : the stage's configuration in the denoised runs.
     cell : what a study calls these runs; empty outside one.
+
+    Raises
+    ------
+    ConfigError
+        If the settings lead out of the checkout.
     """
 
     baseline: Baseline
@@ -37,6 +42,9 @@ class Plan:
     overrides: Overrides
     config: DenoiseConfig
     cell: str = ""
+
+    def __post_init__(self) -> None:
+        refuse_outside(self.settings)
 
     @property
     def settings(self) -> Mapping[str, Any]:

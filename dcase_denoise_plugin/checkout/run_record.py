@@ -13,10 +13,12 @@ from typing import Any
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
+from dcase_denoise_plugin.checkout.record_file import read_record
 from dcase_denoise_plugin.checkout.result_files import is_receipt
-from dcase_denoise_plugin.errors import DenoiseError, RunError
+from dcase_denoise_plugin.errors import DenoiseError, RunError, first_line
 from dcase_denoise_plugin.files import digest_of, file_digest, written_whole
 from dcase_denoise_plugin.names import Folders
+from dcase_denoise_plugin.quoting import in_one_line
 from dcase_denoise_plugin.settings.config import DenoiseConfig, keys_that_shape_nothing
 from dcase_denoise_plugin.settings.keys import PREFIX
 from dcase_denoise_plugin.settings.values import BUILT_IN_METHODS
@@ -26,6 +28,7 @@ from dcase_denoise_plugin.sound.machine import (
     training_clips_beside,
 )
 from dcase_denoise_plugin.stage.code_digests import plugin_source_digest
+from dcase_denoise_plugin.stage.receipts import Receipt, read_receipt
 
 RECORDED_LIBRARIES = ("torch", "numpy", "librosa")
 NOT_DENOISED = "The run did not denoise and is not reported; try dcase-denoise doctor, and look at"
@@ -34,11 +37,10 @@ NOT_DENOISED = "The run did not denoise and is not reported; try dcase-denoise d
 def is_finished(run: MachineRun, step: str) -> bool:
     """Whether the step was finished as it is wanted now, and its files are still those."""
     try:
-        record = json.loads(run.record(step).read_text(encoding="utf-8"))
-        return _compared(record["wanted"]) == _compared(wanted(run, step)) and record[
-            "files"
-        ] == _digests(run, step)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, DenoiseError):
+        record = read_record(run.record(step))
+        is_as_wanted = _compared(record.wanted) == _compared(wanted(run, step))
+        return is_as_wanted and record.files == _digests(run, step)
+    except (OSError, ValueError, DenoiseError):
         return False
 
 
@@ -91,8 +93,8 @@ def write_record(
 def seconds_of(run: MachineRun, step: str) -> float | None:
     """How long a finished step took; None if nobody noted it."""
     try:
-        return float(json.loads(run.record(step).read_text(encoding="utf-8"))["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_record(run.record(step)).seconds
+    except (OSError, ValueError):
         return None
 
 
@@ -141,41 +143,40 @@ def check_receipt(run: MachineRun, step: str, start_ns: int) -> str:
         If the hook left no receipt since `start_ns`, or one of another configuration, or a test
         went through another denoiser than the training.
     """
-    receipt, path = read_receipt(run, step), run.receipt(step)
+    receipt, path = receipt_of(run, step), run.receipt(step)
     if path.stat().st_mtime_ns < start_ns:
         raise RunError(
             f"{run} {step}: expected a receipt of this run, got an earlier one in {path}."
             f" {NOT_DENOISED} {run.log}."
         )
     asked = _shaping(run.plan.config.as_keys())
-    other = sorted(key for key in asked if receipt["config"].get(key) != asked[key])
+    other = sorted(key for key in asked if receipt.config.get(key) != asked[key])
     if other:
         raise RunError(
             f"{run} {step}: expected a run with the settings asked for, got other values of"
             f" {', '.join(other)} in {path}. The run is not reported; look at {run.log}."
         )
-    if step != "train" and receipt["stage_digest"] != read_receipt(run, "train")["stage_digest"]:
+    digest = str(receipt.stage_digest)
+    if step != "train" and digest != receipt_of(run, "train").stage_digest:
         raise RunError(
             f"{run} {step}: expected the denoiser of the training run, got another one in {path}."
             f" Remove {run.record('train')} and run again."
         )
-    return receipt["stage_digest"]
+    return digest
 
 
-def read_receipt(run: MachineRun, step: str) -> dict[str, Any]:
+def receipt_of(run: MachineRun, step: str) -> Receipt:
     """What the hook noted of a denoised step. Raises RunError if it noted nothing."""
     path = run.receipt(step)
     try:
-        receipt = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            **receipt,
-            "config": dict(receipt["config"]),
-            "stage_digest": str(receipt["stage_digest"]),
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        receipt = read_receipt(path)
+        if receipt.stage_digest is None:
+            raise ValueError("no stage_digest")
+        return receipt
+    except (OSError, ValueError) as error:
         raise RunError(
-            f"{run} {step}: expected the denoising stage's receipt, got {error!r} in {path}."
-            f" {NOT_DENOISED} {run.log}."
+            f"{run} {step}: expected the denoising stage's receipt, got {first_line(error)} in"
+            f" {path}. {NOT_DENOISED} {run.log}."
         ) from None
 
 
@@ -185,7 +186,7 @@ def findings_of(run: MachineRun) -> str:
     """
     if run.arm != "denoised":
         return ""
-    return str(read_receipt(run, "train").get("findings") or "")
+    return in_one_line(receipt_of(run, "train").findings or "")
 
 
 def findings_in(checkout: Path) -> list[str]:
@@ -197,17 +198,17 @@ def findings_in(checkout: Path) -> list[str]:
     found = []
     for path in sorted(receipts):
         try:
-            found.append(json.loads(path.read_text(encoding="utf-8")).get("findings"))
-        except (OSError, ValueError, AttributeError):
+            found.append(read_receipt(path).findings)
+        except (OSError, ValueError):
             continue  # damaged; the run that needs it will say so
-    return list(dict.fromkeys(str(line) for line in found if line))
+    return list(dict.fromkeys(in_one_line(line) for line in found if line))
 
 
 def _compared(wanted: dict[str, Any]) -> dict[str, Any]:
     """What `wanted` says without the keys that shape nothing."""
     command = [
         word
-        for word in wanted["command"]
+        for word in wanted.get("command", ())
         if word.partition("=")[0].lstrip("-") not in keys_that_shape_nothing()
     ]
     return {**wanted, "command": command, "stage": _shaping(wanted.get("stage", {}))}

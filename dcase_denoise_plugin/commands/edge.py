@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,14 @@ from dcase_denoise_plugin.commands.options import (
     baseline_option,
     clip_s_option,
     dataset_option,
+    own_method_option,
     preset_option,
     seed_option,
     stacked,
     strength_option,
 )
 from dcase_denoise_plugin.edge.pcm import FORMATS
+from dcase_denoise_plugin.files import standard_input
 
 if TYPE_CHECKING:  # PyTorch is not there where an exported file is enough
     from dcase_denoise_plugin.edge.monitor import Scorer
@@ -162,12 +163,7 @@ def export(
     help="Seconds after its last change that a file may stay unreadable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option(
-    "--method",
-    "own_method",
-    metavar="PACKAGE.MODULE:FUNCTION",
-    help="Your own denoiser, if the baseline was trained behind it; its code is run.",
-)
+@own_method_option
 @_trained_baseline_options
 def monitor(
     source: Path,
@@ -210,7 +206,7 @@ def monitor(
 
         scorer = BaselineScorer(_trained_baseline(machine, own_method=own_method, **trained))
     if str(source) == "-":
-        clips = streamed_clips(sys.stdin.buffer, scorer, pcm)
+        clips = streamed_clips(standard_input(), scorer, pcm)
     else:
         clips = clips_in(source, lambda file: read_clip(file, scorer), poll_s, patience_s, once)
     with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch

@@ -36,6 +36,12 @@ seeds_option = click.option(
     multiple=True,
     help="Random seed, repeatable [default: the one in baseline.yaml].",
 )
+own_method_option = click.option(
+    "--method",
+    "own_method",
+    metavar="PACKAGE.MODULE:FUNCTION",
+    help="Your own denoiser, if the baseline was trained behind it; its code is run.",
+)
 # Of a trained denoiser: how much it takes away, what is made of its prediction, and where it runs.
 strength_option = click.option(
     "--strength",

@@ -12,10 +12,10 @@ import click
 
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.checkout.result_files import PAGE
-from dcase_denoise_plugin.commands.options import baseline_option, stacked
+from dcase_denoise_plugin.commands.options import baseline_option, own_method_option, stacked
 from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
 from dcase_denoise_plugin.figures.arms import Arm, arms_of_runs
-from dcase_denoise_plugin.names import Folders
+from dcase_denoise_plugin.names import Folders, refuse_outside
 
 logger = logging.getLogger(__name__)
 _places_options = stacked(
@@ -58,12 +58,14 @@ _places_options = stacked(
     help="Where the page goes [default: beside the summary in results/].",
 )
 @_places_options
+@own_method_option
 def report(
     mode: str,
     baseline_folder: str | None,
     out: Path | None,
     data: Path | None,
     reference: Path | None,
+    own_method: str | None,
 ) -> None:
     """Write the page about the plain and denoised results in a checkout.
 
@@ -77,6 +79,7 @@ def report(
     from dcase_denoise_plugin.figures.arms import arms_of_checkout
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
+    refuse_outside(baseline.settings)
     folders = Folders(baseline.folder, mode, baseline.settings)
     export_dir = str(baseline.settings.get("export_dir", "baseline"))
     _write(
@@ -84,6 +87,7 @@ def report(
         out or folders.together(export_dir) / PAGE,
         data,
         reference,
+        own_method,
         baseline.folder,
     )
 
@@ -107,6 +111,7 @@ def report(
     help="Where the page goes.",
 )
 @_places_options
+@own_method_option
 def compare(
     results_a: Path,
     results_b: Path,
@@ -114,6 +119,7 @@ def compare(
     out: Path,
     data: Path | None,
     reference: Path | None,
+    own_method: str | None,
 ) -> None:
     """Write the page about any two results of the baseline, made with or without this plugin.
 
@@ -130,7 +136,7 @@ def compare(
 
     if len(names) not in (0, 2):
         raise click.UsageError("Give --name twice, or not at all.")
-    _write(arms_of_folders(results_a, results_b, names), out, data, reference)
+    _write(arms_of_folders(results_a, results_b, names), out, data, reference, own_method)
 
 
 def _write(
@@ -138,12 +144,13 @@ def _write(
     page: Path,
     data: Path | None,
     reference: Path | None,
+    own_method: str | None,
     baseline: Path | None = None,
 ) -> None:
     # Only now: what draws and counts takes a second or two that a refused call need not wait for.
     from dcase_denoise_plugin.report.page import write_report
 
-    files = write_report(*arms, page, "", data, reference, baseline=baseline)
+    files = write_report(*arms, page, "", data, reference, baseline=baseline, own_method=own_method)
     click.echo(
         f"wrote {files[0]} ({files[0].stat().st_size / 1e6:.1f} MB), and its tables beside it:"
         f" {', '.join(file.name for file in files[1:])}"

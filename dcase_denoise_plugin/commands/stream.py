@@ -13,6 +13,7 @@ import click
 from dcase_denoise_plugin.commands.options import clip_s_option, preset_option, strength_option
 from dcase_denoise_plugin.edge.pcm import FORMATS
 from dcase_denoise_plugin.errors import error_line
+from dcase_denoise_plugin.files import standard_input
 from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 
 
@@ -56,7 +57,7 @@ def stream(
     through, rate_hz = streaming(denoiser, clip_s), denoiser.checkpoint.sample_rate_hz
     click.echo(f"{rate_hz} Hz, {pcm}, {through.latency_samples / rate_hz:.1f} s behind", err=True)
     with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-        for wav in blocks_of(cast(io.BufferedReader, sys.stdin.buffer), pcm):
+        for wav in blocks_of(cast(io.BufferedReader, standard_input()), pcm):
             sys.stdout.buffer.write(encoded(through.push(wav), pcm))
             sys.stdout.buffer.flush()
         sys.stdout.buffer.write(encoded(through.flush(), pcm))

@@ -6,17 +6,23 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
-import pickle
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
 
 from dcase_denoise_plugin.denoising.findings import Findings
-from dcase_denoise_plugin.errors import CheckpointError, ConfigError
-from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.denoising.tensor_file import (
+    content_digest,
+    load_tensors,
+    misfit,
+    save_aside,
+)
+from dcase_denoise_plugin.denoising.unet import UNet
+from dcase_denoise_plugin.errors import CheckpointError, ConfigError, first_line
+from dcase_denoise_plugin.files import Scalar, Text, fitted
+from dcase_denoise_plugin.quoting import quoted
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.settings.keys import PREFIX, option_name
@@ -91,34 +97,30 @@ class Checkpoint:
             If the file is missing, damaged, or not a denoiser.
         """
         content = load_tensors(path)
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        if not isinstance(found, str) or found != FORMAT:
             raise CheckpointError(
                 f"denoiser: expected a file of format '{FORMAT}', got something else in {path}."
                 " Choose another file or train it again."
             )
-        if content.pop("digest", None) != content_digest(content):
-            raise CheckpointError(
-                f"denoiser: expected content that fits its digest, got other content in {path}."
-                " Delete the damaged file and train it again."
-            )
         try:
-            config = DenoiseConfig(**from_keys(content.pop("config"), str(path)))
-            features = FeatureSettings(**content.pop("features"))
-            scaling = Scaling(content.pop("mean_db"), content.pop("std_db"))
-            findings = Findings(**content.pop("findings"))
-            del content["format"]
-            return cls(
-                config=config, features=features, scaling=scaling, findings=findings, **content
-            )
+            file = fitted(content, _File)
+            loaded = file.checkpoint(str(path))
         except ConfigError as error:
             raise CheckpointError(
                 f"denoiser: expected keys this version knows, got: {error} Train it again."
             ) from None
-        except (KeyError, TypeError) as error:
+        except (TypeError, ValueError) as error:
             raise CheckpointError(
-                f"denoiser: expected what this version writes, got {error!r} in {path}. Train it"
-                " again."
+                f"denoiser: expected what this version writes, got {first_line(error)} in {path}."
+                " Train it again."
             ) from None
+        if file.digest != loaded.digest:
+            raise CheckpointError(
+                f"denoiser: expected content that fits its digest, got other content in {path}."
+                " Delete the damaged file and train it again."
+            )
+        return loaded
 
     def require(self, machine: Machine, config: DenoiseConfig, path: Path) -> None:
         """Refuses a denoiser made for something else. One that ``denoise_checkpoint`` names may
@@ -153,10 +155,12 @@ class Checkpoint:
                 found[option_name(field)] = getattr(self.config, field.name)
         other = {name: value for name, value in found.items() if value != wanted[name]}
         if other:
-            cure = cure.format(", ".join(f"{key}: {value}" for key, value in other.items()))
+            told = {key: quoted(value).strip("'") for key, value in other.items()}
+            cure = cure.format(", ".join(f"{key}: {value}" for key, value in told.items()))
             name, value = next(iter(other.items()))
             raise CheckpointError(
-                f"denoiser: expected {name} {wanted[name]!r}, got {value!r} in {path}. {cure}"
+                f"denoiser: expected {name} {quoted(wanted[name])}, got {quoted(value)} in"
+                f" {path}. {cure}"
             )
 
     def _content(self) -> dict[str, Any]:
@@ -177,52 +181,52 @@ class Checkpoint:
         }
 
 
-def content_digest(content: Any) -> str:
-    """Hex SHA-256 of nested dictionaries of plain values and tensors."""
-    digest = hashlib.sha256()
-
-    def add(value: Any) -> None:
-        if isinstance(value, torch.Tensor):
-            digest.update(
-                f"{value.dtype}{tuple(value.shape)}".encode()
-                + value.detach().cpu().contiguous().numpy().tobytes()
-            )
-        elif isinstance(value, dict):
-            for key in sorted(value):
-                digest.update(f"{key}:".encode())
-                add(value[key])
-        else:
-            digest.update(json.dumps(value).encode())
-
-    add(content)
-    return digest.hexdigest()
+Count = Annotated[int, msgspec.Meta(ge=1, le=10**7)]
 
 
-def save_aside(content: Any, path: Path) -> None:
-    """Writes beside `path`, then renames, so that a file that is there is whole. Raises
-    CheckpointError if that is not possible.
-    """
-    try:
-        with written_whole(path) as aside:
-            torch.save(content, aside)
-    except (OSError, RuntimeError) as error:
-        raise CheckpointError(
-            f"denoiser: expected to write {path}, got {error}. Free space or choose another folder."
-        ) from None
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    """What `save` writes."""
 
+    format: str
+    digest: str
+    config: dict[str, Scalar]
+    features: dict[str, Scalar]
+    sample_rate_hz: Count
+    dataset: Text
+    machine_type: Text
+    training_digest: Text
+    tile_frames: Count
+    mean_db: torch.Tensor
+    std_db: Annotated[float, msgspec.Meta(gt=0, lt=1e6)]
+    findings: Findings
+    epochs: Annotated[int, msgspec.Meta(ge=0)]
+    weights: dict[str, torch.Tensor]
 
-def load_tensors(path: Path) -> Any:
-    """Reads a file of tensors and plain values, on the CPU, running none of its code. Raises
-    CheckpointError if it is missing or not readable.
-    """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    # damaged bytes make the unpickler raise anything, struct.error and IndexError included
-    except Exception as error:
-        # The unpickler's own advice is to let the file run code.
-        reason = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
-        if isinstance(error, pickle.UnpicklingError):
-            reason = "one that this plugin did not write"
-        raise CheckpointError(
-            f"denoiser: expected a readable file, got {reason} in {path}. Train it again."
-        ) from None
+    def checkpoint(self, where: str) -> Checkpoint:
+        """Raises ConfigError if a setting is none, and ValueError or TypeError if the parts do not
+        fit each other.
+        """
+        config = DenoiseConfig(**from_keys(self.config, where))
+        features = FeatureSettings(**self.features)  # type: ignore[arg-type]
+        network = UNet(config.width, config.depth, None).state_dict()
+        if wrong := misfit(self.weights, network):
+            raise ValueError(wrong)
+        rows = features.n_mels if config.domain == "mel" else features.n_fft // 2 + 1
+        guard_db = self.findings.guard_db
+        shapes = [(tuple(tensor.shape), tensor.dtype) for tensor in (self.mean_db, guard_db)]
+        of_guard = [((2, count, 1), torch.float32) for count in (1, rows)]
+        if shapes[0] != ((rows, 1), torch.float32) or shapes[1] not in of_guard:
+            raise ValueError(f"statistics of other than {rows} rows")
+        return Checkpoint(
+            config=config,
+            features=features,
+            sample_rate_hz=self.sample_rate_hz,
+            dataset=self.dataset,
+            machine_type=self.machine_type,
+            training_digest=self.training_digest,
+            tile_frames=self.tile_frames,
+            scaling=Scaling(self.mean_db, self.std_db),
+            findings=self.findings,
+            weights=self.weights,
+            epochs=self.epochs,
+        )

@@ -27,10 +27,10 @@ class UNet(nn.Module):
     width : channels of the first level.
     depth : how often the image is halved; its sides must be multiples of 2**depth.
     generator : source of the initial weights; the last layer starts at zero, so that an untrained
-        network takes nothing away.
+        network takes nothing away. None leaves it without weights, with their shapes alone.
     """
 
-    def __init__(self, width: int, depth: int, generator: torch.Generator):
+    def __init__(self, width: int, depth: int, generator: torch.Generator | None):
         super().__init__()
         channels = [width * min(2**level, WIDEST) for level in range(depth)]
         # On the meta device layers draw no initial weights, so the global random stream stays where
@@ -45,6 +45,8 @@ class UNet(nn.Module):
             )
             self.decoder = nn.ModuleList(ResidualBlock(2 * here, here) for here in channels[:-1])
             self.last = nn.Conv2d(width + 4, 4, 3, padding=1)
+        if generator is None:
+            return
         for module in self.modules():
             allocate(module)
             initialise(module, generator)

@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dcase_denoise_plugin.denoising.checkpoint import load_tensors
+from dcase_denoise_plugin.denoising.tensor_file import load_tensors
 from dcase_denoise_plugin.errors import BaselineError, CheckpointError, first_line
+from dcase_denoise_plugin.files import fitted
 
 # Not kept in the weights. Source: Harada et al. 2023, the autoencoder that all releases of the
 # baseline share.
@@ -43,8 +44,9 @@ class Autoencoder(nn.Module):
         self.register_buffer("inverses", inverses)
 
     @classmethod
-    def load(cls, path: Path, frames: int, hop_frames: int) -> Autoencoder:
-        """Reads the weights that the baseline's training saved.
+    def load(cls, path: Path, frames: int, hop_frames: int, n_mels: int) -> Autoencoder:
+        """Reads the weights that the baseline's training saved, for log-mel spectrograms of
+        `n_mels` bands.
 
         Raises
         ------
@@ -56,7 +58,13 @@ class Autoencoder(nn.Module):
         except CheckpointError as error:
             raise BaselineError(f"autoencoder: {str(error).partition(': ')[2]}") from None
         try:
-            return cls(_layers(state), _inverses(state), frames, hop_frames)
+            state = fitted(state, dict[str, torch.Tensor])
+            loaded = cls(_layers(state), _inverses(state), frames, hop_frames)
+            with torch.inference_mode():
+                scores = loaded(torch.zeros(n_mels, frames))
+            if scores.shape != (2,):
+                raise ValueError(f"scores of shape {tuple(scores.shape)}")
+            return loaded
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise BaselineError(
                 "autoencoder: expected the weights of the baseline's autoencoder, got"

@@ -14,6 +14,7 @@ import numpy as np
 from dcase_denoise_plugin.edge.pcm import STANDARD_INPUT, clips_of
 from dcase_denoise_plugin.edge.watch import Clip
 from dcase_denoise_plugin.errors import AudioError, DenoiseError
+from dcase_denoise_plugin.quoting import in_one_line
 from dcase_denoise_plugin.sound.audio import check_fit, check_wav, read_wav
 
 
@@ -87,11 +88,12 @@ def _scored(clip: Clip, scorer: Scorer) -> tuple[dict[str, float], str]:
 
 def as_text(verdict: Mapping[str, Any]) -> str:
     """One line for a reader."""
+    clip = in_one_line(verdict["clip"])
     if "skipped" in verdict:
-        return f"{verdict['clip']}: skipped: {verdict['skipped']}"
+        return f"{clip}: skipped: {verdict['skipped']}"
     said = (
         f"{name} {score:.4g} {'ANOMALY' if verdict['anomaly'][name] else 'normal'} (threshold"
         f" {verdict['thresholds'][name]:.4g})"
         for name, score in verdict["scores"].items()
     )
-    return f"{verdict['clip']}: {', '.join(said)}"
+    return f"{clip}: {', '.join(said)}"

@@ -7,15 +7,39 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, first_line
+from dcase_denoise_plugin.files import Text, fitted
 
 FORMAT = "dcase_denoise_plugin graph 1"
 PREFIX = "dcase_denoise."  # of our keys in the file's metadata, to which tools add theirs
 INSTALL = "Install the extra in a clone of this plugin: pip install '.[edge]'"
+
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class _Denoiser(msgspec.Struct):
+    """What an exported denoiser says of itself, as far as it is used."""
+
+    input: Literal["wav", "log_mel"]
+    output: Literal["wav", "log_mel"]
+    sample_rate_hz: Count
+    samples: Count
+
+
+class _Scorer(msgspec.Struct):
+    """What an exported scorer says of itself, as far as it is used."""
+
+    input: Literal["wav"]
+    output: Literal["scores"]
+    sample_rate_hz: Count
+    samples: Count
+    thresholds: dict[Text, float]
 
 
 class OnnxModel:
@@ -61,10 +85,17 @@ class OnnxModel:
                 f" {first_line(error)} in {path}. Export it again."
             ) from None
         self.facts = self._read_facts()
-        self._input, self._shape = (
-            self._session.get_inputs()[0].name,
-            tuple(self._session.get_inputs()[0].shape),
-        )
+        (first, *_), (last, *_) = self._session.get_inputs(), self._session.get_outputs()
+        self._input, self._shape = first.name, tuple(first.shape)
+        scores = (len(self.facts["thresholds"]),) if "thresholds" in self.facts else None
+        is_wav = self.facts["input"] == "wav"
+        if (is_wav and self._shape != (self.facts["samples"],)) or tuple(last.shape) != (
+            scores or self._shape
+        ):
+            raise CheckpointError(
+                f"exported model: expected the shapes that its metadata tell, got {self._shape} and"
+                f" {tuple(last.shape)} in {path}. Export it again."
+            )
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
         """The graph's output for an input of the graph's one shape, float32. Raises AudioError for
@@ -76,7 +107,13 @@ class OnnxModel:
                 f" exported for, got {array.shape} for {self.path}. Cut the clip, or export again"
                 " with its length."
             )
-        return self._session.run(None, {self._input: np.asarray(array, dtype=np.float32)})[0]
+        try:
+            return self._session.run(None, {self._input: np.asarray(array, dtype=np.float32)})[0]
+        except Exception as error:  # as above
+            raise CheckpointError(
+                f"exported model: expected a graph that runs, got {first_line(error)} in"
+                f" {self.path}. Export it again."
+            ) from None
 
     def require(self, **wanted: str) -> None:
         """Raises CheckpointError if the graph is of another kind, such as ``require(input="wav",
@@ -97,17 +134,18 @@ class OnnxModel:
                 for key, value in metadata.items()
                 if key.startswith(PREFIX)
             }
-        except ValueError as error:
+            if facts and facts.get("format") == FORMAT:
+                fitted(facts, _Scorer if facts.get("output") == "scores" else _Denoiser)
+                return facts
+        except (ValueError, RecursionError) as error:
             raise CheckpointError(
-                f"exported model: expected metadata in JSON, got {error} in {self.path}. Export it"
-                " again."
+                f"exported model: expected what export writes, got {first_line(error)} in the"
+                f" metadata of {self.path}. Export it again."
             ) from None
-        if facts.get("format") != FORMAT:
-            raise CheckpointError(
-                f"exported model: expected metadata of format '{FORMAT}', got other ones in"
-                f" {self.path}. Write the file with dcase-denoise export."
-            )
-        return facts
+        raise CheckpointError(
+            f"exported model: expected metadata of format '{FORMAT}', got other ones in"
+            f" {self.path}. Write the file with dcase-denoise export."
+        )
 
 
 class OnnxDenoiser:

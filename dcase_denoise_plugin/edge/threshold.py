@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 from numpy._core.multiarray import scalar
 from scipy.special import gammaincinv
 
-from dcase_denoise_plugin.errors import BaselineError
+from dcase_denoise_plugin.errors import BaselineError, first_line
+from dcase_denoise_plugin.files import regular
 
 # All that a pickled list of numbers needs; a pickle that names anything else could run code.
 _NUMBERS = {
@@ -43,11 +45,14 @@ def decision_threshold(distribution: Path, quantile: float) -> float:
         If the file is missing, damaged, or holds something else.
     """
     try:
-        with open(distribution, "rb") as stream:
+        with open(regular(distribution), "rb") as stream:
             shape, location, scale = map(float, _NumbersOnly(stream).load())
+        threshold = float(location + scale * gammaincinv(shape, quantile))
+        if not math.isfinite(threshold):
+            raise ValueError(f"{shape}, {location} and {scale}")
     except Exception as error:  # damaged bytes make the unpickler raise anything
         raise BaselineError(
-            f"score distribution: expected three numbers, got {str(error) or type(error).__name__}"
+            f"score distribution: expected three numbers of a distribution, got {first_line(error)}"
             f" in {distribution}. Train the autoencoder again."
         ) from None
-    return float(location + scale * gammaincinv(shape, quantile))
+    return threshold

@@ -7,33 +7,52 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+import msgspec
 import numpy as np
 import torch
 
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.overrides import import_method
-from dcase_denoise_plugin.checkout.run_record import read_receipt
+from dcase_denoise_plugin.checkout.run_record import receipt_of
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.edge.threshold import decision_threshold
-from dcase_denoise_plugin.errors import BaselineError, ConfigError, RunError
+from dcase_denoise_plugin.errors import BaselineError, RunError, first_line
+from dcase_denoise_plugin.files import read_json
 from dcase_denoise_plugin.names import DENOISERS, score_distribution, training_settings
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings import sources
-from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
+from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.audio import check_file
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.stage.named_method import refuse_foreign
 from dcase_denoise_plugin.stage.stage import Stage
 
 FEATURES = tuple(field.name for field in dataclasses.fields(FeatureSettings))
-NEEDED = (*FEATURES, "frames", "frame_hop_length", "decision_threshold")
+Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
+class TrainingSettings(msgspec.Struct):
+    """The baseline's settings at a training, as far as its scores hang on them."""
+
+    n_fft: int
+    hop_length: int
+    win_length: float | None
+    n_mels: int
+    power: float
+    fmin: float
+    fmax: float | None
+    frames: Count
+    frame_hop_length: Count
+    decision_threshold: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    test_only: bool = False
+    restart: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +69,7 @@ class TrainedBaseline:
     """
 
     machine: Machine
-    settings: Mapping[str, Any]
+    settings: TrainingSettings
     autoencoder: Autoencoder
     thresholds: Mapping[str, float]
     stage: Stage | None
@@ -70,7 +89,8 @@ class TrainedBaseline:
         RunError
             If it left no model, or a denoised one no receipt.
         ConfigError
-            If the receipt names a method of the user's, and it is not `own_method`.
+            If the receipt names a method of the user's that is not `own_method`, or has other code
+            by now; or a setting that this version does not know.
         BaselineError
             If a file is damaged or missing, a later training was interrupted, or the denoiser is no
             longer the one the autoencoder was trained behind.
@@ -91,21 +111,21 @@ class TrainedBaseline:
         distributions = {score: score_distribution(model, score) for score in SCORES}
         # The real baseline notes the settings of a test in the same place, and those of a training
         # that had nothing left to do.
-        at_start = [] if settings.get("test_only") or settings.get("restart") else [noted]
+        at_start = [] if settings.test_only or settings.restart else [noted]
         _refuse_interrupted(
             run,
             [*at_start, *([run.receipt("train")] if run.arm == "denoised" else [])],
             [*distributions.values(), model],
         )
-        features = FeatureSettings(**{name: settings[name] for name in FEATURES})
+        features = FeatureSettings(**{name: getattr(settings, name) for name in FEATURES})
         machine = Machine.from_folder(run.raw, run.plan.dataset, features, run.seed)
         first = check_file(machine.train_files[0])
         return cls(
             machine,
             settings,
-            Autoencoder.load(model, settings["frames"], settings["frame_hop_length"]),
+            Autoencoder.load(model, settings.frames, settings.frame_hop_length, settings.n_mels),
             {
-                score: decision_threshold(file, settings["decision_threshold"])
+                score: decision_threshold(file, settings.decision_threshold)
                 for score, file in distributions.items()
             },
             _stage_of(run, machine, own_method) if run.arm == "denoised" else None,
@@ -114,20 +134,17 @@ class TrainedBaseline:
         )
 
 
-def _settings_in(noted: Path, run: MachineRun) -> dict[str, Any]:
+def _settings_in(noted: Path, run: MachineRun) -> TrainingSettings:
     """The namespace that the baseline noted at the training; command-line settings are in no other
     place.
     """
     try:
-        settings = dict(json.loads(noted.read_text(encoding="utf-8")))
-        lacking = [name for name in NEEDED if name not in settings]
-        if lacking:
-            raise ValueError(f"none of {', '.join(lacking)}")
-    except (OSError, ValueError, TypeError) as error:
+        return read_json(noted, TrainingSettings)
+    except (OSError, ValueError) as error:
         raise BaselineError(
-            f"{run}: expected the settings of the training, got {error} in {noted}. Train it again."
+            f"{run}: expected the settings of the training, got {first_line(error)} in {noted}."
+            " Train it again."
         ) from None
-    return settings
 
 
 def _refuse_interrupted(run: MachineRun, at_start: list[Path], in_order: list[Path]) -> None:
@@ -165,16 +182,17 @@ def _train_command(run: MachineRun) -> str:
 
 
 def _stage_of(run: MachineRun, machine: Machine, own_method: str | None) -> Stage:
-    receipt, root = read_receipt(run, "train"), run.plan.baseline.folder
-    config = DenoiseConfig(**sources.from_keys(receipt["config"], str(run.receipt("train"))))
+    receipt, root = receipt_of(run, "train"), run.plan.baseline.folder
+    path = run.receipt("train")
+    config = DenoiseConfig(**sources.from_keys(receipt.config, str(path)))
     if config.checkpoint:
         config = dataclasses.replace(config, checkpoint=str(root / config.checkpoint))
-    _refuse_unnamed(config.method, own_method, run.receipt("train"))
+    refuse_foreign(config.method, own_method, receipt.method_source, path, (root,), (Path.cwd(),))
     import_method(config.method, run.plan.baseline)
     # As the baseline ran: a denoiser's name and file hold a noise folder's path as it was written.
     with _inside(root):
         stage = Stage(machine, config, torch.device("cpu"), root / DENOISERS, _train_command(run))
-    recorded = str(receipt.get("method_digest"))
+    recorded = str(receipt.method_digest)
     if stage.method_digest != recorded:
         where = (
             f"at {stage.checkpoint}"
@@ -186,20 +204,6 @@ def _stage_of(run: MachineRun, machine: Machine, own_method: str | None) -> Stag
             f" ({stage.method_digest[:12]}) {where}. Run the training again."
         )
     return stage
-
-
-def _refuse_unnamed(method: str, own_method: str | None, receipt: Path) -> None:
-    """Code is run because the user names it in a command, never because a receipt does."""
-    if own_method and method != own_method:
-        raise ConfigError(
-            f"--method: expected {method}, which the autoencoder was trained behind, got"
-            f" {own_method} for {receipt}. Correct the option or leave it out."
-        )
-    if method not in BUILT_IN_METHODS and not own_method:
-        raise ConfigError(
-            f"denoise_method: expected {', '.join(BUILT_IN_METHODS)}, got {method} in {receipt}. It"
-            f" is run by monitor alone, if you name it there: --method {method}."
-        )
 
 
 class BaselineScorer:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.arms import arms_of_runs
+from dcase_denoise_plugin.figures.figures_of_merit import max_fpr_in
 from dcase_denoise_plugin.figures.intervals import REPLICATES
 from dcase_denoise_plugin.figures.results import Remark, Results
 from dcase_denoise_plugin.figures.rows import (
@@ -28,7 +29,6 @@ from dcase_denoise_plugin.figures.run_figures import (
     run_figures,
 )
 
-MAX_FPR = 0.1  # the baseline's default
 # What one arm has: figures by machine type, then by seed.
 ArmFigures = Mapping[str, Mapping[int, RunFigures]]
 
@@ -96,7 +96,7 @@ def compare_runs(runs: Sequence[MachineRun], score: str) -> Comparison:
     """
     arms = arms_of_runs(runs)
     names, results = [arm.name for arm in arms], [arm.results(score) for arm in arms]
-    max_fpr = float(runs[0].plan.settings.get("max_fpr", MAX_FPR))
+    max_fpr = max_fpr_in(runs[0].plan.settings)
     comparison = compare(score, names, results, max_fpr, replicates=0)
     for run in runs:
         arm = names.index(run.arm)

@@ -4,16 +4,39 @@ bootstrap replicates cost matrix products, not loops.
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.figures.results import SectionScores
+from dcase_denoise_plugin.quoting import quoted
 
 # "F1" is that of a data set without domains.
 F1_METRICS = ("F1", "F1 (source)", "F1 (target)")
 # The baseline's floor before a harmonic mean, which a zero would make undefined.
 SMALLEST = sys.float_info.epsilon
+MAX_FPR = 0.1  # the baseline's default
+
+
+def max_fpr_in(settings: Mapping[str, Any]) -> float:
+    """The false-positive rate up to which pAUC looks, in these settings of the baseline. Raises
+    ConfigError if it is none.
+    """
+    value = settings.get("max_fpr", MAX_FPR)
+    try:
+        max_fpr = float(value)
+    except (TypeError, ValueError, OverflowError):
+        max_fpr = math.nan
+    if not 0 < max_fpr <= 1:
+        raise ConfigError(
+            f"max_fpr: expected a number above 0 and up to 1, got {quoted(value)} in the baseline's"
+            " settings. Correct the value."
+        )
+    return max_fpr
 
 
 def section_figures(

@@ -14,17 +14,34 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Annotated, Any, NamedTuple, TextIO
+
+import msgspec
 
 from dcase_denoise_plugin.checkout.result_files import BY_SEED, SUMMARIES
-from dcase_denoise_plugin.errors import ConfigError, RunError
+from dcase_denoise_plugin.errors import ConfigError, RunError, first_line
 from dcase_denoise_plugin.figures.result_tables import read_roc, result_tables
-from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.files import fitted, read_json, written_whole
 
 DEFAULT_TOLERANCE = 0.01
 # Differences of decimal fractions carry binary dust: 0.7 - 0.69 is more than 0.01.
 DUST = 1e-9
 COLUMNS = ("table", "metric", "value")
+
+
+Tolerance = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class _Row(msgspec.Struct):
+    table: str
+    metric: str
+    value: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    tolerance: Tolerance | None = None
+
+
+class _Reference(msgspec.Struct):
+    figures: list[_Row]
+    tolerance: Tolerance | None = None
 
 
 class Figure(NamedTuple):
@@ -156,18 +173,18 @@ def read_reference(path: Path) -> dict[Figure, Known]:
             with open(path, newline="", encoding="utf-8-sig") as file:
                 rows, tolerance = _read_csv(file), None
         else:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            rows, tolerance = content["figures"], content.get("tolerance")
+            content = read_json(path, _Reference)
+            rows, tolerance = content.figures, content.tolerance
         reference = {
-            Figure(str(row["table"]), str(row["metric"])): Known(
-                _auc(row["value"]), _tolerance(row.get("tolerance"), tolerance)
+            Figure(row.table, row.metric): Known(
+                row.value, tolerance if row.tolerance is None else row.tolerance
             )
             for row in rows
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(
-            f"--reference: expected figures as --write-reference writes them, got {error!r} in"
-            f" {path}. Correct the file or write it anew."
+            "--reference: expected figures as --write-reference writes them, got"
+            f" {first_line(error)} in {path}. Correct the file or write it anew."
         ) from None
     if not reference:
         raise ConfigError(
@@ -219,30 +236,14 @@ def _write_json(file: TextIO, rows: Iterable[dict[str, Any]], tolerance: float |
     file.write("\n")
 
 
-def _read_csv(file: TextIO) -> list[dict[str, str]]:
+def _read_csv(file: TextIO) -> list[_Row]:
     table = csv.DictReader(file)
     rows, names = list(table), list(table.fieldnames or ())
     if rows and not set(COLUMNS) <= set(names):
         raise ValueError(f"the columns {', '.join(names)}, not {', '.join(COLUMNS)}")
-    return rows
+    given = [{name: cell for name, cell in row.items() if cell != ""} for row in rows]
+    return fitted(given, list[_Row], strict=False)
 
 
 def _is_csv(path: Path) -> bool:
     return path.suffix.lower() == ".csv"
-
-
-def _auc(value: Any) -> float:
-    number = float(value)
-    if not 0 <= number <= 1:
-        raise ValueError(f"a value of {value}, not from 0 to 1")
-    return number
-
-
-def _tolerance(*given: Any) -> float | None:
-    """The first that is given, a number that is not negative; an empty cell of a CSV gives none."""
-    for value in given:
-        if value not in (None, ""):
-            if not float(value) >= 0:
-                raise ValueError(f"a tolerance of {value}, not 0 or more")
-            return float(value)
-    return None

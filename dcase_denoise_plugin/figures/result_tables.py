@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dcase_denoise_plugin.checkout.result_files import ResultFile
 from dcase_denoise_plugin.errors import RunError, first_line
+from dcase_denoise_plugin.quoting import quoted
 
 # Columns of the baseline's table of AUCs. Data sets before 2022 have no domains, and "AUC" alone.
 AUC_METRICS = ("AUC", "AUC (source)", "AUC (target)", "pAUC")
@@ -79,6 +80,6 @@ def read_roc(path: Path) -> dict[str, float]:
         return percent
     except (OSError, StopIteration, KeyError, ValueError, TypeError, csv.Error) as error:
         raise RunError(
-            f"result: expected AUC and pAUC from the baseline's test, got {error!r} in {path}."
-            " Remove the file and run again."
+            f"result: expected AUC and pAUC from the baseline's test, got {quoted(error)} in"
+            f" {path}. Remove the file and run again."
         ) from None

@@ -20,6 +20,7 @@ from dcase_denoise_plugin.figures.result_tables import (
     read_roc,
     result_tables,
 )
+from dcase_denoise_plugin.quoting import quoted
 
 # As words of a clip's name; "normal" and "anomaly" are the truth, a data set before 2022 names no
 # domain.
@@ -157,7 +158,7 @@ class Results:
             self._remark(
                 table,
                 f"{len(strange)} of {len(rows)} lines are left out, for they name no file of the"
-                f" test clips' folder, the first one {strange[0]!r}, in {table.path.name}.",
+                f" test clips' folder, the first one {quoted(strange[0])}, in {table.path.name}.",
             )
             rows = [row for row in rows if is_bare(row[0])]
             wrong = wrong or ("" if rows else "no line that names a clip")

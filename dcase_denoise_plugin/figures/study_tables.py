@@ -10,7 +10,8 @@ from pathlib import Path
 
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.figures.arms import arm_of_runs
-from dcase_denoise_plugin.figures.comparison import MAX_FPR, Comparison, compare
+from dcase_denoise_plugin.figures.comparison import Comparison, compare
+from dcase_denoise_plugin.figures.figures_of_merit import max_fpr_in
 from dcase_denoise_plugin.figures.result_tables import AUC_METRICS
 from dcase_denoise_plugin.figures.rows import ALL_MACHINES, OFFICIAL_SCORE, Row
 from dcase_denoise_plugin.figures.run_figures import MEAN_OF_AUCS
@@ -46,7 +47,7 @@ def study_tables(
         have; a table without it has no such column.
     """
     plain = list(plain)
-    max_fpr = float(plain[0].plan.settings.get("max_fpr", MAX_FPR))
+    max_fpr = max_fpr_in(plain[0].plan.settings)
     of_plain = arm_of_runs("plain", plain).results(score)
     comparisons = {
         cell: compare(

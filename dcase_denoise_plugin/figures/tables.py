@@ -13,6 +13,7 @@ from dcase_denoise_plugin.figures.comparison import Comparison
 from dcase_denoise_plugin.figures.intervals import Interval
 from dcase_denoise_plugin.figures.rows import ALL_MACHINES, Row
 from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.quoting import in_markdown
 
 NOTHING = "–"
 
@@ -83,14 +84,16 @@ class Table:
         """The table as on the page, under its title."""
         shown = [index for index, column in enumerate(self.columns) if column.names]
         lines = [
-            [self.columns[index].title for index in shown],
+            [in_markdown(self.columns[index].title) for index in shown],
             [("--:" if self.columns[index].numeric else "---") for index in shown],
         ]
         lines += [
-            [f"{row[index].text} {row[index].note}".strip().replace("|", "\\|") for index in shown]
+            [in_markdown(f"{row[index].text} {row[index].note}".strip()) for index in shown]
             for row in (*self.rows, *self.totals)
         ]
-        return "\n".join([f"## {self.title}", "", *(f"| {' | '.join(line)} |" for line in lines)])
+        return "\n".join(
+            [f"## {in_markdown(self.title)}", "", *(f"| {' | '.join(line)} |" for line in lines)]
+        )
 
 
 def label(text: str) -> Cell:

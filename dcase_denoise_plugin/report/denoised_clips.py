@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.stage.receipts import Receipt
 
 # Beyond it the clips are taken evenly from the list; a clip of 10 s takes some 0.1 s.
 MOST_CLIPS = 200
@@ -50,23 +51,21 @@ class MachineSound:
     band_centres_hz: np.ndarray | None = None
 
     @classmethod
-    def from_checkout(cls, checkout: Checkout, machine: str) -> MachineSound:
-        """With the denoiser of the first seed that has one."""
+    def from_checkout(
+        cls, checkout: Checkout, machine: str, own_method: str | None = None
+    ) -> MachineSound:
+        """With the denoiser of the first seed that has one; of the user's methods, `own_method`
+        alone is imported.
+        """
         reason = "these results came without a receipt of the denoising stage"
         for own, seed in checkout.results.runs:
-            receipt = checkout.receipt(machine, seed) if own == machine else {}
+            receipt = checkout.receipt(machine, seed) if own == machine else None
             if receipt:
                 try:
-                    return cls(
-                        machine, seed, _function(checkout, machine, seed, receipt), "", checkout
-                    )
+                    function = _function(checkout, machine, seed, receipt, own_method)
+                    return cls(machine, seed, function, "", checkout)
                 except (DenoiseError, OSError) as error:
                     reason = str(error)
-                except (KeyError, TypeError, ValueError) as error:
-                    reason = (
-                        f"the denoiser of seed {seed} cannot be used by this version of the plugin:"
-                        f" {error!r}"
-                    )
         return cls(machine, None, None, reason, checkout)
 
     def measure(self, section: SectionScores) -> list[str]:
@@ -141,26 +140,25 @@ def si_sdr_db(estimate: np.ndarray, clean: np.ndarray) -> float:
 
 
 def _function(
-    checkout: Checkout, machine: str, seed: int, receipt: dict[str, Any]
+    checkout: Checkout, machine: str, seed: int, receipt: Receipt, own_method: str | None
 ) -> Callable[[np.ndarray, int], np.ndarray]:
-    """The stage of the run that left the receipt; built-in ones only, for nothing that a receipt
-    names is ever imported.
-    """
-    if receipt.get("checkpoint"):
-        return _denoiser(checkout, machine, seed, receipt)
+    """The stage of the run that left the receipt: a built-in one, or `own_method`."""
+    if receipt.checkpoint:
+        return _denoiser(checkout, machine, seed, receipt, receipt.checkpoint)
     # Here and not above, as below: PyTorch takes a second or two that a page without a denoiser
     # need not wait for.
     from dcase_denoise_plugin.sound.machine import Machine
     from dcase_denoise_plugin.stage.methods import build_method
+    from dcase_denoise_plugin.stage.named_method import refuse_foreign
+    from dcase_denoise_plugin.stage.own_method import find, with_stated_domain
 
-    config = configuration.DenoiseConfig(
-        **sources.from_keys(dict(receipt["config"]), "the receipt")
-    )
-    if config.method not in configuration.BUILT_IN_METHODS:
-        raise ConfigError(
-            f"denoise_method: expected a built-in one, got {config.method} in the receipt. A page"
-            " imports nothing that a receipt names, so that this stage cannot be played."
-        )
+    config = configuration.DenoiseConfig(**sources.from_keys(receipt.config, "the receipt"))
+    asked = own_method if config.method == own_method else None
+    first, last = [checkout.baseline] if checkout.baseline else [], [Path.cwd()]
+    refuse_foreign(config.method, asked, receipt.method_source, "the receipt", first, last)
+    if asked:
+        find(asked, first, last)
+        config = with_stated_domain(config)
     if config.method == "identity":
         return lambda wav, sample_rate_hz: wav
     if config.domain != "waveform":
@@ -175,13 +173,19 @@ def _function(
         ),
         config,
     )
-    return lambda wav, sample_rate_hz: (
-        wav - config.strength * (wav - method(wav.copy(), sample_rate_hz))
-    )
+    if asked:
+        _refuse_other(method.digest, receipt, f"by denoise_method {asked}")
+
+    def denoised(wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+        whole = method.of_clip(wav.copy(), sample_rate_hz, f"a clip of {machine}")
+        method.check(whole, wav, f"a clip of {machine}")
+        return wav - config.strength * (wav - whole)
+
+    return denoised
 
 
 def _denoiser(
-    checkout: Checkout, machine: str, seed: int, receipt: dict[str, Any]
+    checkout: Checkout, machine: str, seed: int, receipt: Receipt, file: str
 ) -> Callable[[np.ndarray, int], np.ndarray]:
     """The receipt's checkpoint under the receipt's settings: the file is shared by runs of every
     strength and output, and may be another machine's.
@@ -191,11 +195,11 @@ def _denoiser(
     from dcase_denoise_plugin.denoising.denoiser import Denoiser
     from dcase_denoise_plugin.sound.machine import Machine
 
-    path = checkout.root / receipt["checkpoint"]
+    path = checkout.root / file
     checkpoint = Checkpoint.load(path)
     # A key of another version must not keep a checkpoint from being heard.
     known = {
-        key: value for key, value in receipt["config"].items() if key in configuration.field_names()
+        key: value for key, value in receipt.config.items() if key in configuration.field_names()
     }
     config = dataclasses.replace(checkpoint.config, **sources.from_keys(known, "the receipt"))
     if config.checkpoint:
@@ -204,10 +208,14 @@ def _denoiser(
             checkpoint,
             Machine.from_folder(recordings, checkout.results.dataset, checkpoint.features, seed),
         )
-    # What is heard and seen on the page must be what its figures were made behind.
-    if checkpoint.digest != receipt["method_digest"]:
-        raise DenoiseError(
-            f"denoiser: expected the one of the run ({receipt['method_digest'][:12]}), got another"
-            f" one ({checkpoint.digest[:12]}) by now in {path}. Put that one back, or run again."
-        )
+    _refuse_other(checkpoint.digest, receipt, f"in {path}")
     return Denoiser(checkpoint, "cpu", config.strength, config)
+
+
+def _refuse_other(digest: str, receipt: Receipt, where: str) -> None:
+    """What is heard and seen on the page must be what its figures were made behind."""
+    if digest != receipt.method_digest:
+        raise DenoiseError(
+            f"denoiser: expected the one of the run ({str(receipt.method_digest)[:12]}), got"
+            f" another one ({digest[:12]}) by now {where}. Put that one back, or run again."
+        )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dcase_denoise_plugin.report.surroundings import Notes, as_mapping
+from dcase_denoise_plugin.report.surroundings import Notes
 from dcase_denoise_plugin.settings.config import keys_that_shape_nothing
 
 # What all runs should share, by its key in the record, and what to call it.
@@ -23,16 +23,16 @@ OF_ARMS = ("export_dir", "dcase_denoise_plugin")
 
 def disparities(notes: Sequence[Notes]) -> Iterator[str]:
     """A sentence each."""
-    baselines = [as_mapping(note.receipt.get("baseline")) for note in notes]
-    yield from dict.fromkeys(str(one["warning"]) for one in baselines if one.get("warning"))
+    seams = [note.receipt.baseline for note in notes if note.receipt]
+    yield from dict.fromkeys(one.warning for one in seams if one and one.warning)
     for key, what in OF_RECORDS.items():
-        yield from _several(what, ((note, note.wanted.get(key)) for note in notes))
+        yield from _several(what, ((note, getattr(note.wanted, key)) for note in notes))
     for key, what in OF_PLACES.items():
-        yield from _several(what, ((note, note.place.get(key)) for note in notes))
+        yield from _several(what, ((note, note.record.place.get(key)) for note in notes))
     for arm in dict.fromkeys(note.arm for note in notes):
         yield from _mixed_stages(arm, [note for note in notes if note.arm == arm])
     for machine in sorted({note.machine for note in notes}):
-        noted = [note.wanted.get("clips") for note in notes if note.machine == machine]
+        noted = [note.wanted.clips for note in notes if note.machine == machine]
         if len({str(clips) for clips in noted if clips}) > 1:
             yield (
                 f"not all runs of {machine} rest on the same clips; a difference may come from the"
@@ -58,7 +58,7 @@ def _mixed_stages(arm: str, notes: Iterable[Notes]) -> Iterator[str]:
     configs: list[dict[str, Any]] = []
     found: dict[str, list[str]] = {}
     for note in notes:
-        config = as_mapping(note.receipt.get("config"))
+        config = note.receipt.config if note.receipt else {}
         if config:
             configs.append(_without(config, keys_that_shape_nothing()))
             found.setdefault(json.dumps(configs[-1], sort_keys=True), []).append(str(note))
@@ -76,7 +76,7 @@ def _mixed_stages(arm: str, notes: Iterable[Notes]) -> Iterator[str]:
 def _without_records(notes: Iterable[Notes]) -> Iterator[str]:
     noted: dict[str, bool] = {}
     for note in notes:
-        noted[note.arm] = noted.get(note.arm, False) or bool(note.wanted)
+        noted[note.arm] = noted.get(note.arm, False) or bool(note.record.wanted)
     if len(noted) > 1 and not all(noted.values()):
         which = "one arm has no" if any(noted.values()) else "no arm has"
         yield (

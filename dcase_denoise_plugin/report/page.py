@@ -16,6 +16,7 @@ from dcase_denoise_plugin.figures.arms import Arm
 from dcase_denoise_plugin.figures.results import Remark
 from dcase_denoise_plugin.figures.tables import Table, written
 from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.quoting import in_markdown
 from dcase_denoise_plugin.report.cards import card, opening
 from dcase_denoise_plugin.report.clips import machine_clips
 from dcase_denoise_plugin.report.curves import removed_chart, score_charts, training_charts
@@ -50,10 +51,12 @@ class Report:
     remarks: tuple[Remark, ...]
 
     @classmethod
-    def from_subject(cls, subject: Subject, title: str = "") -> Report:
-        """Without a `title`, the data set's name is one."""
+    def from_subject(
+        cls, subject: Subject, title: str = "", own_method: str | None = None
+    ) -> Report:
+        """Without a `title`, the data set's name is one; `own_method` is as in `write_report`."""
         provenance = gather(zip(subject.names, subject.checkouts))
-        heard = [_machine_sound(subject, machine) for machine in subject.machines]
+        heard = [_machine_sound(subject, machine, own_method) for machine in subject.machines]
         sounds = [sound for sound, _ in heard]
         moved = ranks.most_moved(subject.comparisons[0])
         remarks = [remark for comparison in subject.comparisons for remark in comparison.remarks]
@@ -78,6 +81,7 @@ def write_report(
     reference: Path | None = None,
     most_bytes: int = MOST_BYTES,
     baseline: Path | None = None,
+    own_method: str | None = None,
 ) -> list[Path]:
     """Writes the page, and beside it every table as CSV and all of them as Markdown.
 
@@ -88,6 +92,7 @@ def write_report(
     data, reference : where recordings (``<machine>/test/*.wav``) and clean references lie, if not
         in the checkout around the results.
     baseline : that checkout; the first one above the results by default.
+    own_method : the user's method that this page may import and play, if a receipt names it.
 
     Returns
     -------
@@ -107,7 +112,7 @@ def write_report(
             f" none that can be read in {where}. Name results folders such as"
             " results/dev_data/baseline_MSE."
         )
-    report = Report.from_subject(subject, title)
+    report = Report.from_subject(subject, title, own_method)
     html, page = _html(report, most_bytes), Path(page)
     _write(page, html)
     _write(page.with_suffix(".md"), _markdown(report))
@@ -123,12 +128,14 @@ def _write(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
 
 
-def _machine_sound(subject: Subject, machine: str) -> tuple[MachineSound, Remark | None]:
+def _machine_sound(
+    subject: Subject, machine: str, own_method: str | None
+) -> tuple[MachineSound, Remark | None]:
     """A machine type through the second arm's denoiser, or the first's if only that one left
     receipts; and what kept clips from being denoised.
     """
     candidates = [
-        MachineSound.from_checkout(checkouts[0], machine)
+        MachineSound.from_checkout(checkouts[0], machine, own_method)
         for checkouts in reversed(subject.checkouts)
         if checkouts
     ]
@@ -198,14 +205,14 @@ def _content(report: Report) -> dict[str, Any]:
 
 def _markdown(report: Report) -> str:
     first, second = report.subject.names
-    parts = [f"# {report.title}: {first} against {second}"]
+    parts = [in_markdown(f"# {report.title}: {first} against {second}")]
     if report.remarks:
         lines = [
-            f"- {f'{remark.score}: ' if remark.score else ''}{remark.text}"
+            in_markdown(f"- {f'{remark.score}: ' if remark.score else ''}{remark.text}")
             for remark in report.remarks
         ]
         parts.append("\n".join(["## Remarks on the input", "", *lines]))
     if report.provenance.findings:
-        lines = [f"- {line}" for line in report.provenance.findings]
+        lines = [in_markdown(f"- {line}") for line in report.provenance.findings]
         parts.append("\n".join(["## What the stage found out", "", *lines]))
     return "\n\n".join([*parts, *(table.markdown() for table in report.tables)]) + "\n"

@@ -13,8 +13,10 @@ from typing import Any
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.figures.tables import NOTHING, Cell, Column, Table, label
+from dcase_denoise_plugin.quoting import in_one_line
 from dcase_denoise_plugin.report.disparities import disparities
-from dcase_denoise_plugin.report.surroundings import Checkout, Notes, as_mapping
+from dcase_denoise_plugin.report.surroundings import Checkout, Notes
+from dcase_denoise_plugin.stage.receipts import Receipt
 
 NOT_NOTED = "not noted"
 REPORT_LIBRARIES = ("torch", "numpy", "scipy", "librosa", "soundfile", "matplotlib", "Jinja2")
@@ -58,9 +60,13 @@ def gather(arms: Iterable[tuple[str, Sequence[Checkout]]]) -> Provenance:
         note for name, checkouts in arms for checkout in checkouts for note in checkout.notes(name)
     ]
     receipts = [note.receipt for note in notes if note.receipt]
-    per_machine = {
-        str(setting) for receipt in receipts for setting in receipt.get("per_machine_settings", ())
-    }
+    unreadable = [
+        f"{checkout.results.path.name}: {text}"
+        for _, checkouts in arms
+        for checkout in checkouts
+        for text in checkout.unreadable
+    ]
+    per_machine = {setting for receipt in receipts for setting in receipt.per_machine_settings}
     return Provenance(
         tuple(_facts(notes)),
         _changed(receipts),
@@ -68,27 +74,26 @@ def gather(arms: Iterable[tuple[str, Sequence[Checkout]]]) -> Provenance:
         _findings(notes),
         _denoisers(notes),
         tuple((name, _commands([note for note in notes if note.arm == name])) for name, _ in arms),
-        tuple(disparities(notes)),
+        (*disparities(notes), *unreadable),
     )
 
 
 def _facts(notes: Sequence[Notes]) -> Iterable[tuple[str, str]]:
     receipts = [note.receipt for note in notes if note.receipt]
-    baselines = [as_mapping(receipt.get("baseline")) for receipt in receipts]
-    fingerprints = [as_mapping(baseline.get("fingerprints")) for baseline in baselines]
+    seams = [receipt.baseline for receipt in receipts if receipt.baseline]
     own_versions = {name: metadata.version(name) for name in REPORT_LIBRARIES}
-    yield "Baseline", _all(baseline.get("family") for baseline in baselines)
-    yield "Seams' fingerprints", _all(_pairs(one) for one in fingerprints)
-    yield "Baseline code", _all(note.wanted.get("baseline_code") for note in notes)
+    yield "Baseline", _all(one.family for one in seams)
+    yield "Seams' fingerprints", _all(_pairs(one.fingerprints) for one in seams)
+    yield "Baseline code", _all(note.wanted.baseline_code for note in notes)
     for machine in sorted({note.machine for note in notes}):
-        clips = [note.wanted.get("clips") for note in notes if note.machine == machine]
+        clips = [note.wanted.clips for note in notes if note.machine == machine]
         yield f"Data manifest, {machine}", _all(clips)
-    yield "Versions of the runs", _merged_versions(note.wanted.get("versions") for note in notes)
-    yield "Plugin in the runs", _all(receipt.get("plugin_version") for receipt in receipts)
+    yield "Versions of the runs", _merged_versions(note.wanted.versions for note in notes)
+    yield "Plugin in the runs", _all(receipt.plugin_version for receipt in receipts)
     yield "Versions of this page", _pairs({"dcase_denoise_plugin": __version__, **own_versions})
-    yield "Threads", _all(note.place.get("threads") for note in notes)
-    yield "Device", _all(note.place.get("device") for note in notes)
-    yield "Runs written", _span(receipt.get("written") for receipt in receipts)
+    yield "Threads", _all(note.record.place.get("threads") for note in notes)
+    yield "Device", _all(note.record.place.get("device") for note in notes)
+    yield "Runs written", _span(receipt.written for receipt in receipts)
 
 
 def _all(values: Iterable[Any]) -> str:
@@ -102,17 +107,17 @@ def _span(times: Iterable[Any]) -> str:
     return " … ".join(dict.fromkeys((known[0], known[-1])))
 
 
-def _pairs(values: dict[str, Any]) -> str:
+def _pairs(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(values.items()) if value)
 
 
-def _merged_versions(noted: Iterable[Any]) -> str:
+def _merged_versions(noted: Iterable[Mapping[str, Any]]) -> str:
     """Each library once; several versions of it where runs differ."""
-    return _pairs(_every_value(map(as_mapping, noted))) or NOT_NOTED
+    return _pairs(_every_value(noted)) or NOT_NOTED
 
 
-def _changed(receipts: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-    found = _every_value(as_mapping(receipt.get("changed")) for receipt in receipts)
+def _changed(receipts: Iterable[Receipt]) -> tuple[tuple[str, str], ...]:
+    found = _every_value(receipt.changed for receipt in receipts)
     return tuple(sorted(found.items()))
 
 
@@ -127,8 +132,8 @@ def _every_value(mappings: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def _findings(notes: Iterable[Notes]) -> tuple[str, ...]:
     """Each line once: seeds and scores of one denoiser say the same."""
-    lines = (note.receipt.get("findings") for note in notes)
-    return tuple(dict.fromkeys(line for line in lines if line and isinstance(line, str)))
+    lines = (note.receipt.findings for note in notes if note.receipt)
+    return tuple(dict.fromkeys(in_one_line(line) for line in lines if line))
 
 
 def _denoisers(notes: Iterable[Notes]) -> Table:
@@ -145,12 +150,12 @@ def _denoisers(notes: Iterable[Notes]) -> Table:
     for note in notes:
         if not note.receipt:
             continue
-        settings = note.receipt.get("per_machine_settings", ())
+        settings = note.receipt.per_machine_settings
         own = ", ".join(one for one in settings if one.startswith(f"{note.machine}="))
-        digests = [str(note.receipt.get(key) or "") for key in ("method_digest", "stage_digest")]
-        method = as_mapping(note.receipt.get("config")).get("denoise_method", "")
+        digests = [note.receipt.method_digest or "", note.receipt.stage_digest or ""]
+        method = note.receipt.config.get("denoise_method", "")
         # Only the last two parts of the path: where somebody keeps a checkout is nobody's business.
-        denoiser = "/".join(str(note.receipt.get("checkpoint") or method).split("/")[-2:])
+        denoiser = "/".join(str(note.receipt.checkpoint or method).split("/")[-2:])
         rows[note.arm, note.machine, note.seed, digests[1]] = (
             label(note.arm),
             label(note.machine),
@@ -166,8 +171,8 @@ def _commands(notes: Iterable[Notes]) -> tuple[str, ...]:
     """The baseline's commands of one arm, those that differ in seed alone as one loop."""
     noted: dict[str, set[int]] = {}
     for note in notes:
-        command = note.wanted.get("command") or note.receipt.get("command")
-        for words in _both_steps(command) if isinstance(command, list) else ():
+        command = note.wanted.command or (note.receipt.command if note.receipt else [])
+        for words in _both_steps(command) if command else ():
             text = " ".join(shlex.quote(word) for word in words)
             text = re.sub(rf"--seed[= ]{note.seed}\b", '--seed="$seed"', text)
             noted.setdefault(text, set()).add(note.seed)
@@ -180,9 +185,9 @@ def _commands(notes: Iterable[Notes]) -> tuple[str, ...]:
     return tuple(sorted(lines, key=lambda line: "--test_only" in line))
 
 
-def _both_steps(command: Iterable[Any]) -> tuple[list[str], list[str]]:
+def _both_steps(command: Iterable[str]) -> tuple[list[str], list[str]]:
     """The words of the training and of the test, from those of the test."""
-    test = [str(word) for word in command]
+    test = list(command)
     train = ["--train_only" if word == "--test_only" else word for word in test]
     if "--score" in train:
         score = train.index("--score")

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dcase_denoise_plugin.figures.arms import Arm
-from dcase_denoise_plugin.figures.comparison import MAX_FPR, Comparison, compare
+from dcase_denoise_plugin.figures.comparison import Comparison, compare
+from dcase_denoise_plugin.figures.figures_of_merit import MAX_FPR, max_fpr_in
 from dcase_denoise_plugin.figures.results import SectionScores
 from dcase_denoise_plugin.report.surroundings import Checkout
 
@@ -40,7 +41,9 @@ class Subject:
         reference: Path | None = None,
         baseline: Path | None = None,
     ) -> Subject:
-        """Reads and compares both arms; the folders are as for `write_report`."""
+        """Reads and compares both arms; the folders are as for `write_report`. Raises ConfigError
+        if a run noted a ``max_fpr`` that is none.
+        """
         first, second = arms
         scores = list(dict.fromkeys((*first.folders, *second.folders)))
         results = {score: [arm.results(score) for arm in arms] for score in scores}
@@ -94,5 +97,5 @@ def _max_fpr(checkouts: Iterable[Checkout]) -> float:
     for checkout in checkouts:
         for machine, _ in checkout.results.runs:
             if "max_fpr" in checkout.settings(machine):
-                return float(checkout.settings(machine)["max_fpr"])
+                return max_fpr_in(checkout.settings(machine))
     return MAX_FPR

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dcase_denoise_plugin.checkout.baseline import LAYOUT
+from dcase_denoise_plugin.checkout.record_file import Record, Wanted, read_record
 from dcase_denoise_plugin.checkout.result_files import NoteFile, is_training_of, run_log
+from dcase_denoise_plugin.errors import first_line
 from dcase_denoise_plugin.figures.results import Results
 from dcase_denoise_plugin.names import (
     MODE_FOLDERS,
@@ -21,27 +22,31 @@ from dcase_denoise_plugin.names import (
     training_losses,
 )
 from dcase_denoise_plugin.settings.features import FeatureSettings
+from dcase_denoise_plugin.stage.receipts import Receipt, read_receipt
 
+Note = TypeVar("Note", Receipt, Record)
 SPLITS = ("test", "test_rename")
 
 
 @dataclasses.dataclass(frozen=True)
 class Notes:
-    """What was noted of one run's test; each of the three may be {}.
+    """What was noted of one run's test.
 
     Attributes
     ----------
-    receipt : by the denoising stage.
-    wanted : by the runner, of all that the test rests on.
-    place : by the runner, of its threads and its device.
+    receipt : by the denoising stage; None for a run without one.
+    record : by the runner; an empty one if something else ran it.
     """
 
     arm: str
     machine: str
     seed: int
-    receipt: Mapping[str, Any]
-    wanted: Mapping[str, Any]
-    place: Mapping[str, Any]
+    receipt: Receipt | None
+    record: Record
+
+    @property
+    def wanted(self) -> Wanted:
+        return self.record.noted
 
     def __str__(self) -> str:
         return f"{self.machine} seed {self.seed}"
@@ -116,28 +121,25 @@ class Checkout:
                 machine,
                 seed,
                 self.receipt(machine, seed),
-                self.wanted(machine, seed),
-                as_mapping(self._noted("run", machine, seed).get("place")),
+                self._records.get((machine, seed), Record()),
             )
             for machine, seed in self.results.runs
         ]
 
-    def receipt(self, machine: str, seed: int) -> dict[str, Any]:
-        """What the denoising stage noted of a test, or {} for a run without one."""
-        return self._noted("denoise_receipt", machine, seed)
-
-    def wanted(self, machine: str, seed: int) -> dict[str, Any]:
-        """What the runner noted that a test rests on, or {} if something else ran it."""
-        return as_mapping(self._noted("run", machine, seed).get("wanted"))
+    def receipt(self, machine: str, seed: int) -> Receipt | None:
+        """What the denoising stage noted of a test; None for a run without one."""
+        return self._receipts.get((machine, seed))
 
     def settings(self, machine: str) -> dict[str, Any]:
         """The baseline's settings in the first run of `machine` that noted them, or {}."""
-        noted = (
-            as_mapping(self.wanted(own, seed).get("settings"))
-            for own, seed in self.results.runs
-            if own == machine
-        )
+        records = (self._records.get(run) for run in self.results.runs if run[0] == machine)
+        noted = (record.noted.settings for record in records if record)
         return next(filter(None, noted), {})
+
+    @property
+    def unreadable(self) -> list[str]:
+        """What is wrong with each receipt and record that cannot be read."""
+        return [*self._read_receipts[1], *self._read_records[1]]
 
     def features(self, machine: str) -> FeatureSettings:
         """The baseline's STFT and mel settings in the runs of `machine`, as far as they
@@ -165,20 +167,37 @@ class Checkout:
         mode = "eval" if self.mode == MODE_FOLDERS["eval"] else "dev"
         return Folders(self.root, mode, settings or {})
 
-    def _noted(self, kind: str, machine: str, seed: int) -> dict[str, Any]:
-        wanted = NoteFile(kind, self.results.dataset + machine, seed)
-        for file in sorted(self.results.path.iterdir()):
-            if NoteFile.from_name(file.name) == wanted:
+    @property
+    def _receipts(self) -> dict[tuple[str, int], Receipt]:
+        return self._read_receipts[0]
+
+    @property
+    def _records(self) -> dict[tuple[str, int], Record]:
+        return self._read_records[0]
+
+    @functools.cached_property
+    def _read_receipts(self) -> tuple[dict[tuple[str, int], Receipt], list[str]]:
+        return self._noted("denoise_receipt", read_receipt)
+
+    @functools.cached_property
+    def _read_records(self) -> tuple[dict[tuple[str, int], Record], list[str]]:
+        return self._noted("run", read_record)
+
+    def _noted(
+        self, kind: str, read: Callable[[Path], Note]
+    ) -> tuple[dict[tuple[str, int], Note], list[str]]:
+        """What was noted by (machine type, seed), and what is wrong with the others."""
+        found: dict[tuple[str, int], Note] = {}
+        wrong = []
+        dataset = self.results.dataset
+        for file in sorted(self.results.path.iterdir(), reverse=True):  # the first by name counts
+            name = NoteFile.from_name(file.name)
+            if name and name.kind == kind and name.data.startswith(dataset):
                 try:
-                    return as_mapping(json.loads(file.read_text(encoding="utf-8")))
-                except (OSError, ValueError):
-                    return {}
-        return {}
-
-
-def as_mapping(value: Any) -> dict[str, Any]:
-    """What was read, or {} where it should be a mapping and is none."""
-    return value if isinstance(value, dict) else {}
+                    found[name.data.removeprefix(dataset), name.seed] = read(file)
+                except (OSError, ValueError) as error:
+                    wrong.append(f"{file.name} is left out, for it holds: {first_line(error)}")
+        return found, wrong
 
 
 def _first_file(candidates: Iterable[Path]) -> Path | None:

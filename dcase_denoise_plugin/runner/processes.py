@@ -23,6 +23,15 @@ from dcase_denoise_plugin.runner.workplace import (
 from dcase_denoise_plugin.settings.sources import PRESET_VARIABLE
 
 GRACE_S = 5.0
+# Linux ends the program with this process, even if that is killed and can end nothing any more:
+# prctl(PR_SET_PDEATHSIG, SIGKILL), which outlives exec. Elsewhere there is no prctl.
+END_WITH_PARENT = """
+import ctypes, os, sys
+prctl = getattr(ctypes.CDLL(None), "prctl", None)
+prctl and prctl(1, 9)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
 
 
 def child_environment(
@@ -84,7 +93,7 @@ class Children:
             if self.ended:
                 return -signal.SIGTERM
             child = subprocess.Popen(
-                command,
+                [sys.executable, "-I", "-S", "-c", END_WITH_PARENT, str(os.getpid()), *command],
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

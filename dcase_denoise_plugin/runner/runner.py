@@ -79,8 +79,8 @@ def run_all(
             error = failure
         except OSError as failure:
             error = RunError(
-                f"{run}: expected to write its log and records, got {failure}. Free space or choose"
-                " another folder."
+                f"{run}: expected to read its clips and write its log and records, got {failure}."
+                " Correct path or rights, or free space."
             )
         finally:
             places.put(environment)

@@ -25,10 +25,11 @@ from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
 from dcase_denoise_plugin.checkout.overrides import read_overrides, resolve_stage
 from dcase_denoise_plugin.checkout.plan import Plan
-from dcase_denoise_plugin.checkout.run_record import read_receipt
+from dcase_denoise_plugin.checkout.run_record import receipt_of
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
 from dcase_denoise_plugin.names import CACHE_LOCK
+from dcase_denoise_plugin.quoting import quoted
 from dcase_denoise_plugin.settings.config import RECOMMENDED
 from dcase_denoise_plugin.settings.keys import PREFIX
 
@@ -63,14 +64,14 @@ class Study:
         if unknown or not isinstance(cells, dict) or not cells:
             raise ConfigError(
                 "study: expected the keys settings, preset and cells (a mapping of names to"
-                f" denoise keys), got {', '.join(map(str, content))} in {file}. Write cells: {{half"
+                f" denoise keys), got {quoted(list(content))} in {file}. Write cells: {{half"
                 " strength: {denoise_strength: 0.5}}."
             )
         settings = dict(content.get("settings") or {})
         ours = [key for key in settings if str(key).startswith(PREFIX) or key == "export_dir"]
         if ours:
             raise ConfigError(
-                f"study: expected settings of the baseline alone, got {', '.join(ours)} under"
+                f"study: expected settings of the baseline alone, got {quoted(ours)} under"
                 f" settings in {file}. Put denoise keys into cells."
             )
         name = file.stem
@@ -85,13 +86,13 @@ class Study:
             ):
                 raise ConfigError(
                     "study: expected a cell's name of letters, digits, spaces and . , : + - that"
-                    f" no other cell has, got {cell!r} in {file}. Choose another."
+                    f" no other cell has, got {quoted(cell)} in {file}. Choose another."
                 )
             if not isinstance(keys, dict) or not all(str(key).startswith(PREFIX) for key in keys):
                 raise ConfigError(
                     "study: expected denoise keys, which the plain baseline does not have, got"
-                    f" {keys!r} in cell {cell!r} of {file}. What changes the baseline belongs under"
-                    " settings."
+                    f" {quoted(keys)} in cell {quoted(cell)} of {file}. What changes the baseline"
+                    " belongs under settings."
                 )
             keys = {f"{PREFIX}_preset": content.get("preset", RECOMMENDED), **keys}
             plans[str(cell)] = _plan(
@@ -133,9 +134,10 @@ def drop_features(run: MachineRun) -> None:
     if run.arm != "denoised":
         return
     for step in STEPS:
-        for split in read_receipt(run, step).get("splits", {}).values():
-            folder = run.plan.baseline.folder / split["features"]
-            if not split["cached"] and folder.is_dir():
+        for split in receipt_of(run, step).splits.values():
+            folder = run.plan.baseline.folder / split.features
+            is_own = folder.resolve().is_relative_to(run.processed.resolve())
+            if is_own and not split.cached and folder.is_dir():
                 with FileLock(folder / CACHE_LOCK):
                     for pickle in folder.glob("*.pickle"):
                         pickle.unlink()

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.plan import Plan
-from dcase_denoise_plugin.checkout.run_record import findings_of, read_receipt
+from dcase_denoise_plugin.checkout.run_record import findings_of, receipt_of
 from dcase_denoise_plugin.figures.comparison import Comparison, compare_runs
 from dcase_denoise_plugin.figures.screen_table import screen_table, write_entries
 from dcase_denoise_plugin.names import DENOISERS
@@ -113,8 +113,8 @@ def _remarks(
             f"without {', '.join(left_out)}, which not every arm or machine type in the comparison"
             " has finished."
         )
-    receipts = [(run.machine, read_receipt(run, "train")) for run in runs if run.arm == "denoised"]
-    untouched = sorted({machine for machine, receipt in receipts if receipt.get("untouched")})
+    receipts = [(run.machine, receipt_of(run, "train")) for run in runs if run.arm == "denoised"]
+    untouched = sorted({machine for machine, receipt in receipts if receipt.untouched})
     if untouched:
         yield (
             f"clips of {', '.join(untouched)} handed over as they are, for no recording tells what"
@@ -151,8 +151,8 @@ def places(runs: Sequence[MachineRun]) -> list[tuple[str, Path]]:
         for step in (*SCORES, "train")
         for run in runs
     ]
-    receipts = [read_receipt(run, "train") for run in runs if run.arm == "denoised"]
-    if any(Path(receipt.get("checkpoint") or "").is_relative_to(DENOISERS) for receipt in receipts):
+    receipts = [receipt_of(run, "train") for run in runs if run.arm == "denoised"]
+    if any(Path(receipt.checkpoint or "").is_relative_to(DENOISERS) for receipt in receipts):
         found += [("denoisers", plan.baseline.folder / DENOISERS)]
     if plan.together.summary.is_dir():
         found += [("summary and table", plan.together.summary)]

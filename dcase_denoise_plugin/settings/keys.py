@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.quoting import quoted
 
 PREFIX = "denoise"
 KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
@@ -49,7 +50,8 @@ def check(field: dataclasses.Field, value: Any) -> None:
         fits = value in meta["choices"]
     if not fits:
         raise ConfigError(
-            f"{option_name(field)}: expected {described(field)}, got {value!r}. Correct the value."
+            f"{option_name(field)}: expected {described(field)}, got {quoted(value)}. Correct the"
+            " value."
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
+from dcase_denoise_plugin.quoting import in_one_line, quoted, shortened
 from dcase_denoise_plugin.settings.config import RECOMMENDED, DenoiseConfig, field_names
 from dcase_denoise_plugin.settings.keys import PREFIX, check, described, option_name
 from dcase_denoise_plugin.settings.values import BUILT_IN_METHODS
@@ -28,7 +29,8 @@ def split(
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip("- "):
             raise ConfigError(
-                f"{option}: expected key=value, got {assignment!r}. Write it as {option} {example}."
+                f"{option}: expected key=value, got {quoted(assignment)}. Write it as {option}"
+                f" {example}."
             )
         yield key.strip("- "), text
 
@@ -55,7 +57,7 @@ def parse_bool(text: Any) -> bool:
         return text
     if str(text).strip().lower() in ("true", "false"):
         return str(text).strip().lower() == "true"
-    raise ConfigError(f"expected true or false, got {text!r}. Write true or false.")
+    raise ConfigError(f"expected true or false, got {quoted(text)}. Write true or false.")
 
 
 def parse_value(field: dataclasses.Field, text: Any) -> Any:
@@ -66,8 +68,10 @@ def parse_value(field: dataclasses.Field, text: Any) -> Any:
     try:
         if kind is bool:
             return parse_bool(text)
-        if isinstance(text, Mapping):
+        if isinstance(text, Mapping) and all(map(_is_scalar, text.values())):
             return ",".join(f"{name}={value}" for name, value in text.items())
+        if not _is_scalar(text):
+            raise TypeError
         if kind is str:
             return "" if text is None or text == "None" else str(text)
         if kind is int and isinstance(text, float) and not text.is_integer():
@@ -75,10 +79,14 @@ def parse_value(field: dataclasses.Field, text: Any) -> Any:
         return kind(text)  # type: ignore[misc]
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ConfigError(
-            f"{key}: expected {described(field)}, got {text!r}. Correct the value."
+            f"{key}: expected {described(field)}, got {quoted(text)}. Correct the value."
         ) from None
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def from_keys(keys: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -90,6 +98,7 @@ def from_keys(keys: Mapping[str, Any], where: str) -> dict[str, Any]:
     for key, text in keys.items():
         name = str(key).lstrip("-")
         if name not in known:
+            name = shortened(in_one_line(name))
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}."
             raise ConfigError(
@@ -142,7 +151,7 @@ def preset_path(preset: str) -> Any:
     if preset not in names:
         raise ConfigError(
             f"denoise_preset: expected one of {', '.join(names)} or the path of a .yaml file, got"
-            f" {preset!r}. Correct the name."
+            f" {quoted(preset)}. Correct the name."
         )
     return packaged / f"{preset}.yaml"
 

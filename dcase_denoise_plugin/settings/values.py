@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.quoting import quoted
 
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener")
 DOMAINS = ("waveform", "mel", "method")
@@ -33,7 +34,7 @@ def check_method(method: str, domain: str) -> None:
     if method not in BUILT_IN_METHODS and not METHOD_NAME.fullmatch(method):
         raise ConfigError(
             f"denoise_method: expected one of {', '.join(BUILT_IN_METHODS)}, an entry point or"
-            f" package.module:function, got {method!r}. Correct the name."
+            f" package.module:function, got {quoted(method)}. Correct the name."
         )
     if method in BUILT_IN_METHODS and domain == "method":
         raise ConfigError(
@@ -53,10 +54,10 @@ def check_machine_epochs(text: str) -> None:
     """Raises ConfigError if an entry is not machine=epochs."""
     for entry in filter(None, (part.strip() for part in text.split(","))):
         count = entry.partition("=")[2]
-        if not count.isdecimal() or int(count) < 1:
+        if not re.fullmatch(r"0*[1-9][0-9]{,8}", count):
             raise ConfigError(
                 "denoise_machine_epochs: expected machine=epochs pairs such as slider=65,fan=80,"
-                f" got {entry!r}. Correct the entry."
+                f" got {quoted(entry)}. Correct the entry."
             )
 
 
@@ -71,7 +72,7 @@ def check_clip_level(clip_level: str) -> None:
     if not 0 <= quantile <= 1:
         raise ConfigError(
             "denoise_clip_level: expected mean, auto or a number from 0 to 1, got"
-            f" {clip_level!r}. Correct the value."
+            f" {quoted(clip_level)}. Correct the value."
         )
 
 
@@ -85,6 +86,6 @@ def check_noise_source(noise_source: str) -> None:
     if noise_source not in NOISE_SOURCES and not is_folder(noise_source):
         raise ConfigError(
             f"denoise_noise_source: expected one of {', '.join(NOISE_SOURCES)}, or the path of a"
-            f" folder, got {noise_source!r}. Correct the name, or write a folder with a /, as"
+            f" folder, got {quoted(noise_source)}. Correct the name, or write a folder with a /, as"
             f" ./{noise_source}."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.files import written_whole
 
 SHORTEST_CLIP_S = 1.0
@@ -58,6 +59,7 @@ def check_file(path: Path | str) -> Header:
     AudioError
         Naming the file, what was expected and what to do.
     """
+    check_present(path)
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
             header, channels, report = (
@@ -83,6 +85,38 @@ def check_file(path: Path | str) -> Header:
             f" {shortfall[2]} in {path}. The file is truncated; copy it again."
         )
     return header
+
+
+KINDS = {
+    stat.S_ISDIR: "a folder",
+    stat.S_ISFIFO: "a pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
+
+
+def check_present(path: Path | str) -> None:
+    """Asks the system for a regular file that may be read, before anyone calls the clip broken.
+
+    Raises
+    ------
+    AudioError
+        With what the system says.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        found = next((what for is_kind, what in KINDS.items() if is_kind(mode)), "")
+        if not found:
+            with open(path, "rb"):
+                return
+        cure = "Take it out of the folder."
+    except OSError as error:
+        found, cure = error.strerror or type(error).__name__, "Correct the path or its rights."
+        if os.path.islink(path):
+            found = f"a link to {os.readlink(path)} ({found})"
+            cure = "Fetch the file, as with git annex get or dvc pull, or correct its rights."
+    raise AudioError(f"clip: expected a regular file, got {found} in {path}. {cure}")
 
 
 def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
@@ -183,8 +217,16 @@ def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int, subtype: str = "
 
 def wav_files(folder: Path) -> tuple[Path, ...]:
     """A machine type's clips as the baseline finds them, ``*.wav`` by name, and so no hidden ones
-    such as macOS leaves; none if there is no folder.
+    such as macOS leaves; none if there is no folder. Raises DataError if it may not be read.
     """
+    try:
+        if folder.is_dir():
+            os.scandir(folder).close()
+    except OSError as error:
+        raise DataError(
+            f"folder of clips: expected one that may be read, got {error.strerror} in {folder}."
+            " Correct its rights."
+        ) from None
     return tuple(Path(file) for file in sorted(glob.glob(f"{glob.escape(str(folder))}/*.wav")))
 
 

@@ -153,9 +153,15 @@ def recordings_from_elsewhere(
 def manifest(files: Iterable[Path]) -> list[tuple[str, int, int]]:
     """(name, size in bytes, modification time in ns) of each file: what a cached feature or a
     trained denoiser rests on.
+
+    Of a link to nothing, such as a file of git-annex or DVC that was not fetched, those of the
+    link: whoever needs the sound is told.
     """
-    return [
-        (file.name, stat.st_size, stat.st_mtime_ns)
-        for file in files
-        for stat in [Path(file).stat()]
-    ]
+    return [(file.name, state.st_size, state.st_mtime_ns) for file, state in map(_state, files)]
+
+
+def _state(file: Path) -> tuple[Path, os.stat_result]:
+    try:
+        return file, file.stat()
+    except OSError:
+        return file, file.lstat()

@@ -20,6 +20,7 @@ PARTS = {
         "files.py",
         "names.py",
         "process.py",
+        "quoting.py",
         "settings",
         "sound",
         "denoising",

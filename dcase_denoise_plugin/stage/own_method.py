@@ -19,6 +19,7 @@ import numpy as np
 
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError, is_installed, one_line_with_place
 from dcase_denoise_plugin.files import digest_of, file_digest
+from dcase_denoise_plugin.quoting import quoted
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.machine import Machine, manifest, own_noise
 
@@ -40,31 +41,40 @@ def find(name: str, first: Iterable[Path] = (), last: Iterable[Path] = ()) -> An
     ConfigError
         If there is none.
     """
-    found = [entry for entry in metadata.entry_points(group=ENTRY_POINTS) if entry.name == name]
-    module_name, _, path = (found[0].value if found else name).partition(":")
+    module_name, path = module_and_path(name)
     try:
         if not path:
             raise ImportError("no entry point has this name, and a path needs a colon")
-        with _on_the_path(first, last):
+        with on_the_path(first, last):
             target = importlib.import_module(module_name)
         for attribute in path.split("."):
             target = getattr(target, attribute)
     except (Exception, SystemExit) as error:  # importing a user's module may raise anything
         raise ConfigError(
             "denoise_method: expected a built-in method, an entry point or"
-            f" package.module:function, got {name!r} ({one_line_with_place(error)}). Correct the"
-            " name or install its package."
+            f" package.module:function, got {quoted(name)} ({one_line_with_place(error)})."
+            " Correct the name or install its package."
         ) from error
     if not callable(target):
         raise ConfigError(
-            f"denoise_method: expected a function or class, got {type(target).__name__} {name!r}."
-            " Name something that can be called."
+            f"denoise_method: expected a function or class, got {type(target).__name__}"
+            f" {quoted(name)}. Name something that can be called."
         )
     return target
 
 
+def module_and_path(name: str) -> tuple[str, str]:
+    """The module that an entry point or ``package.module:function`` leads to, and what is in it;
+    nothing is imported.
+    """
+    found = [entry for entry in metadata.entry_points(group=ENTRY_POINTS) if entry.name == name]
+    module, _, path = (found[0].value if found else name).partition(":")
+    return module, path
+
+
 @contextlib.contextmanager
-def _on_the_path(first: Iterable[Path], last: Iterable[Path]) -> Iterator[None]:
+def on_the_path(first: Iterable[Path], last: Iterable[Path]) -> Iterator[None]:
+    """Meanwhile, Python finds modules in these folders too, before and after those on its path."""
     front, back = (
         [str(folder) for folder in first],
         [str(folder) for folder in last if str(folder) not in sys.path],
@@ -128,21 +138,19 @@ def source_digest(target: Any) -> str:
 
 
 def _source_files(module: ModuleType | None) -> list[tuple[Path, Path]]:
-    """(folder, file) of the code in `module` and what it may import of its author's: its top-level
-    package or, of a module on its own, those beside it.
-    """
+    """(folder, file) of the code in `module` and what it may import of its author's."""
     own = [file for file in [Path(getattr(module, "__file__", None) or "")] if file.is_file()]
     if module is None or module.__name__ in BUILT_IN_MODULES:
         return [(file.parent, file) for file in own]
-    folders, pattern = (
-        [
-            Path(folder)
-            for folder in getattr(
-                sys.modules.get(module.__name__.partition(".")[0]), "__path__", ()
-            )
-        ],
-        "**/*.py",
-    )
+    top = sys.modules.get(module.__name__.partition(".")[0])
+    return code_files([Path(folder) for folder in getattr(top, "__path__", ())], own)
+
+
+def code_files(packages: list[Path], own: list[Path]) -> list[tuple[Path, Path]]:
+    """(folder, file) of the code in these folders of a top-level package or, of a module on its own
+    in the file `own`, those beside it.
+    """
+    folders, pattern = packages, "**/*.py"
     if not folders:
         folders, pattern = [file.parent for file in own if not is_installed(file)], "*.py"
     found = {file: folder for folder in folders for file in folder.glob(pattern) if file.is_file()}

@@ -1,21 +1,70 @@
-"""What lies in a results folder by the receipts of the denoising stage: a finished run of another
-stage is not overwritten unasked.
+"""The receipts of the denoising stage: what they hold, and what lies in a results folder by them. A
+finished run of another stage is not overwritten unasked.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.errors import DataError
+from dcase_denoise_plugin.files import Scalar, Text, read_json
 from dcase_denoise_plugin.names import RunName
+from dcase_denoise_plugin.quoting import quoted
 from dcase_denoise_plugin.settings.config import DenoiseConfig, keys_that_shape_nothing
 
 MOST_NAMED = 3  # differences in one line
 OF_ANOTHER_VERSION = {"denoise_method", "denoise_preset"}
+
+
+class Split(msgspec.Struct):
+    """The features of one split of a machine's clips: their folder, and whether they were there."""
+
+    features: Text
+    cached: bool
+
+
+class Seams(msgspec.Struct):
+    """What the hook knew of the baseline."""
+
+    family: Text | None = None
+    warning: Text | None = None
+    fingerprints: dict[Text, Text] = {}
+
+
+class Receipt(msgspec.Struct):
+    """What the stage noted of a run, as far as anyone reads it. A receipt may come from somebody
+    else: nothing that it names is imported, and a path in it leads nowhere by itself.
+
+    Attributes
+    ----------
+    method_source : hex digest of the code of a user's method, before anything of it is imported.
+    """
+
+    config: dict[Text, Scalar] = {}
+    stage_digest: Text | None = None
+    method_digest: Text | None = None
+    method_source: Text | None = None
+    findings: Text | None = None
+    checkpoint: Text | None = None
+    changed: dict[Text, Scalar] = {}
+    per_machine_settings: list[Text] = []
+    splits: dict[Text, Split] = {}
+    trial: list[float] | None = None
+    untouched: bool = False
+    baseline: Seams | None = None
+    command: list[Text] = []
+    plugin_version: Text | None = None
+    written: Text | None = None
+
+
+def read_receipt(path: Path) -> Receipt:
+    """Raises OSError if it cannot be read, and ValueError if it holds something else."""
+    return read_json(path, Receipt)
 
 
 def refuse_other_stage(
@@ -53,24 +102,26 @@ def _differences(folder: Path, run: RunName, config: DenoiseConfig) -> list[str]
     first; none if nothing was finished there.
     """
     products = (product for name in (run.model(), run.tables) for product in folder.glob(name))
-    noted, version = _noted_in(folder / run.receipt) if any(products) else ({}, __version__)
+    receipt = _receipt_in(folder / run.receipt) if any(products) else Receipt()
+    noted = receipt.config
     asked = {"denoise_method": config.method, **config.as_keys()}
     telling = asked.keys() - keys_that_shape_nothing()
-    if version != __version__:
+    if receipt.plugin_version not in (None, __version__):
         telling = OF_ANOTHER_VERSION  # whose presets may say other values
     return [
-        f"{key} {noted[key]} (now {value})"
+        f"{key} {_told(noted[key])} (now {value})"
         for key, value in asked.items()
         if key in telling and key in noted and noted[key] != value
     ]
 
 
-def _noted_in(receipt: Path) -> tuple[Mapping[str, Any], str]:
-    """The configuration and the version of the plugin in a receipt; none in one that is missing or
-    damaged.
-    """
+def _told(value: Any) -> Any:
+    return quoted(value)[1:-1] if isinstance(value, str) else value
+
+
+def _receipt_in(path: Path) -> Receipt:
+    """An empty one where it is missing or damaged."""
     try:
-        content = json.loads(receipt.read_text(encoding="utf-8"))
-        return dict(content["config"]), str(content.get("plugin_version", __version__))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}, __version__
+        return read_receipt(path)
+    except (OSError, ValueError):
+        return Receipt()

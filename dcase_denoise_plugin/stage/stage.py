@@ -29,6 +29,7 @@ from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage import trial
 from dcase_denoise_plugin.stage.code_digests import plugin_source_digest
 from dcase_denoise_plugin.stage.methods import build_method
+from dcase_denoise_plugin.stage.named_method import code_behind
 from dcase_denoise_plugin.stage.own_method import with_stated_domain
 from dcase_denoise_plugin.training.loop import train_denoiser
 
@@ -66,9 +67,8 @@ class Stage:
             if trains:
                 self._train(train_command)
             # What a run does not need cannot stop it: at strength 0 no method has anything to do.
-            at_work = self.config
-            if not config.strength:
-                at_work = dataclasses.replace(config, method="identity", domain="mel")
+            idle = dataclasses.replace(config, method="identity", domain="mel")
+            at_work = self.config if config.strength else idle
             self._method = build_method(machine, at_work, self.checkpoint, device)
         if not trains:  # a training tells it first
             logger.info("stage %s", self.findings)
@@ -156,8 +156,7 @@ class Stage:
         if self.is_idle:
             return list(clips)
         if self.takes_batches:
-            # No guard of the random streams here: threads would restore each other's states. The
-            # U-Net draws nothing.
+            # Threads would restore each other's random streams; and the U-Net draws nothing.
             with self._timed():
                 denoised = list(self._method.of_batch(np.stack(clips), sample_rate_hz, paths))
         else:
@@ -181,6 +180,7 @@ class Stage:
             "per_machine_settings": list(self.config.per_machine_settings),
             "findings": self.findings,
             "method_digest": self.method_digest,
+            "method_source": code_behind(self.config.method),
             "stage_digest": self.digest,
             "checkpoint": str(self.checkpoint) if trained else None,
             "epochs": trained.epochs if trained else None,
@@ -217,7 +217,7 @@ class Stage:
     def _own_file(self, folder: Path) -> Path:
         machine = self.machine
         rests_on = [FORMAT, self.config.weights_digest(), machine.training_digest(self.config)]
-        data = f"{machine.dataset}{machine.machine_type}"
+        data = machine.dataset + machine.machine_type
         return denoiser(folder, data, machine.seed, digest_of(rests_on))
 
     def _train(self, train_command: str | None) -> None:

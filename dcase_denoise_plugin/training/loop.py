@@ -7,12 +7,11 @@ import logging
 import math
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from dcase_denoise_plugin.denoising.adaptation import with_guard
-from dcase_denoise_plugin.denoising.checkpoint import FORMAT, Checkpoint, load_tensors, save_aside
+from dcase_denoise_plugin.denoising.checkpoint import FORMAT, Checkpoint
 from dcase_denoise_plugin.denoising.findings import find
 from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, TrainingError, first_line
@@ -30,6 +29,7 @@ from dcase_denoise_plugin.training.distributed import alone_with, from_first, su
 from dcase_denoise_plugin.training.epoch_line import EpochLine
 from dcase_denoise_plugin.training.pairs import Pairs
 from dcase_denoise_plugin.training.random_streams import Purpose, generator_for
+from dcase_denoise_plugin.training.resume import Resumable
 from dcase_denoise_plugin.training.steps import Steps
 
 logger = logging.getLogger(__name__)
@@ -177,13 +177,8 @@ class Training:
 
     def _save_state(self, epochs: int) -> None:
         if rank() == 0:
-            state = {
-                "identity": self.identity,
-                "epochs": epochs,
-                "network": self.network.state_dict(),
-                "optimiser": self.steps.optimiser.state_dict(),
-            }
-            save_aside(state, self.resume_path)
+            state = Resumable.of(self.identity, epochs, self.network, self.steps.optimiser)
+            state.save(self.resume_path)
 
     def _train(self, epoch: int) -> float:
         """One epoch; the mean loss over its pairs."""
@@ -202,21 +197,22 @@ class Training:
         state = from_first(self._saved() if rank() == 0 else None)
         if state is None:
             return 0
-        self.network.load_state_dict(state["network"])
-        self.steps.optimiser.load_state_dict(state["optimiser"])
-        return state["epochs"]
+        state.restore(self.network, self.steps.optimiser)
+        return state.epochs
 
-    def _saved(self) -> dict[str, Any] | None:
+    def _saved(self) -> Resumable | None:
         """What the resume file holds, None if it is of no use."""
         if not self.resume_path.exists():
             return None
         name = self.machine.machine_type
         try:
-            state = load_tensors(self.resume_path)
+            state = Resumable.read(self.resume_path, self.network)
         except CheckpointError as error:
             self._log(f"{name}: starting over. {error}")
             return None
-        if not isinstance(state, dict) or state.get("identity") != self.identity:
+        except ValueError:
+            state = None
+        if state is None or state.identity != self.identity or state.epochs > self.epochs:
             self._log(f"{name}: starting over, {self.resume_path} is from other clips or settings.")
             return None
         return state

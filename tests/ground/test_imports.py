@@ -8,7 +8,9 @@ from baseline_checkouts import PROJECT
 
 PACKAGE, HOOK = "dcase_denoise_plugin", "baseline_patches"
 FLOORS = [
-    ["errors", "names"],
+    ["quoting"],
+    ["errors"],
+    ["names"],
     ["files", "process", "presets", ""],
     ["settings"],
     ["sound"],
