@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
-from dcase_denoise_plugin.files import read_mapping
+from dcase_denoise_plugin.files import Scalar, fitted, read_mapping
 from dcase_denoise_plugin.quoting import quoted
 from dcase_denoise_plugin.stage.code_digests import CODE, LOADER_CODE, code_digest
 
@@ -74,6 +76,12 @@ def clone_baseline() -> None:
             f"baseline: expected `{' '.join(CLONE_COMMAND)}` to work, got: {error}. Look at git's"
             " own message above."
         ) from None
+
+
+class _DataSet(msgspec.Struct):
+    """A data set in the baseline's lists: machine type → "dev" or "eval" → sections."""
+
+    machine_type: dict[str, dict[str, list[Scalar] | None]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,17 +169,20 @@ class Baseline:
 
     def machine_types(self, dataset: str, mode: str) -> tuple[str, ...]:
         """The machine types that the baseline lists for a data set ("dev" or "eval" data); none if
-        it does not know the data set.
+        it does not know the data set. Raises BaselineError if its list is none.
         """
         for name in (f"machine_type_{dataset[5:9]}_{mode}.yaml", "machine_type_legacy.yaml"):
             path = self.folder / "datasets" / name
-            listed = read_mapping(path, BaselineError).get(dataset, {}) if path.is_file() else {}
+            listed = read_mapping(path, BaselineError).get(dataset) if path.is_file() else None
             if listed:
-                return tuple(
-                    machine
-                    for machine, sections in listed["machine_type"].items()
-                    if mode in sections
-                )
+                try:
+                    machines = fitted(listed, _DataSet).machine_type
+                except ValueError as error:
+                    raise BaselineError(
+                        f"{dataset}: expected machine types and their sections, got {error} in"
+                        f" {path}. Restore the baseline's file."
+                    ) from None
+                return tuple(machine for machine, parts in machines.items() if mode in parts)
         return ()
 
     def code_digest(self) -> str:

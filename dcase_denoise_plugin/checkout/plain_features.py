@@ -209,7 +209,7 @@ def _noted(pickle: Path) -> dict[str, Any] | None:
             if note["pickle"] == _state(pickle)
             else None
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -58,8 +58,9 @@ def save_aside(content: Any, path: Path) -> None:
     CheckpointError if that is not possible.
     """
     try:
-        with written_whole(path) as aside:
-            torch.save(content, aside)
+        # By its path, PyTorch would write the file's name into it.
+        with written_whole(path) as aside, open(aside, "wb") as file:
+            torch.save(content, file)
     except (OSError, RuntimeError) as error:
         raise CheckpointError(
             f"denoiser: expected to write {path}, got {error}. Free space or choose another folder."

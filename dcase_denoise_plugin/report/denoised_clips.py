@@ -57,7 +57,8 @@ class MachineSound:
         """With the denoiser of the first seed that has one; of the user's methods, `own_method`
         alone is imported.
         """
-        reason = "these results came without a receipt of the denoising stage"
+        without = "these results came without a receipt of the denoising stage"
+        reason = next(iter(checkout.unreadable), without)
         for own, seed in checkout.results.runs:
             receipt = checkout.receipt(machine, seed) if own == machine else None
             if receipt:

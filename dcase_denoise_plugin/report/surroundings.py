@@ -99,10 +99,15 @@ class Checkout:
         return next((folder for folder in above if folder.name in MODE_FOLDERS.values()), above[0])
 
     def recordings(self, machine: str) -> Path:
-        """The folder with a machine type's splits."""
+        """The folder with a machine type's splits; a record leads to none outside of a checkout
+        that the caller does not know.
+        """
         if self.data:
             return self.data / machine
-        return self._folders(self.settings(machine)).raw(self.results.dataset) / machine
+        noted = self._folders(self.settings(machine)).raw(self.results.dataset) / machine
+        if self.baseline or noted.resolve().is_relative_to(self.root.resolve()):
+            return noted
+        return self._folders().raw(self.results.dataset) / machine
 
     def clip(self, machine: str, name: str) -> Path | None:
         """The recording behind a clip's name in the CSVs."""

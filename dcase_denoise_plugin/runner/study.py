@@ -67,7 +67,12 @@ class Study:
                 f" denoise keys), got {quoted(list(content))} in {file}. Write cells: {{half"
                 " strength: {denoise_strength: 0.5}}."
             )
-        settings = dict(content.get("settings") or {})
+        settings = content.get("settings") or {}
+        if not isinstance(settings, dict):
+            raise ConfigError(
+                f"study: expected a mapping under settings, got {quoted(settings)} in {file}. Write"
+                " settings: {epochs: 20}."
+            )
         ours = [key for key in settings if str(key).startswith(PREFIX) or key == "export_dir"]
         if ours:
             raise ConfigError(

@@ -17,7 +17,7 @@ import torch
 
 from dcase_denoise_plugin.denoising.checkpoint import FORMAT
 from dcase_denoise_plugin.denoising.denoiser import blended
-from dcase_denoise_plugin.errors import AudioError, CheckpointError
+from dcase_denoise_plugin.errors import CheckpointError
 from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.names import DENOISERS, denoiser
 from dcase_denoise_plugin.process import untouched_random_streams
@@ -25,6 +25,7 @@ from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import changed_keys
 from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_wav, read_wav
 from dcase_denoise_plugin.sound.machine import Machine, manifest
+from dcase_denoise_plugin.sound.not_loaded import why_not_loaded
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage import trial
 from dcase_denoise_plugin.stage.code_digests import plugin_source_digest
@@ -127,10 +128,7 @@ class Stage:
         """
         check_file(path)
         if loaded is None:
-            raise AudioError(
-                "clip: expected a readable wav file, got one that the baseline cannot load in"
-                f" {path}. Replace or remove the file."
-            )
+            raise why_not_loaded(path)
         wav, sample_rate_hz = loaded
         check_wav(wav, sample_rate_hz, path)
         first, samples, rate_hz = self._training_clip

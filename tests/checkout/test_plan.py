@@ -1,7 +1,7 @@
 import fake_baseline
 import pytest
 
-from dcase_denoise_plugin.errors import DataError
+from dcase_denoise_plugin.errors import BaselineError, ConfigError, DataError
 
 
 def test_every_machine_with_clips_runs_by_default_and_the_others_are_named(tmp_path):
@@ -59,3 +59,42 @@ def test_plain_and_denoised_never_share_a_folder(tmp_path):
     for assignments, name in (((), "baseline"), (("export_dir=mine",), "mine")):
         plan = fake_baseline.plan_of(baseline, *assignments)
         assert (plan.export_dir("plain"), plan.export_dir("denoised")) == (name, f"{name}_denoise")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "export_dir=../../x",
+        "export_dir=a/../../x",
+        "export_dir=/x",
+        "export_dir=a\nb",
+        "result_directory=/",
+        "result_directory=../results",
+    ],
+)
+def test_folders_outside_the_checkout_are_refused_before_anything_is_made(tmp_path, setting):
+    baseline = fake_baseline.lay_out(tmp_path / "baseline")
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(ConfigError, match=f"{setting.partition('=')[0]}: expected a folder inside"):
+        fake_baseline.plan_of(baseline, setting)
+    assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("setting", ["export_dir=a/b", "result_directory=./results"])
+def test_folders_inside_the_checkout_are_the_users_own(tmp_path, setting):
+    fake_baseline.plan_of(fake_baseline.lay_out(tmp_path), setting)
+
+
+@pytest.mark.parametrize("name", ["run [1]", "a*", "what?"])
+def test_a_checkout_in_which_the_baseline_finds_no_clip_is_refused_first(tmp_path, name):
+    baseline = fake_baseline.lay_out(tmp_path / name)
+    with pytest.raises(BaselineError, match=r"expected a path without \[, \* and \?"):
+        fake_baseline.plan_of(baseline)
+
+
+@pytest.mark.parametrize("content", ["[a]", "{machine_type: 3}", "{machine_type: {fan: x}}"])
+def test_a_list_of_machine_types_that_is_none_is_refused(tmp_path, content):
+    baseline = fake_baseline.lay_out(tmp_path)
+    (tmp_path / "datasets/machine_type_2025_dev.yaml").write_text(f"DCASE2025T2: {content}")
+    with pytest.raises(BaselineError, match="DCASE2025T2: expected machine types .* got Expected"):
+        fake_baseline.plan_of(baseline).machines(())

@@ -1,5 +1,6 @@
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -99,3 +100,23 @@ def test_a_clip_that_does_not_fit_is_named_before_any_is_written(
     with pytest.raises(AudioError, match=complaint.format(re.escape(str(other)))):
         denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_pipe_among_the_clips_is_told_before_anything_is_written(tmp_path, checkpoint):
+    write(tmp_path / "in/b.wav", hum(1))
+    os.mkfifo(tmp_path / "in/c.wav")
+    with pytest.raises(AudioError, match="expected a regular file, got a pipe in .*c.wav"):
+        denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint)
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_calls_at_once_into_one_folder_both_end_well(tmp_path, checkpoint):
+    for index in range(4):
+        write(tmp_path / "in" / f"{index}.wav", hum(index))
+    with ThreadPoolExecutor(2) as pool:
+        calls = [
+            pool.submit(denoise_folder, tmp_path / "in", tmp_path / "out", checkpoint)
+            for _ in range(2)
+        ]
+        assert [call.result() for call in calls] == [4, 4]
+    assert sorted(os.listdir(tmp_path / "out")) == [f"{index}.wav" for index in range(4)]

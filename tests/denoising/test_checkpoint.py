@@ -5,13 +5,9 @@ import pytest
 import torch
 from small_machine import SMALL, small_machine
 
-from dcase_denoise_plugin.denoising.checkpoint import (
-    Checkpoint,
-    content_digest,
-    load_tensors,
-    save_aside,
-)
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.findings import Findings
+from dcase_denoise_plugin.denoising.tensor_file import content_digest, load_tensors, save_aside
 from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.errors import CheckpointError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
@@ -165,7 +161,7 @@ def test_a_file_with_keys_of_another_version_is_refused(machine, path):
         Checkpoint.load(path)
 
 
-@pytest.mark.parametrize("lacking", ["findings", "mean_db", "features"])
+@pytest.mark.parametrize("lacking", ["config", "findings", "mean_db", "features", "weights"])
 def test_a_file_that_lacks_a_part_is_refused_by_the_parts_name(machine, path, lacking):
     content = {
         name: value for name, value in checkpoint_for(machine)._content().items() if name != lacking
@@ -174,10 +170,56 @@ def test_a_file_that_lacks_a_part_is_refused_by_the_parts_name(machine, path, la
     with pytest.raises(
         CheckpointError,
         match=(
-            f"denoiser: expected what this version writes, got KeyError.'{lacking}'.* in"
+            f"denoiser: expected what this version writes, got .*required field `{lacking}` in"
             " .*denoiser.pt. Train it again"
         ),
     ):
+        Checkpoint.load(path)
+
+
+def signed(machine, path, change):
+    """Writes a checkpoint with another content and a digest that fits it."""
+    content = checkpoint_for(machine)._content()
+    change(content)
+    save_aside({**content, "digest": content_digest(content)}, path)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda content: content.update(config=3), "Expected `object`, got `int`"),
+        (lambda content: content["config"].update(denoise_width=[1]), "got `array`"),
+        (lambda content: content["config"].update(denoise_width=256), "of shape .*, not .256"),
+        (lambda content: content["weights"].popitem(), "weights with or without"),
+        (lambda content: content["weights"].update(own=torch.ones(1)), "weights with or without"),
+        (
+            lambda content: content["weights"].update({"last.bias": torch.ones(5)}),
+            r"weights last.bias of shape .5,., not .4,.",
+        ),
+        (
+            lambda content: content["weights"]["last.bias"].fill_(torch.nan),
+            "weights last.bias that are not finite",
+        ),
+        (lambda content: content.update(mean_db=torch.ones(3, 1)), "statistics of other than 16"),
+        (lambda content: content["findings"].update(guard_db="x"), "Expected `Tensor`, got `str`"),
+        (lambda content: content.update(std_db=0.0), "Expected `float` > 0.0"),
+        (lambda content: content.update(sample_rate_hz=0), "Expected `int` >= 1"),
+        (lambda content: content.update(more=1), "unknown field `more`"),
+        (lambda content: content["features"].update(n_fft=0), "n_fft: expected a number from 2"),
+        (lambda content: content["features"].update(n_ftt=2), "n_ftt"),
+    ],
+)
+def test_a_signed_file_whose_parts_do_not_fit_is_refused_in_one_line(
+    machine, path, change, complaint
+):
+    signed(machine, path, change)
+    with pytest.raises(CheckpointError, match=f"denoiser: expected .*{complaint}.*Train it again"):
+        Checkpoint.load(path)
+
+
+def test_a_pipe_is_not_waited_for(path):
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match="no regular file"):
         Checkpoint.load(path)
 
 
@@ -259,7 +301,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_half_written(machine, pa
     before = path.read_bytes()
 
     def full(content, file):
-        file.write_bytes(b"half")
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)

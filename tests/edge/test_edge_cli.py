@@ -1,9 +1,12 @@
 """`dcase-denoise export --checkpoint` and what `monitor` refuses, without a baseline."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from edge_extra import skip_without_it
 from small_machine import RATE_HZ, hum, write
@@ -11,6 +14,7 @@ from test_export import PATHS, SAMPLES, busy, clips
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.edge.export import write_graph
 from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
 from dcase_denoise_plugin.edge.pcm import encoded
 from dcase_denoise_plugin.edge.streaming import streaming
@@ -181,3 +185,41 @@ def test_a_stream_refuses_a_denoiser_that_needs_the_length_of_its_clips_and_half
         result.exit_code == 2
         and "expected whole samples of 2 bytes, got 1 bytes of one at the end" in result.stderr
     )
+
+
+@pytest.mark.parametrize(
+    "words", [("monitor", "-", "--onnx", "model.onnx", "--pcm", "s16le"), ("stream",)]
+)
+def test_a_closed_standard_input_is_told_in_one_line(checkpoint, tmp_path, words):
+    command = [sys.executable, "-m", "dcase_denoise_plugin", *words]
+    if words == ("stream",):
+        command += ["--checkpoint", str(checkpoint), "--clip-s", "2"]
+    else:
+        export_scorer_of_zeros(tmp_path / "model.onnx")
+    call = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *command], cwd=tmp_path, capture_output=True, text=True
+    )
+    lines = [line for line in call.stderr.splitlines() if line.startswith("dcase-denoise: ")]
+    assert call.returncode == 2 and "Traceback" not in call.stderr
+    assert lines == [
+        "dcase-denoise: standard input: expected an open one, got a closed one. Pipe the sound in,"
+        " or name a folder."
+    ]
+
+
+def export_scorer_of_zeros(path):
+    """A graph that the monitor takes: one second in, two scores out."""
+    skip_without_it()
+
+    class Zeros(torch.nn.Module):
+        def forward(self, wav):
+            return 0 * wav[:2]
+
+    facts = {
+        "input": "wav",
+        "output": "scores",
+        "sample_rate_hz": RATE_HZ,
+        "samples": RATE_HZ,
+        "thresholds": {"MSE": 1.0, "MAHALA": 1.0},
+    }
+    write_graph(Zeros(), torch.zeros(RATE_HZ), facts, path)

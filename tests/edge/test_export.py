@@ -205,7 +205,7 @@ def test_a_file_that_is_missing_damaged_foreign_or_of_another_kind_is_refused(mo
     onnx.save(graph, tmp_path / "garbled.onnx")
     with pytest.raises(
         CheckpointError,
-        match="expected metadata in JSON, got .* in .*garbled.onnx. Export it again.",
+        match="expected what export writes, got .* in the metadata of .*garbled.onnx. Export it",
     ):
         OnnxModel(tmp_path / "garbled.onnx")
     onnx.helper.set_model_props(graph, {})
@@ -218,6 +218,35 @@ def test_a_file_that_is_missing_damaged_foreign_or_of_another_kind_is_refused(mo
         ),
     ):
         OnnxModel(tmp_path / "foreign.onnx")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"samples": None}, "missing required field `samples`"),
+        ({"samples": '"10"'}, "Expected `int`, got `str`"),
+        ({"samples": "10"}, r"expected the shapes that its metadata tell, got \(6001,\)"),
+        ({"sample_rate_hz": "0"}, "Expected `int` >= 1"),
+        ({"output": '"text"'}, "Invalid enum value"),
+        ({"output": '"scores"'}, "missing required field `thresholds`"),
+        ({"output": '"scores"', "thresholds": "[]"}, "Expected `object`, got `array`"),
+        (
+            {"output": '"scores"', "thresholds": '{"MSE": 1}'},
+            r"expected the shapes that its metadata tell, got \(6001,\) and \(6001,\)",
+        ),
+        ({"input": "[" * 100000}, "recursion"),
+    ],
+)
+def test_metadata_that_do_not_fit_are_refused_in_one_line(tmp_path, model, change, complaint):
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(model)
+    kept = {entry.key: entry.value for entry in graph.metadata_props}
+    kept |= {f"dcase_denoise.{name}": value for name, value in change.items()}
+    kept = {name: value for name, value in kept.items() if value is not None}
+    onnx.helper.set_model_props(graph, kept)
+    onnx.save(graph, tmp_path / "other.onnx")
+    with pytest.raises(CheckpointError, match=f"exported model: .*{complaint}.*Export it again."):
+        OnnxModel(tmp_path / "other.onnx")
 
 
 def test_log_mel_of_a_waveform_denoiser_is_refused(tmp_path):

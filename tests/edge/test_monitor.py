@@ -356,14 +356,16 @@ def test_a_score_distribution_that_would_run_code_is_refused(tmp_path, capsys):
     for content, reason in (
         (Harmful(), "builtins.print, which is no number"),
         ([1.0, 2.0], "not enough values"),
+        ([-1.0, 0.0, 1.0], "-1.0, 0.0 and 1.0"),
+        ([1.0, float("nan"), 1.0], "1.0, nan and 1.0"),
         ("text", ""),
     ):
         path.write_bytes(pickle.dumps(content))
         with pytest.raises(
             BaselineError,
             match=(
-                f"score distribution: expected three numbers, got .*{reason}.* in .*pickle. Train"
-                " the autoencoder again."
+                f"score distribution: expected three numbers of a .*, got .*{reason}.* in .*pickle."
+                " Train the autoencoder again."
             ),
         ):
             decision_threshold(path, 0.9)
@@ -383,6 +385,23 @@ def test_the_threshold_is_the_quantile_of_the_gamma_distribution(tmp_path, proto
     assert decision_threshold(path, 0.9) == pytest.approx(gamma.ppf(0.9, *parameters), rel=1e-12)
 
 
+def autoencoder_of(inputs=640, bands=128):
+    """The state of one whose parts fit each other for 640 inputs and 128 bands."""
+    return {
+        "one.weight": torch.ones(2, inputs),
+        "one.bias": torch.ones(2),
+        "two.weight": torch.ones(640, 2),
+        "two.bias": torch.ones(640),
+        "cov_source": torch.eye(bands),
+        "cov_target": torch.eye(bands),
+    }
+
+
+def test_an_autoencoder_whose_parts_fit_is_read(tmp_path):
+    torch.save(autoencoder_of(), tmp_path / "model.pth")
+    Autoencoder.load(tmp_path / "model.pth", 5, 1, 128)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -390,6 +409,9 @@ def test_the_threshold_is_the_quantile_of_the_gamma_distribution(tmp_path, proto
         {},
         [1],
         {"layers.0.weight": torch.ones(2, 2), "layers.0.bias": torch.ones(2)},
+        {"layers.0.weight": 3},
+        autoencoder_of(inputs=635),
+        autoencoder_of(bands=127),
     ],
 )
 def test_weights_of_something_else_are_refused(tmp_path, content):
@@ -400,13 +422,13 @@ def test_weights_of_something_else_are_refused(tmp_path, content):
             "autoencoder: expected the weights of the baseline's autoencoder, got .* in .*model.pth"
         ),
     ):
-        Autoencoder.load(tmp_path / "model.pth", 5, 1)
+        Autoencoder.load(tmp_path / "model.pth", 5, 1, 128)
 
 
 def test_a_model_that_would_run_code_is_refused(tmp_path, capsys):
     torch.save(Harmful(), tmp_path / "model.pth")
     with pytest.raises(BaselineError, match="autoencoder: expected a readable file"):
-        Autoencoder.load(tmp_path / "model.pth", 5, 1)
+        Autoencoder.load(tmp_path / "model.pth", 5, 1, 128)
     assert not capsys.readouterr().out
 
 

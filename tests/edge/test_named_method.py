@@ -13,15 +13,16 @@ from click.testing import CliRunner
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.edge import trained_baseline
-from dcase_denoise_plugin.edge.trained_baseline import NEEDED
 from dcase_denoise_plugin.stage import methods
+from dcase_denoise_plugin.stage.named_method import code_behind
 from dcase_denoise_plugin.stage.own_method import find, source_digest
 
 RAW = "data/dcase2025t2/dev_data/raw"
 FEATURES = {"n_fft": 1024, "hop_length": 512, "n_mels": 128, "power": 2.0, "fmin": 0.0}
 SETTINGS = {
-    **dict.fromkeys(NEEDED),
     **FEATURES,
+    "win_length": None,
+    "fmax": None,
     "frames": 5,
     "frame_hop_length": 1,
     "decision_threshold": 0.9,
@@ -64,6 +65,7 @@ def checkout(tmp_path, monkeypatch):
 
 def write_receipt(run, method, digest):
     receipt = {"config": {"denoise_method": method}, "stage_digest": "", "method_digest": digest}
+    receipt["method_source"] = code_behind(method, (run.plan.baseline.folder,))
     run.receipt("train").write_text(json.dumps(receipt))
     (run.folder("train") / f"AE_DCASE2025T2fan_id(0_)_seed{run.seed}.pth").touch()
 
@@ -90,7 +92,7 @@ def assert_refused(result, text):
 def test_the_monitor_does_not_import_a_method_that_only_a_receipt_names(checkout):
     assert_refused(
         monitored(checkout),
-        f"denoise_method: expected unet, identity, spectral_gate, wiener, got {METHOD} in",
+        f"denoise_method: expected unet, identity, spectral_gate, wiener, got '{METHOD}' in",
     )
     assert not has_run(checkout)
 
@@ -104,7 +106,7 @@ def test_an_export_does_not_import_it_either(checkout, tmp_path):
 def test_another_method_than_the_receipts_is_refused_unimported(checkout):
     assert_refused(
         monitored(checkout, "--method", "their_denoiser:other"),
-        f"--method: expected {METHOD}, which the autoencoder was trained behind, got",
+        f"--method: expected '{METHOD}', which the autoencoder was trained behind, got",
     )
     assert not has_run(checkout)
 
@@ -123,7 +125,16 @@ def lines_of(result):
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_a_named_method_whose_source_has_changed_denoises_no_clip(checkout):
+def test_a_named_method_whose_source_has_changed_is_not_even_imported(checkout):
+    (checkout.plan.baseline.folder / "beside.py").touch()
+    assert_refused(
+        monitored(checkout, "--method", METHOD),
+        f"--method {METHOD}: expected the code of the training (",
+    )
+    assert not has_run(checkout)
+
+
+def test_one_that_has_learnt_something_else_denoises_no_clip(checkout):
     assert_refused(
         monitored(checkout, "--method", METHOD),
         "expected the denoiser it was trained behind (ffffffffffff), got another one (",

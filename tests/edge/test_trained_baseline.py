@@ -10,12 +10,16 @@ import torch
 from baseline_checkouts import make_machine
 
 from dcase_denoise_plugin.edge import trained_baseline
-from dcase_denoise_plugin.edge.trained_baseline import NEEDED, TrainedBaseline
+from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.errors import AudioError, BaselineError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage.stage import Stage
 
+SETTINGS = {
+    **{"n_fft": 1024, "hop_length": 512, "win_length": None, "n_mels": 128, "power": 2.0},
+    **{"fmin": 0.0, "fmax": None, "frames": 5, "frame_hop_length": 1, "decision_threshold": 0.9},
+}
 NAME = "AE_DCASE2025T2fan_id(0_)_seed13711"
 
 
@@ -46,8 +50,14 @@ def noted(run, content):
 @pytest.mark.parametrize(
     "content, complaint",
     [
-        ({name: 1 for name in NEEDED if name != "frames"}, "none of frames in"),
-        (3, "not iterable in"),
+        (
+            {name: value for name, value in SETTINGS.items() if name != "frames"},
+            "required field `frames` in",
+        ),
+        (3, "Expected `object`, got `int` in"),
+        ({**SETTINGS, "frames": "5"}, r"Expected `int`, got `str` - at `\$.frames` in"),
+        ({**SETTINGS, "frames": 0}, "Expected `int` >= 1"),
+        ({**SETTINGS, "decision_threshold": 2}, "Expected `float` <= 1"),
     ],
 )
 def test_settings_that_lack_a_key_are_refused(run, content, complaint):
@@ -62,7 +72,7 @@ def test_settings_that_lack_a_key_are_refused(run, content, complaint):
 
 
 def test_a_first_clip_that_cannot_be_read_is_refused(run):
-    noted(run, dict.fromkeys(NEEDED, 1))
+    noted(run, SETTINGS)
     with pytest.raises(
         AudioError,
         match=(
@@ -81,7 +91,7 @@ def whole_training(plain, arm="plain"):
     folder = run.folder("train")
     folder.mkdir(parents=True, exist_ok=True)
     files = {
-        "args": noted(run, dict.fromkeys(NEEDED, 1)),
+        "args": noted(run, SETTINGS),
         **({"receipt": run.receipt("train")} if arm == "denoised" else {}),
         **{score: folder / f"score_distr_{NAME}_{score}.pickle" for score in ("mse", "mahala")},
         "model": folder / f"{NAME}.pth",
@@ -127,7 +137,7 @@ def test_a_training_that_was_interrupted_over_a_whole_one_is_refused(run, arm, r
 @pytest.mark.parametrize("later", ["test_only", "restart"])
 def test_a_later_test_or_a_restart_with_nothing_left_to_do_may_note_its_settings(run, later):
     run, files = whole_training(run)
-    files["args"].write_text(json.dumps({**dict.fromkeys(NEEDED, 1), later: True}))
+    files["args"].write_text(json.dumps({**SETTINGS, later: True}))
     with pytest.raises(AudioError):
         TrainedBaseline.load(run)
 

@@ -237,3 +237,15 @@ def test_two_machine_types_and_three_seeds_take_less_than_a_minute_and_two_gigab
     ).stdout.split()[-2:]
     assert float(processor_s) < 60 and int(peak_kb) < 2_000_000
     assert (tmp_path / "page.html").stat().st_size < 10_000_000
+
+
+def test_names_of_clips_break_no_line_and_no_table_of_the_markdown(tmp_path):
+    odd = "a|b\nc<img src=x>.wav"
+    results = made_results.write(
+        tmp_path, ("fan",), (1,), ("MSE",), names=lambda _: [odd, *made_results.clip_names(3)]
+    )
+    page = write_report(*arms_of_checkout(results, "baseline"), tmp_path / "page.html", "")[0]
+    text = page.with_suffix(".md").read_text()
+    assert r"a\|b\\nc\<img src=x\>.wav" in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert all(line.endswith("|") for line in tables)

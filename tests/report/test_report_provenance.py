@@ -274,3 +274,22 @@ def test_a_runs_log_is_found_from_its_results_and_is_not_that_of_another_export_
 def test_a_log_without_losses_has_no_curve(tmp_path, content):
     (tmp_path / "log.csv").write_text(content)
     assert autoencoder_losses(tmp_path / "log.csv") == [] and autoencoder_losses(None) == []
+
+
+@pytest.mark.parametrize(
+    "kind, content, complaint",
+    [
+        ("denoise_receipt", '{"config": [1]}', "Expected `object`, got `array` - at `$.config`"),
+        ("denoise_receipt", '{"command": "rm"}', "Expected `array`, got `str`"),
+        ("denoise_receipt", "[" * 100000, "values nested too deep"),
+        ("run", '{"wanted": {"command": 3}}', "Expected `array`, got `int`"),
+        ("run", '{"place": []}', "Expected `object`, got `array`"),
+        ("run", '{"wanted": {"clips": "' + "x" * 10**5 + '"}}', "length <= 4096"),
+    ],
+)
+def test_a_receipt_or_record_that_is_none_is_left_out_and_named(results, kind, content, complaint):
+    note(results, "baseline_denoise", 2, kind, content)
+    (found,) = [line for line in warnings(results) if "left out" in line]
+    name = f"{kind}_DCASE2025T2fan_seed2_id(0_).json"
+    assert found.startswith(f"baseline_denoise_MSE: {name} is left out, for it holds: ")
+    assert complaint in found and len(found) < 400

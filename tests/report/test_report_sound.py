@@ -30,6 +30,8 @@ from dcase_denoise_plugin.report.listening import band_centres_hz, log_mel, show
 from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.stage.named_method import code_behind
+from dcase_denoise_plugin.stage.own_method import find, source_digest
 from dcase_denoise_plugin.training.loop import train_denoiser
 
 
@@ -228,7 +230,10 @@ def test_another_denoiser_in_the_place_of_the_runs_is_not_heard(tmp_path, shared
             {"config": {"denoise_method": "spectral_gate", "denoise_domain": "mel"}},
             "got mel with spectral_gate",
         ),
-        ({"config": 3}, "cannot be used by this version"),
+        (
+            {"config": 3},
+            "seed1_id(0_).json is left out, for it holds: Expected `object`, got `int`",
+        ),
     ],
 )
 def test_without_a_denoiser_the_reason_is_kept_and_the_clip_can_still_be_heard(
@@ -255,10 +260,55 @@ def test_a_method_that_a_receipt_names_is_never_imported(tmp_path, monkeypatch):
     }
     sound = MachineSound.from_checkout(checkout_with(tmp_path, receipt), "fan")
     assert sound.function is None and sound.reason == (
-        "denoise_method: expected a built-in one, got beside_the_baseline:quieter in the receipt."
-        " A page imports nothing that a receipt names, so that this stage cannot be played."
+        "denoise_method: expected unet, identity, spectral_gate, wiener, got"
+        " 'beside_the_baseline:quieter' in the receipt. Its code is run by monitor, report and"
+        " compare alone, if you name it there: --method beside_the_baseline:quieter."
     )
     assert "beside_the_baseline" not in sys.modules
+
+
+def test_a_method_that_the_command_names_is_heard_if_its_code_is_that_of_the_run(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "mine.py").write_text("def quieter(wav, sample_rate_hz):\n    return wav / 4\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    method = "mine:quieter"
+    source, digest = code_behind(method), source_digest(find(method))
+    monkeypatch.delitem(sys.modules, "mine")
+    receipt = {
+        "config": {
+            "denoise_method": method,
+            "denoise_domain": "waveform",
+            "denoise_strength": 0.5,
+        },
+        "method_digest": digest,
+        "method_source": source,
+    }
+    checkout = checkout_with(tmp_path / "here", receipt)
+    make_machine_clips(checkout.recordings("fan"))
+    sound = MachineSound.from_checkout(checkout, "fan", method)
+    np.testing.assert_allclose(sound.function(hum(0), RATE_HZ), hum(0) * 0.625, rtol=1e-6)
+    monkeypatch.delitem(sys.modules, "mine")
+    changed = checkout_with(tmp_path / "there", {**receipt, "method_source": "0" * 64})
+    sound = MachineSound.from_checkout(changed, "fan", method)
+    assert "expected the code of the training (000000000000)" in sound.reason
+    assert "mine" not in sys.modules
+
+
+def make_machine_clips(folder):
+    for index in range(2):
+        write(folder / "train" / f"section_00_source_train_normal_{index:04d}.wav", hum(index))
+
+
+def test_a_record_leads_to_no_recordings_outside_of_a_checkout_that_nobody_named(tmp_path):
+    checkout = checkout_with(tmp_path / "theirs", None)
+    record = checkout.results.path / "run_DCASE2025T2fan_seed1_id(0_).json"
+    settings = {"dataset_directory": str(tmp_path / "mine")}
+    record.write_text(json.dumps({"wanted": {"settings": settings}}))
+    own = tmp_path / "theirs/data/dcase2025t2/dev_data/raw/fan"
+    assert Checkout(checkout.results).recordings("fan") == own
+    trusted = Checkout(checkout.results, baseline=tmp_path / "theirs")
+    assert trusted.recordings("fan").is_relative_to(tmp_path / "mine")
 
 
 def test_recordings_and_references_may_lie_elsewhere(tmp_path):

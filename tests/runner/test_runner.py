@@ -454,10 +454,19 @@ def test_jobs_side_by_side_are_told_to_end_at_the_same_time(tmp_path):
         assert [job.result() for job in jobs] == [0, 0]
 
 
-def test_a_killed_runners_baseline_still_keeps_others_off(caller):
+def test_a_baseline_ends_with_its_killed_runner(caller):
     process, baseline = caller
     (run,) = runs_of(baseline, what="baseline")
+    assert is_locked(run)
     process.kill()
     process.wait()
-    assert is_locked(run)
-    os.kill(int((baseline.folder / "pid.txt").read_text()), signal.SIGKILL)
+    until = time.monotonic() + 10
+    while is_locked(run) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not is_locked(run)
+
+
+def test_a_baseline_whose_runner_is_gone_already_does_not_start(tmp_path):
+    command = [sys.executable, "-c", processes.END_WITH_PARENT, "1", "touch", "started"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert not (tmp_path / "started").exists()

@@ -322,14 +322,17 @@ def test_features_that_a_cell_built_for_itself_go_and_others_stay(file, baseline
     runs = study.runs("recommended", ["fan"], [1])
     run_all(runs, 1)
     receipts = [run.receipt(step) for run in runs for step in STEPS]
-    pickles = {name: baseline.folder / name / "section_00.pickle" for name in ("own", "others")}
+    folders = {name: runs[0].processed / "train" / name for name in ("own", "others")}
+    folders["elsewhere"] = baseline.folder.parent / "elsewhere"  # no receipt leads there
+    pickles = {name: folder / "section_00.pickle" for name, folder in folders.items()}
     for pickle in pickles.values():
-        pickle.parent.mkdir()
+        pickle.parent.mkdir(parents=True)
         pickle.touch()
     for receipt, step in zip(receipts, STEPS):
         splits = {
-            "train": {"cached": False, "features": "own"},
-            "test": {"cached": True, "features": "others"},
+            "train": {"cached": False, "features": str(folders["own"])},
+            "test": {"cached": True, "features": str(folders["others"])},
+            "test_rename": {"cached": False, "features": "../elsewhere"},
         }
         receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "splits": splits}))
         write_record(runs[0], step, 0, wanted(runs[0], step), {})
@@ -338,7 +341,8 @@ def test_features_that_a_cell_built_for_itself_go_and_others_stay(file, baseline
             dropping = pool.submit(drop_features, runs[0])
             assert wait([dropping], timeout=0.5).not_done and pickles["own"].exists()
         dropping.result()
-    assert not pickles["own"].exists() and pickles["others"].exists()
+    assert not pickles["own"].exists()
+    assert pickles["others"].exists() and pickles["elsewhere"].exists()
 
 
 def test_a_cell_takes_what_a_preset_takes_and_the_baselines_settings_stand_in_the_records_as_text(
@@ -361,6 +365,7 @@ def test_a_cell_takes_what_a_preset_takes_and_the_baselines_settings_stand_in_th
     "text, complaint",
     [
         ("cells: []", "study: expected the keys settings, preset and cells"),
+        ("settings: [1]\ncells: {a: {}}", "study: expected a mapping under settings, got .1."),
         ("cells: {a: {}}\nepochs: 3", "got cells, epochs in"),
         (
             "settings: {denoise_width: 3}\ncells: {a: {}}",

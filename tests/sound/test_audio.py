@@ -1,9 +1,14 @@
+import os
+import socket
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
-from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.sound.audio import read_wav, write_wav
+from dcase_denoise_plugin.errors import AudioError, DataError
+from dcase_denoise_plugin.sound.audio import read_wav, wav_files, write_wav
 
 RATE_HZ = 16000
 
@@ -24,7 +29,7 @@ def test_what_is_written_is_read_back_to_16_bits(tmp_path):
 @pytest.mark.parametrize(
     "spoil, message",
     [
-        (lambda path: None, "expected a readable wav file"),
+        (lambda path: None, "expected a regular file, got No such file"),
         (lambda path: path.write_bytes(b""), "expected a readable wav file"),
         (lambda path: path.write_text("no sound"), "expected a readable wav file"),
         (
@@ -70,3 +75,69 @@ def test_a_clip_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     with pytest.raises(AudioError, match="denoised clip: expected to write"):
         write_wav(target, tone(), RATE_HZ)
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    "make, told",
+    [
+        (os.mkfifo, "got a pipe in .*a.wav. Take it out of the folder."),
+        (os.mkdir, "got a folder in .*a.wav. Take it out of the folder."),
+        (
+            lambda path: os.symlink("../.annex/none", path),
+            r"got a link to ../.annex/none .No such file or directory. in .* Fetch the file, as",
+        ),
+        (lambda path: os.symlink(path, path), "Too many levels of symbolic links"),
+        (lambda path: os.symlink("/dev/zero", path), "got a device in"),
+    ],
+    ids=["pipe", "folder", "link to nothing", "link to itself", "device"],
+)
+def test_what_is_no_file_of_sound_is_told_and_not_waited_for(tmp_path, make, told):
+    make(tmp_path / "a.wav")
+    with pytest.raises(AudioError, match=f"clip: expected a regular file, .*{told}") as error:
+        read_wav(tmp_path / "a.wav")
+    assert "emove" not in str(error.value)
+
+
+def test_a_socket_is_not_waited_for():
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/a.wav")
+        with pytest.raises(AudioError, match="got a socket in"):
+            read_wav(Path(folder, "a.wav"))
+
+
+@pytest.fixture
+def forbidden():
+    """A folder of one clip that may be read by nobody else than root, and we are not root."""
+    before = os.geteuid()
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        clip = Path(folder, "train", "a.wav")
+        clip.parent.mkdir()
+        soundfile.write(clip, tone(), RATE_HZ)
+        if not before:
+            os.seteuid(65534)
+        else:
+            clip.chmod(0)
+        yield clip
+        os.seteuid(before)
+        clip.parent.chmod(0o755)
+
+
+def test_a_clip_that_may_not_be_read_is_not_called_broken(forbidden):
+    if os.getuid() == 0:
+        os.seteuid(0)
+        forbidden.chmod(0)
+        os.seteuid(65534)
+    with pytest.raises(AudioError, match="got Permission denied in .* Correct the path or its r"):
+        read_wav(forbidden)
+
+
+def test_a_folder_of_clips_that_may_not_be_read_is_not_called_empty(forbidden):
+    if os.getuid() == 0:
+        os.seteuid(0)
+        forbidden.parent.chmod(0)
+        os.seteuid(65534)
+    else:
+        forbidden.parent.chmod(0)
+    with pytest.raises(DataError, match="got Permission denied in .*train. Correct its rights"):
+        wav_files(forbidden.parent)

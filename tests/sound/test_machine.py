@@ -4,7 +4,7 @@ import pytest
 
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.machine import Machine, manifest
 
 
 def folder_with(root, machine, names):
@@ -118,3 +118,11 @@ def test_the_training_digest_follows_the_users_noise_recordings_where_they_train
         machine.training_digest(config) != before[0]
         and machine.training_digest(DenoiseConfig()) == before[1]
     )
+
+
+def test_a_link_to_nothing_counts_as_another_file_than_what_it_will_lead_to(tmp_path):
+    (tmp_path / "a.wav").symlink_to("stored")
+    ((name, *before),) = manifest([tmp_path / "a.wav"])
+    (tmp_path / "stored").write_text("sound")
+    ((same_name, *after),) = manifest([tmp_path / "a.wav"])
+    assert name == same_name == "a.wav" and before != after

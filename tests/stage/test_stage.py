@@ -195,9 +195,23 @@ def test_a_named_checkpoint_that_is_missing_is_never_trained(stage_of, tmp_path)
         stage_of(checkpoint=str(tmp_path / "none.pt"), **TINY)
 
 
-def test_a_clip_the_baseline_could_not_load_is_refused(machine, stage_of):
-    with pytest.raises(AudioError, match="got one that the baseline cannot load"):
-        stage_of(method="identity").check_clip(None, str(machine.train_files[0]))
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of librosa's own imports
+def test_a_whole_clip_that_the_baseline_could_not_load_is_not_called_broken(
+    machine, stage_of, monkeypatch
+):
+    import librosa
+
+    clip, stage = str(machine.train_files[0]), stage_of(method="identity")
+    with pytest.raises(AudioError, match="clip: expected the baseline to load it, got nothing"):
+        stage.check_clip(None, clip)
+
+    def no_cache(path, **settings):
+        raise RuntimeError("cannot cache function '__o_fold': no locator available")
+
+    monkeypatch.setattr(librosa, "load", no_cache)
+    with pytest.raises(AudioError, match="librosa: expected .*no locator.*NUMBA_CACHE_DIR") as said:
+        stage.check_clip(None, clip)
+    assert "emove" not in str(said.value)
 
 
 def test_a_clip_longer_than_the_training_clips_is_refused_naming_both(machine, stage_of, tmp_path):

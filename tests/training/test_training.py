@@ -14,6 +14,7 @@ from small_machine import SMALL, hum, small_machine, write
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.denoising.findings import UNBOUNDED_DB
+from dcase_denoise_plugin.denoising.tensor_file import load_tensors
 from dcase_denoise_plugin.errors import (
     AudioError,
     CheckpointError,
@@ -257,6 +258,38 @@ def test_a_resume_file_that_does_not_fit_is_said_and_not_used(
         and word in said[1]
         and digest == trained(machine, tmp_path / "whole.pt").digest
     )
+
+
+def with_moment(state, name, tensor):
+    state["moments"][0][name] = tensor
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.update(epochs="1"),
+        lambda state: state.update(epochs=99),
+        lambda state: state["network"].popitem(),
+        lambda state: state["network"].update({"last.bias": torch.ones(7)}),
+        lambda state: state["moments"].popitem(),
+        lambda state: with_moment(state, "exp_avg", torch.ones(1)),
+        lambda state: with_moment(state, "step", torch.ones(2)),
+        lambda state: with_moment(state, "exp_avg_sq", 1.0),
+    ],
+)
+def test_a_resume_file_of_the_right_name_whose_parts_do_not_fit_is_not_used(
+    machine, path, tmp_path, said, change
+):
+    unfinished = training.Training(machine, SMALL, path, CPU)
+    unfinished._train(0)
+    unfinished._save_state(1)
+    resume = path.with_name("denoiser.pt.resume")
+    state = load_tensors(resume)
+    change(state)
+    torch.save(state, resume)
+    digest = trained(machine, path).digest
+    assert any("starting over" in line for line in said)
+    assert digest == trained(machine, tmp_path / "whole.pt").digest
 
 
 def test_two_processes_train_the_same_denoiser_once(machine, path, tmp_path):
