@@ -114,7 +114,8 @@ class Baseline:
             )
         settings = _settings_in(folder)
         options = re.findall(
-            r"""["'](--?[A-Za-z]\w*)["']""", (folder / "common.py").read_text(encoding="utf-8")
+            r"""["'](--?[A-Za-z]\w*)["']""",
+            (folder / "common.py").read_text(encoding="utf-8", errors="replace"),
         )
         return cls(folder, settings, frozenset(options))
 

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import BinaryIO
 
 from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
@@ -26,9 +25,10 @@ from dcase_denoise_plugin.checkout.run_record import (
     wanted,
     write_record,
 )
-from dcase_denoise_plugin.errors import DataError, DenoiseError, RunError, error_in
+from dcase_denoise_plugin.errors import DataError, DenoiseError, RunError
 from dcase_denoise_plugin.runner.processes import Children, child_environment
 from dcase_denoise_plugin.runner.progress import Progress, Snapshot
+from dcase_denoise_plugin.runner.step_log import last_words
 from dcase_denoise_plugin.runner.workplace import gpu_named, gpu_of_each, workplace
 from dcase_denoise_plugin.sound.audio import check_alike
 from dcase_denoise_plugin.stage.receipts import refuse_other_stage
@@ -210,26 +210,8 @@ def _run_step(
     with fresh:
         status = children.run(command, log, cwd=baseline.folder, env=environment)
         if status:
-            raise RunError(f"{run} {step}: {_last_words(run.log, start, status)}")
+            raise RunError(f"{run} {step}: {last_words(run.log, start, status)}")
     write_record(run, step, start_ns, asked, place)
-
-
-def _last_words(log: Path, start: int, status: int) -> str:
-    """The hook's own error if it wrote one after byte `start`, else the last line and the exit
-    status.
-    """
-    lines = [
-        line.strip()
-        for line in log.read_bytes()[start:].decode(errors="replace").splitlines()
-        if line.strip()
-    ]
-    errors = [error for error in map(error_in, lines) if error]
-    if errors:
-        return f"{errors[-1]} (log: {log})"
-    return (
-        f"expected the baseline's train.py to end well, got exit status {status} in {log}."
-        f" {(lines or ['It said nothing.'])[-1]}"
-    )
 
 
 @contextlib.contextmanager

@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from dcase_denoise_plugin.errors import AudioError, error_in
+from dcase_denoise_plugin.sound.audio import check_file
+from dcase_denoise_plugin.sound.not_loaded import why_not_loaded
 from dcase_denoise_plugin.training.epoch_line import EpochLine
 
 # What the baselines print within and after an epoch: "Train Epoch: 3 [0/18540 (0%)]", "====> Epoch:
@@ -74,6 +77,32 @@ class StepLog:
             self.stage = Stage(DENOISER, done.epoch, done.epochs) if to_come else Stage(FEATURES)
         elif found := AUTOENCODER_EPOCH.search(line):
             self.stage = Stage(AUTOENCODER, min(int(found[1]), self._epochs), self._epochs)
+
+
+# What the baseline says of a clip that it could not load, whatever the reason was.
+CALLED_BROKEN = re.compile(r"file_broken or not exists!! : (.+)")
+
+
+def last_words(log: Path, start: int, status: int) -> str:
+    """Why a step failed: the hook's own error if it wrote one after byte `start`; else what kept
+    the baseline from loading a clip; else the last line and the exit status.
+    """
+    text = log.read_bytes()[start:].decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [error for error in map(error_in, lines) if error]
+    broken = CALLED_BROKEN.search(text)
+    if broken and not errors:
+        try:
+            check_file(broken[1].strip())
+            errors = [str(why_not_loaded(broken[1].strip()))]
+        except AudioError as error:
+            errors = [str(error)]
+    if errors:
+        return f"{errors[-1]} (log: {log})"
+    return (
+        f"expected the baseline's train.py to end well, got exit status {status} in {log}."
+        f" {(lines or ['It said nothing.'])[-1]}"
+    )
 
 
 # The losses that both the training and the validation clips have, and how their lines are drawn.

@@ -57,7 +57,7 @@ def noted(run, content):
         (3, "Expected `object`, got `int` in"),
         ({**SETTINGS, "frames": "5"}, r"Expected `int`, got `str` - at `\$.frames` in"),
         ({**SETTINGS, "frames": 0}, "Expected `int` >= 1"),
-        ({**SETTINGS, "decision_threshold": 2}, "Expected `float` <= 1"),
+        ({**SETTINGS, "decision_threshold": 2}, "Expected `float` <= 1.0"),
     ],
 )
 def test_settings_that_lack_a_key_are_refused(run, content, complaint):

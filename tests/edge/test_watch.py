@@ -126,3 +126,10 @@ def test_a_recorder_may_write_capital_letters_and_hidden_files_are_left(tmp_path
     for name in ("A.WAV", ".b.wav"):
         write(tmp_path / name, hum(0))
     assert [clip.name for clip in clips_in(tmp_path, read, once=True)] == ["A.WAV"]
+
+
+def test_a_pipe_in_the_folder_is_told_and_does_not_hold_up_the_watch(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    write(tmp_path / "b.wav", hum(0))
+    pipe, clip = clips_in(tmp_path, read, once=True)
+    assert "expected a regular file, got a pipe" in pipe.problem and clip.wav is not None

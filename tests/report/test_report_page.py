@@ -173,7 +173,7 @@ def test_what_the_stage_found_out_stands_on_the_page_and_beside_it(tmp_path):
     )
     html = page.read_text(encoding="utf-8")
     assert html.count("<li>fan: 2 noise recordings → &lt;mask&gt;</li>") == 1
-    assert "\n- fan: 2 noise recordings → <mask>\n" in markdown.read_text(encoding="utf-8")
+    assert "\n- fan: 2 noise recordings → \\<mask\\>\n" in markdown.read_text(encoding="utf-8")
     assert "<li>gearbox: " not in html, "older receipts say nothing"
 
 

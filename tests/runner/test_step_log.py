@@ -1,6 +1,8 @@
 import pytest
+from small_machine import RATE_HZ, hum
 
-from dcase_denoise_plugin.runner.step_log import Stage, StepLog
+from dcase_denoise_plugin.runner.step_log import Stage, StepLog, last_words
+from dcase_denoise_plugin.sound.audio import write_wav
 
 
 @pytest.fixture
@@ -64,3 +66,20 @@ def test_of_a_progress_bar_the_last_drawing_is_read(log_with, tmp_path):
 
 def test_a_log_that_is_not_there_yet_says_nothing(tmp_path):
     assert StepLog(tmp_path / "none.log", 0, "train", 20).read() == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of librosa's own imports
+def test_a_whole_clip_that_the_baseline_calls_broken_is_not(tmp_path, monkeypatch):
+    import librosa
+
+    def no_cache(path, **settings):
+        raise RuntimeError("cannot cache function '__o_fold': no locator available")
+
+    monkeypatch.setattr(librosa, "load", no_cache)
+    clip, log = tmp_path / "a.wav", tmp_path / "log"
+    write_wav(clip, hum(0), RATE_HZ)
+    log.write_text(f"ERROR: file_broken or not exists!! : {clip}\nTypeError: cannot unpack\n")
+    assert "librosa: expected it to load" in last_words(log, 0, 1)
+    assert "no locator available" in last_words(log, 0, 1)
+    clip.unlink()
+    assert "got No such file" in last_words(log, 0, 1)
