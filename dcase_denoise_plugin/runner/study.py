@@ -29,7 +29,7 @@ from dcase_denoise_plugin.checkout.run_record import receipt_of
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.files import read_mapping
 from dcase_denoise_plugin.names import CACHE_LOCK
-from dcase_denoise_plugin.quoting import quoted
+from dcase_denoise_plugin.quoting import in_one_line, quoted, shortened
 from dcase_denoise_plugin.settings.config import RECOMMENDED
 from dcase_denoise_plugin.settings.keys import PREFIX
 
@@ -64,7 +64,7 @@ class Study:
         if unknown or not isinstance(cells, dict) or not cells:
             raise ConfigError(
                 "study: expected the keys settings, preset and cells (a mapping of names to"
-                f" denoise keys), got {quoted(list(content))} in {file}. Write cells: {{half"
+                f" denoise keys), got {_listed(content)} in {file}. Write cells: {{half"
                 " strength: {denoise_strength: 0.5}}."
             )
         settings = content.get("settings") or {}
@@ -76,7 +76,7 @@ class Study:
         ours = [key for key in settings if str(key).startswith(PREFIX) or key == "export_dir"]
         if ours:
             raise ConfigError(
-                f"study: expected settings of the baseline alone, got {quoted(ours)} under"
+                f"study: expected settings of the baseline alone, got {_listed(ours)} under"
                 f" settings in {file}. Put denoise keys into cells."
             )
         name = file.stem
@@ -127,6 +127,10 @@ class Study:
     def folder(self) -> Path:
         """Where the study's tables go."""
         return self.plain.folders.study(self.name)
+
+
+def _listed(keys: Iterable[Any]) -> str:
+    return shortened(in_one_line(", ".join(map(str, keys))))
 
 
 def drop_features(run: MachineRun) -> None:

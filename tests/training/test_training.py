@@ -22,6 +22,7 @@ from dcase_denoise_plugin.errors import (
     DataError,
     TrainingError,
 )
+from dcase_denoise_plugin.files import PARTIAL
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.training import loop as training
 from dcase_denoise_plugin.training import steps
@@ -188,7 +189,7 @@ def test_a_training_killed_while_it_writes_goes_on_from_the_epoch_before(
     def half_written(content, file):
         saves.append(file)
         if len(saves) == 2:
-            file.write_bytes(b"half")
+            file.write(b"half")
             raise Killed
         save(content, file)
 
@@ -199,7 +200,7 @@ def test_a_training_killed_while_it_writes_goes_on_from_the_epoch_before(
     said.clear()
     digest = trained(machine, path).digest
     assert len(epochs_in(said)) == 1 and digest == trained(machine, tmp_path / "whole.pt").digest
-    assert not list(tmp_path.glob(".*.partial"))
+    assert not list(tmp_path.glob(f".*{PARTIAL}"))
 
 
 def test_a_finished_denoiser_is_not_trained_again(machine, path, said):
