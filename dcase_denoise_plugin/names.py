@@ -54,7 +54,7 @@ def refuse_outside(settings: Mapping[str, Any]) -> None:
         if path.is_absolute() or ".." in path.parts or not text.isprintable():
             raise ConfigError(
                 f"{key}: expected a folder inside the checkout, got {quoted(text)}. Name one"
-                " without a leading / and without .."
+                " without a leading / and without ..; it may be a link to another disk."
             )
 
 

@@ -15,7 +15,7 @@ from dcase_denoise_plugin.checkout.result_files import PAGE
 from dcase_denoise_plugin.commands.options import baseline_option, own_method_option, stacked
 from dcase_denoise_plugin.errors import DenoiseError, one_line_with_place
 from dcase_denoise_plugin.figures.arms import Arm, arms_of_runs
-from dcase_denoise_plugin.names import Folders, refuse_outside
+from dcase_denoise_plugin.names import Folders
 
 logger = logging.getLogger(__name__)
 _places_options = stacked(
@@ -79,7 +79,6 @@ def report(
     from dcase_denoise_plugin.figures.arms import arms_of_checkout
 
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
-    refuse_outside(baseline.settings)
     folders = Folders(baseline.folder, mode, baseline.settings)
     export_dir = str(baseline.settings.get("export_dir", "baseline"))
     _write(

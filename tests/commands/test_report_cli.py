@@ -177,14 +177,17 @@ def test_a_run_of_both_arms_ends_with_the_page(tmp_path):
     )
 
 
-@pytest.mark.parametrize("result_directory", ["out/res", "{}/elsewhere"])
+@pytest.mark.parametrize("result_directory", ["out/res", "link/res"])
 def test_the_page_looks_for_recordings_in_the_checkout_wherever_the_results_lie(
     tmp_path, result_directory
 ):
+    (tmp_path / "checkout").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "checkout/link").symlink_to(tmp_path / "elsewhere")
     runs = finished_runs(
         tmp_path / "checkout",
         "compare",
-        f"result_directory={result_directory.format(tmp_path)}",
+        f"result_directory={result_directory}",
         "export_dir=sub/base",
     )
     [(_, path)] = write_report_of(runs, "TITLE")
