@@ -4,6 +4,8 @@ in <where>. <What to do.>``.
 
 from __future__ import annotations
 
+import functools
+import logging
 import sysconfig
 import traceback
 from pathlib import Path
@@ -61,6 +63,12 @@ def error_line(error: object) -> str:
 def warning_line(text: str) -> str:
     """A warning, likewise; a run goes on after it."""
     return f"{_WARNING_START}{in_one_line(text)}"
+
+
+@functools.cache
+def warn_once(text: str) -> None:
+    """Logs a warning, each text once in a process."""
+    logging.getLogger("dcase_denoise_plugin").warning(warning_line(text))
 
 
 def error_in(line: str) -> str | None:

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import glob
 import os
-import re
-import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
-from dcase_denoise_plugin.errors import AudioError, DataError
+from dcase_denoise_plugin.errors import AudioError, DataError, first_line
 from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.sound.wav_header import check_file
 
 SHORTEST_CLIP_S = 1.0
-STREAMED_BYTES = 0x7FFFFF00  # so much and more is announced by who could not know
+LOUDEST = 2.0**32  # floats may hold integers of 32 bits; energies of more than 1e16 overflow
 # Bits of a sample, where float32 can hold more.
 BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
-
-
-class Header(NamedTuple):
-    """What a one-channel wav file says of itself; `subtype` is libsndfile's name of the format of
-    its samples, such as PCM_16.
-    """
-
-    samples: int
-    sample_rate_hz: int
-    subtype: str
 
 
 def read_wav(path: Path) -> tuple[np.ndarray, int]:
@@ -46,77 +34,15 @@ def read_wav(path: Path) -> tuple[np.ndarray, int]:
         If `check_file` refuses the file or `check_wav` its samples.
     """
     check_file(path)
-    wav, sample_rate_hz = soundfile.read(os.fsencode(path), dtype="float32")
+    try:
+        wav, sample_rate_hz = soundfile.read(os.fsencode(path), dtype="float32")
+    except (OSError, RuntimeError, ValueError) as error:
+        raise AudioError(
+            f"clip: expected samples that can be decoded, got {first_line(error)} in {path}. "
+            "Replace or remove the file."
+        ) from None
     check_wav(wav, sample_rate_hz, path)
     return wav, sample_rate_hz
-
-
-def check_file(path: Path | str) -> Header:
-    """Refuses a file that is no whole one-channel wav, by its header alone, which it returns.
-
-    Raises
-    ------
-    AudioError
-        Naming the file, what was expected and what to do.
-    """
-    check_present(path)
-    try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            header, channels, report = (
-                Header(file.frames, file.samplerate, file.subtype),
-                file.channels,
-                file.extra_info,
-            )
-    except (OSError, RuntimeError) as error:
-        why = getattr(error, "error_string", str(error)).rstrip(".")
-        raise AudioError(
-            f"clip: expected a readable wav file, got {why} in {path}. Replace or remove the file."
-        ) from None
-    if channels != 1:
-        raise AudioError(
-            f"clip: expected one channel, got {channels} in {path}. Convert the clip to mono."
-        )
-    # libsndfile reads what is left of a truncated file without complaint and says so only in its
-    # report. Streamed files announce 0 or 4 GiB; those are whole.
-    shortfall = re.search(r"data : (\d+) \(should be (\d+)\)", report)
-    if shortfall and int(shortfall[2]) < int(shortfall[1]) < STREAMED_BYTES:
-        raise AudioError(
-            f"clip: expected the {shortfall[1]} bytes of sound its header announces, got"
-            f" {shortfall[2]} in {path}. The file is truncated; copy it again."
-        )
-    return header
-
-
-KINDS = {
-    stat.S_ISDIR: "a folder",
-    stat.S_ISFIFO: "a pipe",
-    stat.S_ISSOCK: "a socket",
-    stat.S_ISCHR: "a device",
-    stat.S_ISBLK: "a device",
-}
-
-
-def check_present(path: Path | str) -> None:
-    """Asks the system for a regular file that may be read, before anyone calls the clip broken.
-
-    Raises
-    ------
-    AudioError
-        With what the system says.
-    """
-    try:
-        mode = os.stat(path).st_mode
-        found = next((what for is_kind, what in KINDS.items() if is_kind(mode)), "")
-        if not found:
-            with open(path, "rb"):
-                return
-        cure = "Take it out of the folder."
-    except OSError as error:
-        found, cure = error.strerror or type(error).__name__, "Correct the path or its rights."
-        if os.path.islink(path):
-            found = f"a link to {os.readlink(path)} ({found})"
-            cure = "Fetch the file, as with git annex get or dvc pull, or correct its rights."
-    raise AudioError(f"clip: expected a regular file, got {found} in {path}. {cure}")
 
 
 def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
@@ -134,14 +60,28 @@ def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
             f" ({int(SHORTEST_CLIP_S * sample_rate_hz)} samples), got {len(wav)} samples in {path}."
             " Replace or remove the file."
         )
-    if not np.isfinite(wav).all():
-        raise AudioError(
-            f"clip: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that are NaN"
-            f" or infinite in {path}. Replace or remove the file."
-        )
+    check_finite(wav, path)
     if not wav.any():
         raise AudioError(
             f"clip: expected sound, got only zeros in {path}. Replace or remove the file."
+        )
+
+
+def check_finite(wav: np.ndarray, place: Path | str) -> None:
+    """Refuses samples, float (samples,), that are not finite, or so large that their spectrum is
+    not. Raises AudioError naming `place`.
+    """
+    finite = np.isfinite(wav)
+    if not finite.all():
+        raise AudioError(
+            f"clip: expected finite samples, got {np.count_nonzero(~finite)} that are NaN"
+            f" or infinite in {place}. Replace or remove the file."
+        )
+    peak = np.abs(wav).max(initial=0)
+    if peak > LOUDEST:
+        raise AudioError(
+            f"clip: expected samples of full scale 1, got {peak:g} in {place}. Replace or remove"
+            " the file."
         )
 
 

@@ -69,6 +69,25 @@ def test_a_truncated_clip_is_refused(tmp_path):
         read_wav(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize("peak", [1e20, 3e25])
+def test_samples_whose_spectrum_would_not_be_finite_are_refused(tmp_path, peak):
+    wav = tone()
+    wav[100] = peak
+    soundfile.write(tmp_path / "a.wav", wav, RATE_HZ, subtype="FLOAT")
+    with pytest.raises(AudioError, match="expected samples of full scale 1, got .* in .*a.wav"):
+        read_wav(tmp_path / "a.wav")
+
+
+def test_samples_that_cannot_be_decoded_are_named(tmp_path, monkeypatch):
+    def broken_disk(*_, **__):
+        raise OSError("Input/output error")
+
+    write_wav(tmp_path / "a.wav", tone(), RATE_HZ)
+    monkeypatch.setattr(soundfile, "read", broken_disk)
+    with pytest.raises(AudioError, match="expected samples that can be decoded, got .* in .*a.wav"):
+        read_wav(tmp_path / "a.wav")
+
+
 def test_a_clip_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     target = tmp_path / "a.wav"
     target.mkdir()
