@@ -200,15 +200,15 @@ def _run_step(
     settings = asked["settings"]
     place = workplace(environment, settings)
     start, start_ns = log.seek(0, os.SEEK_END), time.time_ns()
-    fresh: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    fresh: contextlib.AbstractContextManager[tuple[int, ...]] = contextlib.nullcontext(())
     if run.arm == "plain":
         # Behind the flag the stage refuses them; the baseline takes them, and scores vectors that
         # it made up.
         check_alike(run.served_clips)
         fresh = fresh_features(run.raw, run.processed, settings, baseline.loader_digest())
     command = [sys.executable, *run.command(step)]
-    with fresh:
-        status = children.run(command, log, cwd=baseline.folder, env=environment)
+    with fresh as held:
+        status = children.run(command, log, cwd=baseline.folder, env=environment, pass_fds=held)
         if status:
             raise RunError(f"{run} {step}: {last_words(run.log, start, status)}")
     write_record(run, step, start_ns, asked, place)
