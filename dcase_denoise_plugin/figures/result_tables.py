@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dcase_denoise_plugin.checkout.result_files import ResultFile
 from dcase_denoise_plugin.errors import RunError, first_line
+from dcase_denoise_plugin.files import read_table
 from dcase_denoise_plugin.quoting import quoted
 
 # Columns of the baseline's table of AUCs. Data sets before 2022 have no domains, and "AUC" alone.
@@ -51,8 +52,7 @@ def read_pairs(path: Path) -> tuple[list[tuple[str, float]], str]:
     with it.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as stream:
-            rows = sorted((row[0], float(row[1])) for row in csv.reader(stream) if row)
+        rows = sorted((row[0], float(row[1])) for row in read_table(path))
     except IndexError:
         return [], "a line without a second column"
     except (OSError, ValueError, csv.Error) as error:
@@ -72,8 +72,9 @@ def read_roc(path: Path) -> dict[str, float]:
         If it is missing or has no such row, or no number in it.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            row = next(row for row in csv.DictReader(file) if row["section"] == "harmonic mean")
+        header, *rows = read_table(path)
+        found = (dict(zip(header, row)) for row in rows)
+        row = next(row for row in found if row["section"] == "harmonic mean")
         percent = {metric: 100 * float(row[metric]) for metric in AUC_METRICS if metric in row}
         if not percent:
             raise ValueError("no column of an AUC")

@@ -6,7 +6,7 @@ import pytest
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.comparison import compare_runs
-from dcase_denoise_plugin.figures.result_tables import read_roc
+from dcase_denoise_plugin.figures.result_tables import read_pairs, read_roc
 from dcase_denoise_plugin.figures.screen_table import (
     OVERALL,
     entries,
@@ -37,6 +37,33 @@ def runs_with(tmp_path):
         return runs
 
     return make
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_table_that_a_spreadsheet_saved_reads_as_the_baselines(tmp_path, delimiter, encoding):
+    def saved(name, text):
+        if delimiter == ";":
+            text = text.replace(",", ";").replace(".", ",").replace(",wav", ".wav")
+        (tmp_path / name).write_text(text, encoding=encoding)
+        return tmp_path / name
+
+    assert read_roc(saved("roc.csv", ROC.format(0.71, 0.5, 0.6))) == {
+        "AUC (source)": 71.0,
+        "AUC (target)": 50.0,
+        "pAUC": 60.0,
+    }
+    assert read_pairs(saved("scores.csv", "b.wav,0.5\na.wav,12.25\n")) == (
+        [("a.wav", 12.25), ("b.wav", 0.5)],
+        "",
+    )
+
+
+def test_utf_16_without_a_mark_is_refused_by_name(tmp_path):
+    (tmp_path / "a.csv").write_text("a.wav,0.5\n", encoding="utf-16-le")
+    assert "UTF-16 without its byte-order mark" in read_pairs(tmp_path / "a.csv")[1]
+    with pytest.raises(RunError, match="UTF-16 without its byte-order mark"):
+        read_roc(tmp_path / "a.csv")
 
 
 def by_seed(comparison, *names):
