@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,12 +9,20 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from dcase_denoise_plugin.errors import AudioError, DataError, first_line
+from dcase_denoise_plugin.errors import AudioError, DataError, first_line, warn_once
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.sound.wav_header import check_file
 
 SHORTEST_CLIP_S = 1.0
 LOUDEST = 2.0**32  # floats may hold integers of 32 bits; energies of more than 1e16 overflow
+OTHER_SOUND = {f".{name.lower()}" for name in soundfile.available_formats()} - {".wav"} | {
+    ".aac",
+    ".aif",
+    ".m4a",
+    ".opus",
+    ".wave",
+    ".wma",
+}
 # Bits of a sample, where float32 can hold more.
 BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
 
@@ -155,9 +162,9 @@ def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int, subtype: str = "
         ) from None
 
 
-def wav_files(folder: Path) -> tuple[Path, ...]:
-    """A machine type's clips as the baseline finds them, ``*.wav`` by name, and so no hidden ones
-    such as macOS leaves; none if there is no folder. Raises DataError if it may not be read.
+def wav_files(folder: Path, below: bool = False) -> tuple[Path, ...]:
+    """The recordings in a folder, or also in those `below` it, by name; none if there is no folder.
+    Other sound files are passed over with a line. Raises DataError if it may not be read.
     """
     try:
         if folder.is_dir():
@@ -167,11 +174,32 @@ def wav_files(folder: Path) -> tuple[Path, ...]:
             f"folder of clips: expected one that may be read, got {error.strerror} in {folder}."
             " Correct its rights."
         ) from None
-    return tuple(Path(file) for file in sorted(glob.glob(f"{glob.escape(str(folder))}/*.wav")))
+    found = sorted(folder.glob("**/*" if below else "*"))
+    others = [file.name for file in found if _is_other_sound(file)]
+    if others:
+        warn_once(
+            f"clips: expected names that end in .wav, got {len(others)} others such as {others[0]}"
+            f" in {folder}. They are passed over."
+        )
+    return tuple(filter(is_recording, found))
+
+
+def refuse_unread(files: Iterable[Path]) -> None:
+    """Refuses recordings that the baseline would pass over without a word. Raises AudioError."""
+    for file in files:
+        if file.suffix != ".wav":
+            raise AudioError(
+                "clip: expected a name that ends in .wav, in small letters, as the baseline reads"
+                f" it, got {file.name} in {file.parent}. Rename the file."
+            )
+
+
+def _is_other_sound(file: Path) -> bool:
+    return file.suffix.lower() in OTHER_SOUND and not file.name.startswith(".")
 
 
 def is_recording(file: Path) -> bool:
-    """Whether a file that a user hands over is a recording: .wav in small or capital letters, and
-    not hidden.
+    """Whether a file is a recording by its name: .wav in small or capital letters, and not hidden,
+    as those that macOS leaves.
     """
     return file.suffix.lower() == ".wav" and not file.name.startswith(".")
