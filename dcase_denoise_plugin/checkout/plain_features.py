@@ -73,7 +73,7 @@ def fresh_features(
     """
     wanted = _wanted(settings)
     splits = [split for split in raw.glob("*") if split.is_dir()]
-    making = {
+    making: dict[str, Any] = {
         "settings": wanted,
         "clips": {split.name: _clips(split) for split in splits},
         "loader": loader_digest,
@@ -209,8 +209,8 @@ def _folder(wanted: Mapping[str, float | None]) -> str:
 
 def _name(wanted: Mapping[str, float | None]) -> str:
     """A pattern of the stem of its files there."""
-    numbers = [wanted[key] for key in ("frames", "frame_hop_length")]
-    return "*" if None in numbers else "*_TF{:.0f}-{:.0f}_*".format(*numbers)
+    frames, hop = wanted["frames"], wanted["frame_hop_length"]
+    return "*" if frames is None or hop is None else f"*_TF{frames:.0f}-{hop:.0f}_*"
 
 
 def _clips(split: Path) -> dict[str, list[int]]:
