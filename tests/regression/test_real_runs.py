@@ -26,7 +26,8 @@ def run_of_power_1(real_checkout_of):
     """A finished plain run, over features of power 2 that a run left without a note."""
     checkout = real_checkout_of()
     make_machine(checkout.raw, train=6, test_each=2)
-    checkout.train_py("--train_only", "--power", "2.0", hooked=False)
+    by_hand = ("--export_dir", "by_hand", "--power", "2.0")
+    checkout.train_py("--train_only", *by_hand, hooked=False)
     plan = fake_baseline.plan_of(Baseline.from_folder(checkout.root), "epochs=1", "power=1.0")
     run = fake_baseline.run_of(plan)
     before = features_of(run)
