@@ -41,15 +41,19 @@ def read_wav(path: Path) -> tuple[np.ndarray, int]:
         If `check_file` refuses the file or `check_wav` its samples.
     """
     check_file(path)
+    wav, sample_rate_hz = _decoded(path)
+    check_wav(wav, sample_rate_hz, path)
+    return wav, sample_rate_hz
+
+
+def _decoded(path: Path) -> tuple[np.ndarray, int]:
     try:
-        wav, sample_rate_hz = soundfile.read(os.fsencode(path), dtype="float32")
+        return soundfile.read(os.fsencode(path), dtype="float32")
     except (OSError, RuntimeError, ValueError) as error:
         raise AudioError(
             f"clip: expected samples that can be decoded, got {first_line(error)} in {path}. "
             "Replace or remove the file."
         ) from None
-    check_wav(wav, sample_rate_hz, path)
-    return wav, sample_rate_hz
 
 
 def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
@@ -123,8 +127,9 @@ def check_rate(
 
 
 def check_alike(files: Iterable[Path]) -> None:
-    """Refuses clips that are no whole one-channel wavs of one length and rate, by their headers
-    alone. Raises AudioError as `check_file` and `check_fit` do.
+    """Refuses clips that are no whole one-channel wavs of one length and rate, by their headers,
+    or hold floats that are not finite. Raises AudioError as `check_file`, `check_fit` and
+    `check_finite` do.
     """
     first = None
     for file in files:
@@ -138,6 +143,8 @@ def check_alike(files: Iterable[Path]) -> None:
             file,
             f"in {first[0]}",
         )
+        if header.subtype in ("FLOAT", "DOUBLE"):
+            check_finite(_decoded(file)[0], file)
 
 
 def rounded(wav: np.ndarray, subtype: str) -> np.ndarray:
