@@ -4,7 +4,6 @@ in <where>. <What to do.>``.
 
 from __future__ import annotations
 
-import functools
 import logging
 import sysconfig
 import traceback
@@ -65,10 +64,14 @@ def warning_line(text: str) -> str:
     return f"{_WARNING_START}{in_one_line(text)}"
 
 
-@functools.cache
-def warn_once(text: str) -> None:
-    """Logs a warning, each text once in a process."""
-    logging.getLogger("dcase_denoise_plugin").warning(warning_line(text))
+_WARNED: set[tuple[str, Path]] = set()
+
+
+def warn_once(what: str, folder: Path, text: str) -> None:
+    """Logs the warning ``<what>: <text>``, the first of its `what` about this folder alone."""
+    if (what, folder) not in _WARNED:
+        _WARNED.add((what, folder))
+        logging.getLogger("dcase_denoise_plugin").warning(warning_line(f"{what}: {text}"))
 
 
 def error_in(line: str) -> str | None:

@@ -145,7 +145,10 @@ def export(
 @click.option(
     "--pcm",
     type=click.Choice(list(FORMATS)),
-    help="Standard input is raw samples of this format, one channel, at the training clips' rate.",
+    help=(
+        "Standard input is raw samples of this format, one channel, at the training clips' rate;"
+        " s24le is packed in 3 bytes, S24_LE lies in words of 4."
+    ),
 )
 @click.option("--once", is_flag=True, help="Score what lies in the folder and end.")
 @click.option(

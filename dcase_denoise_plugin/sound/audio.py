@@ -185,8 +185,10 @@ def wav_files(folder: Path, below: bool = False) -> tuple[Path, ...]:
     others = [file.name for file in found if _is_other_sound(file)]
     if others:
         warn_once(
-            f"clips: expected names that end in .wav, got {len(others)} others such as {others[0]}"
-            f" in {folder}. They are passed over."
+            "sound files",
+            folder,
+            f"expected names that end in .wav, got {len(others)} others such as {others[0]} in"
+            f" {folder}. They are passed over.",
         )
     return tuple(filter(is_recording, found))
 

@@ -143,8 +143,10 @@ def _check_length(announced: int, there: int, file_bytes: int, path: Path | str)
     # Some recorders announce the size of the file, or what RIFF counts of it.
     if announced in (file_bytes, file_bytes - 8):
         warn_once(
-            "clip: expected the length of the sound in a header, got that of the whole file in"
-            f" {Path(path).parent}. Every sample is read."
+            "wav headers",
+            Path(path).parent,
+            f"expected the length of the sound, got that of the whole file in {path}. Every sample"
+            " is read.",
         )
         return
     if there < announced:

@@ -45,7 +45,7 @@ def test_a_length_that_counts_the_header_is_read_with_a_word(tmp_path, too_many,
     for name in ("a.wav", "b.wav"):
         wav, _ = read_wav(write(tmp_path / name, BYTES + too_many))
         assert np.array_equal(wav, SOUND.astype(np.float32) / 2**15)
-    assert len(said) == 1 and f"that of the whole file in {tmp_path}. Every sample is" in said[0]
+    assert len(said) == 1 and "that of the whole file in" in said[0] and "a.wav" in said[0]
 
 
 @pytest.mark.parametrize("too_many", [2, 43, 45, 5000])
