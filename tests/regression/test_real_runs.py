@@ -8,6 +8,7 @@ import pytest
 from baseline_checkouts import TINY_UNET, make_machine
 
 from dcase_denoise_plugin.checkout.baseline import Baseline
+from dcase_denoise_plugin.figures.results import Results
 from dcase_denoise_plugin.runner.baseline_summary import baseline_summary
 from dcase_denoise_plugin.runner.runner import run_all
 
@@ -67,8 +68,9 @@ def test_a_section_of_earlier_data_is_denoised_by_the_baselines_own_commands(rea
         ended = checkout.python("train.py", *own, *step, "--denoise", "true", *TINY_UNET)
         assert ended.returncode == 0, ended.stderr[-3000:]
     results = checkout.root / "results/dev_data/baseline_denoise_MSE"
-    (scores,) = results.glob("anomaly_score_*")
-    assert "section_01" in scores.name and len(scores.read_text().splitlines()) == 8
+    (scores,) = results.glob("anomaly_score_*_section_01_*")
+    assert len(scores.read_text().splitlines()) == 8
+    assert Results.read(results, "MSE").sections["fan", 13711].keys() == {"section_01"}
     assert [file.name for file in results.glob("denoise_receipt_*")] == [
         "denoise_receipt_DCASE2022T2fan_seed13711_id(1_).json"
     ]
