@@ -177,10 +177,10 @@ class Baseline:
 
     def sections(self, dataset: str, machine: str, mode: str) -> list[int]:
         """The sections that it lists for a machine type; none if it does not know it."""
-        sections = self._listed(dataset, mode).get(machine, {}).get(mode, ())
-        return sorted(int(section) for section in sections)
+        sections = map(str, self._listed(dataset, mode).get(machine, {}).get(mode) or ())
+        return sorted(int(section) for section in sections if section.isdigit())
 
-    def _listed(self, dataset: str, mode: str) -> dict[str, dict[str, list[str]]]:
+    def _listed(self, dataset: str, mode: str) -> dict[str, dict[str, list[Scalar] | None]]:
         for name in (f"machine_type_{dataset[5:9]}_{mode}.yaml", "machine_type_legacy.yaml"):
             path = self.folder / "datasets" / name
             listed = read_mapping(path, BaselineError).get(dataset) if path.is_file() else None
