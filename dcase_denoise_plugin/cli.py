@@ -11,8 +11,9 @@ import click
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.commands import (
     clips,
-    edge,
+    export,
     installation,
+    monitor,
     report,
     run,
     stream,
@@ -71,8 +72,9 @@ COMMANDS = (
     report.check,
     clips.apply,
     clips.picture,
-    edge.export,
-    edge.monitor,
+    export.export,
+    monitor.monitor,
+    monitor.recalibrate,
     stream.stream,
     installation.doctor,
     installation.enable,

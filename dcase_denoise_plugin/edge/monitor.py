@@ -1,5 +1,5 @@
-"""Scores clip after clip and says what the baseline would decide, one line a clip. Imports no
-PyTorch, for machines that have none.
+"""Scores clip after clip and gives one verdict a clip, by a calibrated threshold or the baseline's
+own. Imports no PyTorch, for machines that have none.
 """
 
 from __future__ import annotations
@@ -7,15 +7,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
 from dcase_denoise_plugin.edge.pcm import STANDARD_INPUT, clips_of
-from dcase_denoise_plugin.edge.watch import Clip
 from dcase_denoise_plugin.errors import AudioError, DenoiseError
 from dcase_denoise_plugin.quoting import in_one_line
 from dcase_denoise_plugin.sound.audio import check_fit, check_wav, read_wav
+from dcase_denoise_plugin.sound.recordings import Clip
+
+if TYPE_CHECKING:
+    from dcase_denoise_plugin.edge.calibration import Calibration
 
 
 class Scorer(Protocol):
@@ -24,6 +27,9 @@ class Scorer(Protocol):
     sample_rate_hz: int
     samples: int
     thresholds: Mapping[str, float]
+    name: str
+    channel: int
+    calibration: Mapping[str, Any] | None
 
     def __call__(self, wav: np.ndarray, clip: str) -> dict[str, float]: ...
 
@@ -49,24 +55,40 @@ def streamed_clips(stream: BinaryIO, scorer: Scorer, pcm: str | None) -> Iterato
             yield Clip(name, wav)
 
 
-def verdicts(clips: Iterable[Clip], scorer: Scorer) -> Iterator[dict[str, Any]]:
+def verdicts(
+    clips: Iterable[Clip],
+    scorer: Scorer,
+    calibration: Calibration | None = None,
+    score: str | None = None,
+) -> Iterator[dict[str, Any]]:
     """For each clip its scores, the thresholds, and whether each score makes it an anomaly; or why
     it was skipped.
+
+    Parameters
+    ----------
+    calibration : whose thresholds hold, and by which a clip has p-values; None for the baseline's.
+    score : the one that decides, without a calibration; None for the first.
     """
+    thresholds = dict(calibration.thresholds if calibration else scorer.thresholds)
+    deciding = calibration.score if calibration else score or next(iter(thresholds))
     for clip in clips:
-        scores, problem = _scored(clip, scorer)
+        scores, problem = scored(clip, scorer)
         if problem:
             yield {"clip": clip.name, "skipped": problem}
             continue
+        anomaly = {name: value > thresholds[name] for name, value in scores.items()}
         yield {
             "clip": clip.name,
             "scores": scores,
-            "thresholds": dict(scorer.thresholds),
-            "anomaly": {name: score > scorer.thresholds[name] for name, score in scores.items()},
+            "thresholds": thresholds,
+            **({"p_values": calibration.p_values(scores)} if calibration else {}),
+            "anomaly": anomaly,
+            "score": deciding,
+            "verdict": "anomaly" if anomaly[deciding] else "normal",
         }
 
 
-def _scored(clip: Clip, scorer: Scorer) -> tuple[dict[str, float], str]:
+def scored(clip: Clip, scorer: Scorer) -> tuple[dict[str, float], str]:
     """The scores, or why there are none: one clip that cannot be scored does not end the watch."""
     if clip.wav is None:
         return {}, clip.problem
@@ -87,13 +109,15 @@ def _scored(clip: Clip, scorer: Scorer) -> tuple[dict[str, float], str]:
 
 
 def as_text(verdict: Mapping[str, Any]) -> str:
-    """One line for a reader."""
+    """One line for a reader: the score that decides, its verdict, and the other scores."""
     clip = in_one_line(verdict["clip"])
     if "skipped" in verdict:
         return f"{clip}: skipped: {verdict['skipped']}"
-    said = (
-        f"{name} {score:.4g} {'ANOMALY' if verdict['anomaly'][name] else 'normal'} (threshold"
-        f" {verdict['thresholds'][name]:.4g})"
-        for name, score in verdict["scores"].items()
+    scores, score = verdict["scores"], verdict["score"]
+    said = "ANOMALY" if verdict["verdict"] == "anomaly" else "normal"
+    p_value = f"p {verdict['p_values'][score]:.2g}, " if "p_values" in verdict else ""
+    others = "".join(f", {name} {scores[name]:.4g}" for name in scores if name != score)
+    return (
+        f"{clip}: {score} {scores[score]:.4g} {said} ({p_value}threshold"
+        f" {verdict['thresholds'][score]:.4g}){others}"
     )
-    return f"{clip}: {', '.join(said)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,15 +10,7 @@ import numpy as np
 
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.sound.audio import wav_files
-
-
-@dataclasses.dataclass(frozen=True)
-class Clip:
-    """A clip to score, float32 (samples,); or, without `wav`, why it cannot be scored."""
-
-    name: str
-    wav: np.ndarray | None
-    problem: str = ""
+from dcase_denoise_plugin.sound.recordings import Clip
 
 
 def clips_in(

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from edge_extra import skip_without_it
 from small_machine import RATE_HZ, hum, write
 from test_export import PATHS, SAMPLES, busy, clips
+from test_verdicts import Scorer
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
@@ -18,7 +19,7 @@ from dcase_denoise_plugin.edge.export import write_graph
 from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
 from dcase_denoise_plugin.edge.pcm import encoded
 from dcase_denoise_plugin.edge.streaming import streaming
-from dcase_denoise_plugin.edge.watch import Clip
+from dcase_denoise_plugin.sound.recordings import Clip
 
 
 def call(*words, stdin=None):
@@ -129,7 +130,7 @@ def test_ctrl_c_ends_a_watch_quietly(monkeypatch, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dcase_denoise_plugin.edge.watch.clips_in", watched)
-    monkeypatch.setattr("dcase_denoise_plugin.edge.onnx_model.OnnxScorer", lambda path: None)
+    monkeypatch.setattr("dcase_denoise_plugin.edge.onnx_model.OnnxScorer", lambda path: Scorer())
     result = call("monitor", tmp_path, "--onnx", "scorer.onnx")
     assert (result.exit_code, result.output) == (0, "a.wav: skipped: no sound\n")
 

@@ -1,0 +1,218 @@
+"""The commands `monitor` and `recalibrate`: clips scored as they come, and the threshold that they
+are held against.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dcase_denoise_plugin.commands.options import (
+    stacked,
+    trained_baseline,
+    trained_baseline_options,
+)
+from dcase_denoise_plugin.edge.pcm import FORMATS
+
+if TYPE_CHECKING:  # PyTorch is not there where an exported file is enough
+    from dcase_denoise_plugin.edge.calibration import Calibration
+    from dcase_denoise_plugin.edge.monitor import Scorer
+
+MOST_NAMED = 5  # recordings that were left out, each in a line
+FALSE_ALARMS = 0.01
+
+_calibration_options = stacked(
+    click.option(
+        "--false-alarms",
+        type=float,
+        metavar="RATE",
+        help=(
+            "Promise that a normal clip raises an alarm with at most this probability [default: as"
+            f" the file was calibrated, else {FALSE_ALARMS}]."
+        ),
+    ),
+    click.option(
+        "--score",
+        metavar="NAME",
+        help=(
+            "The score that decides, MSE or MAHALA [default: the one that finds more known faults"
+            " added to normal clips]."
+        ),
+    ),
+)
+
+
+@click.command()
+@click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--onnx",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What `export --machine` or `own` wrote; needs no checkout and no PyTorch.",
+)
+@click.option(
+    "--normal",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help=(
+        "Normal recordings that no training has seen; they set the threshold of this watch."
+        " `recalibrate` writes it into an exported file."
+    ),
+)
+@_calibration_options
+@click.option(
+    "--pcm",
+    type=click.Choice(list(FORMATS)),
+    help="Standard input is raw samples of this format, one channel, at the training clips' rate.",
+)
+@click.option("--once", is_flag=True, help="Score what lies in the folder and end.")
+@click.option(
+    "--poll-s",
+    type=click.FloatRange(0.01),
+    default=1.0,
+    show_default=True,
+    help="Seconds between two looks into the folder.",
+)
+@click.option(
+    "--patience-s",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Seconds after its last change that a file may stay unreadable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option(
+    "--method",
+    "own_method",
+    metavar="PACKAGE.MODULE:FUNCTION",
+    help="Your own denoiser, if the baseline was trained behind it; its code is run.",
+)
+@trained_baseline_options
+def monitor(
+    source: Path,
+    onnx: Path | None,
+    normal: Path | None,
+    false_alarms: float | None,
+    score: str | None,
+    pcm: str | None,
+    once: bool,
+    poll_s: float,
+    patience_s: float,
+    as_json: bool,
+    own_method: str | None,
+    machine: str | None,
+    **trained: Any,
+) -> None:
+    """Score clips as they come, and give one verdict a clip, a line each.
+
+    SOURCE is a folder that is watched for wav files, or - for a wav or raw samples on standard
+    input, cut into clips of the training clips' length. Without a calibration the threshold is the
+    baseline's own, which calls most normal clips anomalous.
+
+    \b
+    Example:
+      dcase-denoise monitor incoming/ --onnx fan.onnx --normal normal/ --false-alarms 0.05
+      arecord -f S16_LE -r 16000 -t raw | dcase-denoise monitor - --onnx fan.onnx --pcm s16le
+
+    Exit codes: 0 ended, also by Ctrl-C; 2 stopped by an error in one line.
+    """
+    from dcase_denoise_plugin.edge.monitor import as_text, read_clip, streamed_clips, verdicts
+    from dcase_denoise_plugin.edge.watch import clips_in
+
+    if bool(onnx) == bool(machine):
+        raise click.UsageError(
+            "Give either --machine, for the baseline's checkout, or --onnx, for an exported file."
+        )
+    scorer: Scorer
+    if onnx:
+        from dcase_denoise_plugin.edge.onnx_model import OnnxScorer
+
+        scorer = OnnxScorer(onnx)
+    elif machine:
+        from dcase_denoise_plugin.edge.trained_baseline import BaselineScorer
+
+        scorer = BaselineScorer(trained_baseline(machine, own_method=own_method, **trained))
+    calibration = _calibration(scorer, normal, false_alarms, score)
+    if str(source) == "-":
+        clips = streamed_clips(sys.stdin.buffer, scorer, pcm)
+    else:
+        clips = clips_in(source, lambda file: read_clip(file, scorer), poll_s, patience_s, once)
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch
+        for verdict in verdicts(clips, scorer, calibration, score):
+            click.echo(json.dumps(verdict, allow_nan=False) if as_json else as_text(verdict))
+
+
+@click.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("normal", metavar="NORMAL_FOLDER", type=click.Path(path_type=Path))
+@_calibration_options
+def recalibrate(file: Path, normal: Path, false_alarms: float | None, score: str | None) -> None:
+    """Set the threshold of an exported FILE anew, by recordings of the machine as it is now.
+
+    NORMAL_FOLDER holds recordings of normal running that no training has seen: wav or FLAC, in any
+    sub-folders, of a clip's length or longer. Nothing is trained, and PyTorch is not needed.
+
+    \b
+    Example:
+      dcase-denoise recalibrate pump7/pump7.onnx normal_today/ --false-alarms 0.05
+
+    Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
+    """
+    from dcase_denoise_plugin.edge.onnx_model import OnnxScorer, store_facts
+
+    scorer = OnnxScorer(file)
+    calibration = _calibration(scorer, normal, false_alarms, score)
+    assert calibration  # there are normal recordings
+    store_facts(file, calibration=calibration.as_facts())
+    click.echo(f"{file}: {calibration}")
+
+
+def _calibration(
+    scorer: Scorer, normal: Path | None, false_alarms: float | None, score: str | None
+) -> Calibration | None:
+    """That of the recordings in `normal`, else the one that the file keeps, else none."""
+    from dcase_denoise_plugin.edge.calibration import (
+        Calibration,
+        calibrate,
+        check_score,
+        normal_clips,
+    )
+    from dcase_denoise_plugin.errors import ConfigError
+
+    kept = scorer.calibration
+    asked = {
+        name: value
+        for name, value in {"false_alarms": false_alarms, "score": score}.items()
+        if value is not None
+    }
+    if normal:
+        rates = {"false_alarms": FALSE_ALARMS, **(kept or {}), **asked}
+        clips = normal_clips(normal, scorer, scorer.channel)
+        calibration, problems = calibrate(scorer, clips, rates["false_alarms"], score)
+        say_left_out(problems)
+        return calibration
+    if kept:
+        return Calibration.from_facts(kept, **asked)
+    if false_alarms is not None:
+        raise ConfigError(
+            "--false-alarms: expected normal recordings to promise it by, got none. Name their"
+            " folder with --normal."
+        )
+    if score:
+        check_score(score, scorer.thresholds)
+    return None
+
+
+def say_left_out(problems: Iterable[str]) -> None:
+    """Names what was left out on stderr: the first few, and how many there are besides."""
+    lines = list(problems)
+    for line in lines[:MOST_NAMED]:
+        click.echo(f"left out: {line}", err=True)
+    if len(lines) > MOST_NAMED:
+        click.echo(f"left out: {len(lines) - MOST_NAMED} more", err=True)
