@@ -194,7 +194,7 @@ def _calibration(
     if normal:
         rates = {"false_alarms": FALSE_ALARMS, **(kept or {}), **asked}
         clips = normal_clips(normal, scorer, scorer.channel)
-        calibration, problems = calibrate(scorer, clips, rates["false_alarms"], score)
+        calibration, problems, _ = calibrate(scorer, clips, rates["false_alarms"], score)
         say_left_out(problems)
         return calibration
     if kept:

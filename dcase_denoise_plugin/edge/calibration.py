@@ -155,10 +155,11 @@ def smallest_rate(clips: int) -> float:
 
 def calibrate(
     scorer: Scorer, clips: Iterable[Clip], false_alarms: float, score: str | None = None
-) -> tuple[Calibration, list[str]]:
-    """Scores normal `clips` that no training has seen; also returns why some were left out.
+) -> tuple[Calibration, list[str], list[np.ndarray]]:
+    """Scores normal `clips` that no training has seen; also returns why some were left out, and the
+    waveforms of some, drawn at random.
 
-    Without a `score`, the one decides that finds more known faults in some of these clips.
+    Without a `score`, the one decides that finds more known faults in those.
 
     Raises
     ------
@@ -185,7 +186,7 @@ def calibrate(
         caught = caught_faults(scorer, calibration, sample.kept)
         best = max(found, key=lambda name: sum(caught[name].values()))
         calibration = dataclasses.replace(calibration, score=best)
-    return calibration, problems
+    return calibration, problems, sample.kept
 
 
 def normal_clips(folder: Path, scorer: Scorer, channel: int = 1) -> Iterator[Clip]:

@@ -41,6 +41,7 @@ class Recording:
     Attributes
     ----------
     name : its path below the folder it was found in.
+    subtype : libsndfile's name of the format of its samples, such as PCM_16.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Recording:
     samples: int
     sample_rate_hz: int
     channels: int
+    subtype: str
 
     @classmethod
     def from_file(cls, path: Path, name: str = "") -> Recording:
@@ -60,7 +62,9 @@ class Recording:
                 f"recording: expected a readable wav or FLAC file, got {why} in {path}. Replace or"
                 " remove the file."
             ) from None
-        return cls(path, name or path.name, info.frames, info.samplerate, info.channels)
+        return cls(
+            path, name or path.name, info.frames, info.samplerate, info.channels, info.subtype
+        )
 
     def clips(self, samples: int, channel: int = 1) -> Iterator[Clip]:
         """Its whole clips of `samples` samples, one after the other, of one channel, counted from
@@ -71,11 +75,7 @@ class Recording:
         AudioError
             If there is no such channel.
         """
-        if not 1 <= channel <= self.channels:
-            raise AudioError(
-                f"--channel: expected one of 1 to {self.channels}, got {channel} for {self.path}."
-                " Correct the number."
-            )
+        self.check_channel(channel)
         count = self.samples // samples
         for number in range(count):
             start_s = number * samples / self.sample_rate_hz
@@ -87,6 +87,14 @@ class Recording:
                 yield Clip(self.name + place, None, str(error))
             else:
                 yield Clip(self.name + place, wav)
+
+    def check_channel(self, channel: int) -> None:
+        """Raises AudioError if there is no such channel, counted from 1."""
+        if not 1 <= channel <= self.channels:
+            raise AudioError(
+                f"--channel: expected one of 1 to {self.channels}, got {channel} for {self.path}."
+                " Correct the number."
+            )
 
     def _stretch(self, start: int, samples: int) -> np.ndarray:
         try:

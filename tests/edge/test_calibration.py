@@ -102,7 +102,7 @@ def clips(count):
 
 
 def test_the_score_that_finds_more_known_faults_decides():
-    calibration, problems = calibrate(Loudness(), clips(20), 0.05)
+    calibration, problems, _ = calibrate(Loudness(), clips(20), 0.05)
     assert calibration.score == "MAHALA" and problems == []
     assert calibrate(Loudness(), clips(20), 0.05, "MSE")[0].score == "MSE"
     with pytest.raises(ConfigError, match="--score: expected one of MSE, MAHALA, got F1"):
@@ -111,12 +111,12 @@ def test_the_score_that_finds_more_known_faults_decides():
 
 def test_clips_that_cannot_be_scored_do_not_count():
     broken = [Clip("x.wav", None, "no sound")]
-    calibration, problems = calibrate(Loudness(), broken + clips(19), 0.05, "MSE")
+    calibration, problems, _ = calibrate(Loudness(), broken + clips(19), 0.05, "MSE")
     assert calibration.clips == 19 and problems == ["x.wav: no sound"]
 
 
 def test_a_verdict_tells_the_p_value_and_rests_on_one_score():
-    calibration, _ = calibrate(Loudness(), clips(19), 0.05)
+    calibration, *_ = calibrate(Loudness(), clips(19), 0.05)
     loud, usual = verdicts(
         [Clip("loud.wav", 2 * hum(0)), Clip("usual.wav", hum(0))], Loudness(), calibration
     )

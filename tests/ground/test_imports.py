@@ -21,6 +21,7 @@ FLOORS = [
     ["figures", "edge"],
     ["runner"],
     ["report"],
+    ["own"],
     ["commands"],
     ["cli"],
     ["__main__"],
