@@ -5,7 +5,6 @@ are held against.
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,11 +20,12 @@ from dcase_denoise_plugin.commands.options import (
 from dcase_denoise_plugin.edge.pcm import FORMATS
 
 if TYPE_CHECKING:  # PyTorch is not there where an exported file is enough
-    from dcase_denoise_plugin.edge.calibration import Calibration
-    from dcase_denoise_plugin.edge.monitor import Scorer
+    from dcase_denoise_plugin.monitor.calibration import Calibration
+    from dcase_denoise_plugin.monitor.verdicts import Scorer
 
 MOST_NAMED = 5  # recordings that were left out, each in a line
 FALSE_ALARMS = 0.01
+OUTPUTS = ("alarm_after", "csv_file", "on_alarm", "heartbeat_s", "as_json")
 
 _calibration_options = stacked(
     click.option(
@@ -86,6 +86,33 @@ _calibration_options = stacked(
     show_default=True,
     help="Seconds after its last change that a file may stay unreadable.",
 )
+@click.option(
+    "--alarm-after",
+    default="1/1",
+    show_default=True,
+    metavar="K/N",
+    help="An alarm is on while K of the last N clips are anomalies.",
+)
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path),
+    help="Append a line a clip.",
+)
+@click.option(
+    "--on-alarm",
+    metavar="COMMAND",
+    help=(
+        "A program with arguments that is told of each alarm as it begins: JSON on its standard"
+        " input, no shell, 30 s."
+    ),
+)
+@click.option(
+    "--heartbeat-s",
+    type=click.FloatRange(0.1),
+    metavar="SECONDS",
+    help="Say so often that the watch goes on, and what it has counted.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option(
     "--method",
@@ -104,31 +131,33 @@ def monitor(
     once: bool,
     poll_s: float,
     patience_s: float,
-    as_json: bool,
     own_method: str | None,
     machine: str | None,
-    **trained: Any,
+    **options: Any,
 ) -> None:
     """Score clips as they come, and give one verdict a clip, a line each.
 
-    SOURCE is a folder that is watched for wav files, or - for a wav or raw samples on standard
+    SOURCE is a folder that is watched for recordings, or - for a wav or raw samples on standard
     input, cut into clips of the training clips' length. Without a calibration the threshold is the
     baseline's own, which calls most normal clips anomalous.
 
     \b
     Example:
-      dcase-denoise monitor incoming/ --onnx fan.onnx --normal normal/ --false-alarms 0.05
+      dcase-denoise monitor incoming/ --onnx pump7.onnx --alarm-after 3/5 --csv pump7.csv
       arecord -f S16_LE -r 16000 -t raw | dcase-denoise monitor - --onnx fan.onnx --pcm s16le
 
-    Exit codes: 0 ended, also by Ctrl-C; 2 stopped by an error in one line.
+    Exit codes: 0 ended, also by Ctrl-C; 1 with --once, there was an alarm; 2 stopped by an error in
+    one line.
     """
-    from dcase_denoise_plugin.edge.monitor import as_text, read_clip, streamed_clips, verdicts
-    from dcase_denoise_plugin.edge.watch import clips_in
+    from dcase_denoise_plugin.monitor.folder import clips_in
+    from dcase_denoise_plugin.monitor.session import Session
+    from dcase_denoise_plugin.monitor.verdicts import read_clips, streamed_clips
 
     if bool(onnx) == bool(machine):
         raise click.UsageError(
             "Give either --machine, for the baseline's checkout, or --onnx, for an exported file."
         )
+    outputs = {name: options.pop(name) for name in OUTPUTS}
     scorer: Scorer
     if onnx:
         from dcase_denoise_plugin.edge.onnx_model import OnnxScorer
@@ -137,15 +166,17 @@ def monitor(
     elif machine:
         from dcase_denoise_plugin.edge.trained_baseline import BaselineScorer
 
-        scorer = BaselineScorer(trained_baseline(machine, own_method=own_method, **trained))
+        scorer = BaselineScorer(trained_baseline(machine, own_method=own_method, **options))
     calibration = _calibration(scorer, normal, false_alarms, score)
     if str(source) == "-":
         clips = streamed_clips(sys.stdin.buffer, scorer, pcm)
     else:
-        clips = clips_in(source, lambda file: read_clip(file, scorer), poll_s, patience_s, once)
+        clips = clips_in(source, lambda file: read_clips(file, scorer), poll_s, patience_s, once)
+    watch = Session(scorer, calibration, score, lambda text: click.echo(text, err=True), **outputs)
     with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch
-        for verdict in verdicts(clips, scorer, calibration, score):
-            click.echo(json.dumps(verdict, allow_nan=False) if as_json else as_text(verdict))
+        watch.run(str(source), clips, click.echo)
+    if once and watch.alarms:
+        raise SystemExit(1)
 
 
 @click.command()
@@ -177,13 +208,13 @@ def _calibration(
     scorer: Scorer, normal: Path | None, false_alarms: float | None, score: str | None
 ) -> Calibration | None:
     """That of the recordings in `normal`, else the one that the file keeps, else none."""
-    from dcase_denoise_plugin.edge.calibration import (
+    from dcase_denoise_plugin.errors import ConfigError
+    from dcase_denoise_plugin.monitor.calibration import (
         Calibration,
         calibrate,
         check_score,
         normal_clips,
     )
-    from dcase_denoise_plugin.errors import ConfigError
 
     kept = scorer.calibration
     asked = {
@@ -193,7 +224,7 @@ def _calibration(
     }
     if normal:
         rates = {"false_alarms": FALSE_ALARMS, **(kept or {}), **asked}
-        clips = normal_clips(normal, scorer, scorer.channel)
+        clips = normal_clips(normal, scorer)
         calibration, problems, _ = calibrate(scorer, clips, rates["false_alarms"], score)
         say_left_out(problems)
         return calibration

@@ -81,9 +81,9 @@ def own(
 
     Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
     """
-    from dcase_denoise_plugin.own.clips import Asked
     from dcase_denoise_plugin.own.detector import as_lines, build
     from dcase_denoise_plugin.own.page import write_page
+    from dcase_denoise_plugin.own.split import Asked
     from dcase_denoise_plugin.runner.screen import screen_on
 
     # A polite kill ends the training's process too, as Ctrl-C does.

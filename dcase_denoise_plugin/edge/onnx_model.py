@@ -212,7 +212,7 @@ class OnnxScorer:
     sample_rate_hz, samples : what a clip must have.
     thresholds : score → value above which the baseline decides for an anomaly.
     name : of the machine.
-    channel : of a recording that it listens to, counted from 1.
+    channel : of a recording that it listens to, counted from 1; None for recordings of one.
     calibration : what was kept of one, for `Calibration.from_facts`; None if there was none.
 
     Raises
@@ -225,7 +225,8 @@ class OnnxScorer:
         self.model = OnnxModel(path)
         self.model.require(input="wav", output="scores")
         facts = self.model.facts
-        self.name, self.channel = str(facts.get("machine", "")), int(facts.get("channel", 1))
+        self.name: str = facts.get("machine", "")
+        self.channel: int | None = facts.get("channel")
         self.calibration: Mapping[str, Any] | None = facts.get("calibration")
         self.sample_rate_hz, self.samples, self.thresholds = (
             facts["sample_rate_hz"],

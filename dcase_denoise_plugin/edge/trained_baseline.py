@@ -219,7 +219,7 @@ class BaselineScorer:
     name, channel, calibration : as those of `onnx_model.OnnxScorer`.
     """
 
-    channel = 1
+    channel: int | None = None
     calibration: Mapping[str, Any] | None = None
 
     def __init__(self, trained: TrainedBaseline):

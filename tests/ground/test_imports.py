@@ -19,6 +19,7 @@ FLOORS = [
     ["stage"],
     ["checkout"],
     ["figures", "edge"],
+    ["monitor"],
     ["runner"],
     ["report"],
     ["own"],

@@ -8,7 +8,8 @@ import soundfile
 from small_machine import RATE_HZ, hiss, hum, write
 
 from dcase_denoise_plugin.errors import AudioError, ConfigError, DataError
-from dcase_denoise_plugin.own.clips import Asked, Split, lay_out_clips
+from dcase_denoise_plugin.own.clips import lay_out_clips
+from dcase_denoise_plugin.own.split import Asked, Split
 
 
 def recorded(folder, count, clips_each=1, start=0):

@@ -27,7 +27,7 @@ def recorded(folder):
         write(folder / "noise" / f"hall {number}.wav", hiss(number))
     for number in range(3):
         write(folder / "test" / "healthy" / f"{number}.wav", hum(5 + number))
-        write(folder / "test" / "broken" / f"{number}.wav", hum(number) + 5 * hiss(number))
+        write(folder / "test" / "broken" / f"{number}.wav", hum(1200 + number))
     write(folder / "normal" / "short.wav", hum(0)[:2000])
 
 

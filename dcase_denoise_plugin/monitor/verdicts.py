@@ -14,11 +14,11 @@ import numpy as np
 from dcase_denoise_plugin.edge.pcm import STANDARD_INPUT, clips_of
 from dcase_denoise_plugin.errors import AudioError, DenoiseError
 from dcase_denoise_plugin.quoting import in_one_line
-from dcase_denoise_plugin.sound.audio import check_fit, check_wav, read_wav
-from dcase_denoise_plugin.sound.recordings import Clip
+from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_rate, check_wav
+from dcase_denoise_plugin.sound.recordings import Clip, Recording
 
 if TYPE_CHECKING:
-    from dcase_denoise_plugin.edge.calibration import Calibration
+    from dcase_denoise_plugin.monitor.calibration import Calibration
 
 
 class Scorer(Protocol):
@@ -28,17 +28,25 @@ class Scorer(Protocol):
     samples: int
     thresholds: Mapping[str, float]
     name: str
-    channel: int
+    channel: int | None
     calibration: Mapping[str, Any] | None
 
     def __call__(self, wav: np.ndarray, clip: str) -> dict[str, float]: ...
 
 
-def read_clip(file: Path, scorer: Scorer) -> np.ndarray:
-    """The waveform of a file that `scorer` can score. Raises AudioError for any other."""
-    wav, sample_rate_hz = read_wav(file)
-    check_fit(len(wav), sample_rate_hz, scorer.samples, scorer.sample_rate_hz, file)
-    return wav
+def read_clips(file: Path, scorer: Scorer) -> Iterator[Clip]:
+    """The clips that a file gives `scorer`, one, or several where it is longer. Raises AudioError
+    for a file that gives none.
+    """
+    if scorer.channel is None:
+        check_file(file)
+    recording = Recording.from_file(file)
+    check_rate(recording.sample_rate_hz, scorer.sample_rate_hz, file)
+    if recording.samples < scorer.samples:
+        check_fit(
+            recording.samples, scorer.sample_rate_hz, scorer.samples, scorer.sample_rate_hz, file
+        )
+    return recording.clips(scorer.samples, scorer.channel or 1)
 
 
 def streamed_clips(stream: BinaryIO, scorer: Scorer, pcm: str | None) -> Iterator[Clip]:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dcase_denoise_plugin.edge.monitor import scored
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
+from dcase_denoise_plugin.monitor.verdicts import scored
 from dcase_denoise_plugin.sound import faults
 from dcase_denoise_plugin.sound.audio import check_rate as check_rate_of
 from dcase_denoise_plugin.sound.recordings import Clip, Recordings
 
 if TYPE_CHECKING:
-    from dcase_denoise_plugin.edge.monitor import Scorer
+    from dcase_denoise_plugin.monitor.verdicts import Scorer
 
 # Rates such as 0.05 are no binary fractions: 0.05 * 20 must be 1.
 ROUNDING = 1e-9
@@ -189,7 +189,7 @@ def calibrate(
     return calibration, problems, sample.kept
 
 
-def normal_clips(folder: Path, scorer: Scorer, channel: int = 1) -> Iterator[Clip]:
+def normal_clips(folder: Path, scorer: Scorer) -> Iterator[Clip]:
     """The clips that the recordings under `folder` give.
 
     Raises
@@ -206,7 +206,7 @@ def normal_clips(folder: Path, scorer: Scorer, channel: int = 1) -> Iterator[Cli
     check_rate_of(first.sample_rate_hz, scorer.sample_rate_hz, first.path)
     yield from (Clip(line, None, "left out") for line in recordings.left_out)
     for recording in recordings.found:
-        yield from recording.clips(scorer.samples, channel)
+        yield from recording.clips(scorer.samples, scorer.channel or 1)
 
 
 class Sample:

@@ -11,15 +11,15 @@ from edge_extra import skip_without_it
 from small_machine import RATE_HZ, hum, write
 
 from dcase_denoise_plugin.cli import main
-from dcase_denoise_plugin.edge.calibration import (
+from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
+from dcase_denoise_plugin.monitor.calibration import (
     Calibration,
     Sample,
     calibrate,
     clips_needed,
     smallest_rate,
 )
-from dcase_denoise_plugin.edge.monitor import as_text, verdicts
-from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
+from dcase_denoise_plugin.monitor.verdicts import as_text, verdicts
 from dcase_denoise_plugin.sound.recordings import Clip
 
 
