@@ -5,6 +5,7 @@ are held against.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,15 +19,15 @@ from dcase_denoise_plugin.commands.options import (
     trained_baseline_options,
 )
 from dcase_denoise_plugin.edge.pcm import FORMATS
+from dcase_denoise_plugin.monitor.alarm import FALSE_ALARMS
 
 if TYPE_CHECKING:  # PyTorch is not there where an exported file is enough
-    from dcase_denoise_plugin.monitor.calibration import Calibration
     from dcase_denoise_plugin.monitor.verdicts import Scorer
 
 MOST_NAMED = 5  # recordings that were left out, each in a line
-FALSE_ALARMS = 0.01
 OUTPUTS = ("alarm_after", "csv_file", "on_alarm", "heartbeat_s", "as_json")
 
+_path = click.Path(path_type=Path, allow_dash=True)
 _calibration_options = stacked(
     click.option(
         "--false-alarms",
@@ -49,7 +50,14 @@ _calibration_options = stacked(
 
 
 @click.command()
-@click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("source", metavar="[SOURCE]", required=False, type=_path)
+@click.option(
+    "--microphone",
+    is_flag=False,
+    flag_value="",
+    metavar="[DEVICE]",
+    help="Listen to a device of this computer, by number or name; takes the extra `live`.",
+)
 @click.option(
     "--onnx",
     type=click.Path(path_type=Path),
@@ -122,7 +130,8 @@ _calibration_options = stacked(
 )
 @trained_baseline_options
 def monitor(
-    source: Path,
+    source: Path | None,
+    microphone: str | None,
     onnx: Path | None,
     normal: Path | None,
     false_alarms: float | None,
@@ -150,9 +159,12 @@ def monitor(
     one line.
     """
     from dcase_denoise_plugin.monitor.folder import clips_in
-    from dcase_denoise_plugin.monitor.session import Session
+    from dcase_denoise_plugin.monitor.microphone import heard
+    from dcase_denoise_plugin.monitor.session import Session, calibration_of
     from dcase_denoise_plugin.monitor.verdicts import read_clips, streamed_clips
 
+    if (source is None) == (microphone is None):
+        raise click.UsageError("Give either SOURCE, a folder or -, or --microphone.")
     if bool(onnx) == bool(machine):
         raise click.UsageError(
             "Give either --machine, for the baseline's checkout, or --onnx, for an exported file."
@@ -167,14 +179,18 @@ def monitor(
         from dcase_denoise_plugin.edge.trained_baseline import BaselineScorer
 
         scorer = BaselineScorer(trained_baseline(machine, own_method=own_method, **options))
-    calibration = _calibration(scorer, normal, false_alarms, score)
-    if str(source) == "-":
+    calibration, problems = calibration_of(scorer, normal, false_alarms, score)
+    say_left_out(problems)
+    say = functools.partial(click.echo, err=True)
+    if source is None:
+        clips = heard(microphone or "", scorer, say)
+    elif str(source) == "-":
         clips = streamed_clips(sys.stdin.buffer, scorer, pcm)
     else:
         clips = clips_in(source, lambda file: read_clips(file, scorer), poll_s, patience_s, once)
     watch = Session(scorer, calibration, score, lambda text: click.echo(text, err=True), **outputs)
     with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch
-        watch.run(str(source), clips, click.echo)
+        watch.run(str(source or "the microphone"), clips, click.echo)
     if once and watch.alarms:
         raise SystemExit(1)
 
@@ -196,48 +212,14 @@ def recalibrate(file: Path, normal: Path, false_alarms: float | None, score: str
     Exit codes: 0 done, 2 stopped by an error in one line, 130 interrupted.
     """
     from dcase_denoise_plugin.edge.onnx_model import OnnxScorer, store_facts
+    from dcase_denoise_plugin.monitor.session import calibration_of
 
     scorer = OnnxScorer(file)
-    calibration = _calibration(scorer, normal, false_alarms, score)
+    calibration, problems = calibration_of(scorer, normal, false_alarms, score)
+    say_left_out(problems)
     assert calibration  # there are normal recordings
     store_facts(file, calibration=calibration.as_facts())
     click.echo(f"{file}: {calibration}")
-
-
-def _calibration(
-    scorer: Scorer, normal: Path | None, false_alarms: float | None, score: str | None
-) -> Calibration | None:
-    """That of the recordings in `normal`, else the one that the file keeps, else none."""
-    from dcase_denoise_plugin.errors import ConfigError
-    from dcase_denoise_plugin.monitor.calibration import (
-        Calibration,
-        calibrate,
-        check_score,
-        normal_clips,
-    )
-
-    kept = scorer.calibration
-    asked = {
-        name: value
-        for name, value in {"false_alarms": false_alarms, "score": score}.items()
-        if value is not None
-    }
-    if normal:
-        rates = {"false_alarms": FALSE_ALARMS, **(kept or {}), **asked}
-        clips = normal_clips(normal, scorer)
-        calibration, problems, _ = calibrate(scorer, clips, rates["false_alarms"], score)
-        say_left_out(problems)
-        return calibration
-    if kept:
-        return Calibration.from_facts(kept, **asked)
-    if false_alarms is not None:
-        raise ConfigError(
-            "--false-alarms: expected normal recordings to promise it by, got none. Name their"
-            " folder with --normal."
-        )
-    if score:
-        check_score(score, scorer.thresholds)
-    return None
 
 
 def say_left_out(problems: Iterable[str]) -> None:

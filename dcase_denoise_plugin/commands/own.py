@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from dcase_denoise_plugin.commands.monitor import FALSE_ALARMS, say_left_out
+from dcase_denoise_plugin.commands.monitor import say_left_out
 from dcase_denoise_plugin.commands.options import clip_s_option
+from dcase_denoise_plugin.monitor.alarm import FALSE_ALARMS
 
 _folder = click.Path(path_type=Path)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from dcase_denoise_plugin.errors import ConfigError
 
+FALSE_ALARMS = 0.01  # the rate that is promised unless another is asked for
 DRIFT_CLIPS, DRIFT_STEP = 200, 10  # looked at after so many more
 # Of the Kolmogorov-Smirnov statistic: 7e-6 of the windows of unchanged sound are beyond it, so that
 # a year of overlapping ones gives no false word; below the share of it the sound is as before.

@@ -8,8 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dcase_denoise_plugin.monitor.alarm import Watcher, parsed_after
-from dcase_denoise_plugin.monitor.calibration import Calibration
+from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.monitor.alarm import FALSE_ALARMS, Watcher, parsed_after
+from dcase_denoise_plugin.monitor.calibration import (
+    Calibration,
+    calibrate,
+    check_score,
+    normal_clips,
+)
 from dcase_denoise_plugin.monitor.outputs import Command, CsvFile, heartbeat
 from dcase_denoise_plugin.monitor.verdicts import Scorer, as_text, verdicts
 from dcase_denoise_plugin.sound.recordings import Clip
@@ -100,3 +106,37 @@ class Session:
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now().astimezone()
+
+
+def calibration_of(
+    scorer: Scorer, normal: Path | None, false_alarms: float | None, score: str | None
+) -> tuple[Calibration | None, list[str]]:
+    """That of the recordings in `normal`, else the one that the scorer's file keeps, else none; and
+    why recordings were left out.
+
+    Parameters
+    ----------
+    false_alarms, score : what the user asks for; None for what the file keeps, else the usual.
+
+    Raises
+    ------
+    ConfigError, DataError, AudioError, CheckpointError
+        If what is asked for cannot be.
+    """
+    given = {"false_alarms": false_alarms, "score": score}
+    asked = {name: value for name, value in given.items() if value is not None}
+    if normal:
+        kept = {"false_alarms": FALSE_ALARMS, **(scorer.calibration or {}), **asked}
+        clips = normal_clips(normal, scorer)
+        calibration, problems, _ = calibrate(scorer, clips, kept["false_alarms"], score)
+        return calibration, problems
+    if scorer.calibration:
+        return Calibration.from_facts(scorer.calibration, **asked), []
+    if false_alarms is not None:
+        raise ConfigError(
+            "--false-alarms: expected normal recordings to promise it by, got none. Name their"
+            " folder with --normal."
+        )
+    if score:
+        check_score(score, scorer.thresholds)
+    return None, []

@@ -55,12 +55,16 @@ def streamed_clips(stream: BinaryIO, scorer: Scorer, pcm: str | None) -> Iterato
     """
     for number, wav in enumerate(clips_of(stream, scorer.samples, scorer.sample_rate_hz, pcm)):
         name = f"{STANDARD_INPUT} from {number * scorer.samples / scorer.sample_rate_hz:g} s"
-        try:
-            check_wav(wav, scorer.sample_rate_hz, name)
-        except AudioError as error:
-            yield Clip(name, None, str(error))
-        else:
-            yield Clip(name, wav)
+        yield checked(name, wav, scorer.sample_rate_hz)
+
+
+def checked(name: str, wav: np.ndarray, sample_rate_hz: int) -> Clip:
+    """The clip, or why it cannot be scored."""
+    try:
+        check_wav(wav, sample_rate_hz, name)
+    except AudioError as error:
+        return Clip(name, None, str(error))
+    return Clip(name, wav)
 
 
 def verdicts(
