@@ -84,7 +84,7 @@ class Calibration:
     def __str__(self) -> str:
         return (
             f"{self.score} above {self.thresholds[self.score]:.4g} is an anomaly; by {self.clips}"
-            f" normal clips a normal one is with at most probability {self.false_alarms:g}"
+            f" normal clips, at most {100 * self.false_alarms:g} % of normal ones are"
         )
 
     def as_facts(self) -> dict[str, Any]:

@@ -189,7 +189,7 @@ def test_a_folder_of_normal_clips_sets_the_threshold_of_a_watch(scorer_file, nor
 
 def test_a_file_that_was_calibrated_keeps_its_threshold(scorer_file, normal, tmp_path):
     result = call("recalibrate", scorer_file, normal, "--false-alarms", 0.05)
-    assert result.exit_code == 0 and "by 20 normal clips a normal one is with at most prob" in (
+    assert result.exit_code == 0 and "by 20 normal clips, at most 5 % of normal ones" in (
         result.stdout
     )
     write(tmp_path / "new" / "loud.wav", 3 * hum(0))

@@ -41,8 +41,8 @@ def clips(*gains):
 def test_a_watch_says_what_it_watches_and_each_alarm_as_it_begins():
     written, said, alarms = watched(clips(1, 3, 3, 1), alarm_after="2/2")
     assert said[0] == (
-        "pump7: watches incoming; MSE above 0.095 is an anomaly; by 99 normal clips a normal one is"
-        " with at most probability 0.05; 2 of 2 are an alarm"
+        "pump7: watches incoming; MSE above 0.095 is an anomaly; by 99 normal clips, at most 5 %"
+        " of normal ones are; 2 of 2 are an alarm"
     )
     assert [line.split(": ")[1].split()[2] for line in written] == [
         *("normal", "ANOMALY", "ANOMALY", "normal")
