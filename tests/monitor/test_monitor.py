@@ -205,8 +205,8 @@ import time
 from dcase_denoise_plugin import cli
 from dcase_denoise_plugin.monitor import verdicts as monitor
 spent, verdicts = [], monitor.verdicts
-def timed(clips, scorer):
-    for verdict in verdicts(clips, scorer):
+def timed(*given):
+    for verdict in verdicts(*given):
         spent.append(time.process_time())
         yield verdict
 monitor.verdicts = timed
@@ -252,7 +252,7 @@ def test_a_silent_stretch_of_a_stream_is_skipped_with_a_line(trained, exported):
         "monitor", "-", "--pcm", "s16le", "--onnx", exported / "plain.onnx", stdin=sound
     ).stdout.splitlines()
     assert (
-        first.startswith("standard input from 0 s: skipped: clip: expected sound, got only zeros")
+        " standard input from 0 s: skipped: clip: expected sound, got only zeros" in first
         and "MSE" in second
     )
 
