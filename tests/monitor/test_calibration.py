@@ -189,12 +189,15 @@ def test_a_folder_of_normal_clips_sets_the_threshold_of_a_watch(scorer_file, nor
 
 def test_a_file_that_was_calibrated_keeps_its_threshold(scorer_file, normal, tmp_path):
     result = call("recalibrate", scorer_file, normal, "--false-alarms", 0.05)
-    assert result.exit_code == 0 and "by 20 normal clips, at most 5 % of normal ones" in (
-        result.stdout
+    assert (
+        result.exit_code == 0
+        and result.stderr == ""
+        and "by 20 normal clips, at most 5 % of normal ones" in (result.stdout)
     )
     write(tmp_path / "new" / "loud.wav", 3 * hum(0))
     result = call("monitor", tmp_path / "new", "--once", "--onnx", scorer_file)
     assert "loud.wav: MAHALA" in result.stdout and "ANOMALY (p 0.048" in result.stdout
+    assert result.exit_code == 1 and result.stderr.endswith("pump7: ALARM (loud.wav)\n")
     watch = "monitor", tmp_path / "new", "--once", "--onnx", scorer_file
     refused(call(*watch, "--false-alarms", 0.01), "Record 79 more, or ask for 0.048, the least")
     assert call(*watch, "--false-alarms", 0.1, "--score", "MSE").exit_code == 0

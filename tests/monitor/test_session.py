@@ -2,6 +2,8 @@
 
 import json
 import sys
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from small_machine import RATE_HZ, hum
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.monitor.calibration import Calibration
 from dcase_denoise_plugin.monitor.session import Session
+from dcase_denoise_plugin.monitor.verdicts import streamed_clips
 from dcase_denoise_plugin.sound.recordings import Clip
 
 
@@ -72,6 +75,48 @@ def test_a_command_and_a_table_are_told(tmp_path):
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["event"] == "alarm" and told["machine"] == "pump7" and told["clip"] == "1.wav"
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 3
+
+
+class Day:
+    """A day of sound as it comes through a pipe, with a loud clip an hour, 10 s a clip."""
+
+    def __init__(self):
+        self.read_clips = 0
+
+    def read(self, size):
+        if self.read_clips == 8640:
+            return b""
+        self.read_clips += 1
+        gain = 3 if self.read_clips % 360 == 0 else 1 + 0.1 * np.sin(self.read_clips)
+        return (10_000 * gain * LONG_HUM).astype("<i2").tobytes()
+
+
+LONG_HUM = hum(0, 10 * RATE_HZ)
+
+
+@pytest.mark.slow
+def test_a_day_of_sound_loses_no_clip_and_takes_no_more_memory_in_the_end(tmp_path):
+    scorer = Loudness()
+    scorer.samples = 10 * RATE_HZ
+    levels = [
+        scorer((10_000 / 2**15 * (1 + 0.1 * np.sin(at)) * LONG_HUM), "")["MSE"] for at in range(99)
+    ]
+    calibration, memory, said = Calibration({"MSE": levels}, 0.01, "MSE"), [], []
+    session = Session(scorer, calibration, None, said.append, csv_file=tmp_path / "day.csv")
+    day = Day()
+
+    def write(line):
+        if day.read_clips % 360 == 0:
+            memory.append(tracemalloc.get_traced_memory()[0])
+
+    tracemalloc.start()
+    start = time.monotonic()
+    session.run("-", streamed_clips(day, scorer, "s16le"), write)
+    took_s = time.monotonic() - start
+    tracemalloc.stop()
+    assert len((tmp_path / "day.csv").read_text().splitlines()) == 8641
+    assert session.alarms >= 24 and took_s < 86400 / 50
+    assert len(memory) == 24 and memory[-1] < 1.1 * memory[1]
 
 
 def test_options_that_cannot_be_end_the_call_before_a_clip_is_scored():
