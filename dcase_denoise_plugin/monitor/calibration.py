@@ -12,18 +12,15 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
-from dcase_denoise_plugin.monitor.verdicts import scored
+from dcase_denoise_plugin.monitor.verdicts import Scorer, scored
 from dcase_denoise_plugin.sound import faults
 from dcase_denoise_plugin.sound.audio import check_rate as check_rate_of
-from dcase_denoise_plugin.sound.recordings import Clip, Recordings
-
-if TYPE_CHECKING:
-    from dcase_denoise_plugin.monitor.verdicts import Scorer
+from dcase_denoise_plugin.sound.recordings import Clip, Recordings, Sample
 
 # Rates such as 0.05 are no binary fractions: 0.05 * 20 must be 1.
 ROUNDING = 1e-9
@@ -135,14 +132,18 @@ def clips_needed(false_alarms: float) -> int:
     return math.ceil(1 / false_alarms - ROUNDING) - 1
 
 
-def check_enough(clips: int, false_alarms: float, of: str = "clips to calibrate with") -> None:
-    """Raises DataError if so many normal clips cannot promise this rate."""
+def check_enough(
+    clips: int, false_alarms: float, of: str = "clips to calibrate with", each: int = 1
+) -> None:
+    """Raises DataError if so many normal clips cannot promise this rate; one more takes `each`
+    recorded.
+    """
     needed = clips_needed(false_alarms)
     if clips < needed:
         least = f", or ask for {smallest_rate(clips):g}, the least that these can" if clips else ""
         raise DataError(
             f"--false-alarms: expected at least {needed} normal clips to promise"
-            f" {false_alarms:g}, got {clips} {of}. Record {needed - clips} more{least}."
+            f" {false_alarms:g}, got {clips} {of}. Record {each * (needed - clips)} more{least}."
         )
 
 
@@ -207,23 +208,6 @@ def normal_clips(folder: Path, scorer: Scorer) -> Iterator[Clip]:
     yield from (Clip(line, None, "left out") for line in recordings.left_out)
     for recording in recordings.found:
         yield from recording.clips(scorer.samples, scorer.channel or 1)
-
-
-class Sample:
-    """Keeps `size` waveforms of any number that are offered, each with the same chance, in constant
-    memory (Vitter 1985, algorithm R); the same ones for the same offers.
-    """
-
-    def __init__(self, size: int):
-        self.kept: list[np.ndarray] = []
-        self._size, self._offered, self._rng = size, 0, np.random.default_rng(0)
-
-    def offer(self, wav: np.ndarray) -> None:
-        self._offered += 1
-        if len(self.kept) < self._size:
-            self.kept.append(wav)
-        elif (place := int(self._rng.integers(self._offered))) < self._size:
-            self.kept[place] = wav
 
 
 def caught_faults(

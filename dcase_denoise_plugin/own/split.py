@@ -149,6 +149,7 @@ def _kept_apart(
         clips_in(kept, samples),
         false_alarms,
         f"of {whole} that may be kept from training, at most half and whole recordings",
+        each=2,
     )
     return tuple(each for each in recordings if each not in kept), tuple(
         each for each in recordings if each in kept

@@ -185,3 +185,20 @@ def check_one_rate(recordings: Sequence[Recording]) -> None:
                 f" {first.path} and {other.sample_rate_hz} Hz in {other.path}. Resample them or"
                 " keep those of one rate."
             )
+
+
+class Sample:
+    """Keeps `size` waveforms of any number that are offered, each with the same chance, in constant
+    memory (Vitter 1985, algorithm R); the same ones for the same offers.
+    """
+
+    def __init__(self, size: int):
+        self.kept: list[np.ndarray] = []
+        self._size, self._offered, self._rng = size, 0, np.random.default_rng(0)
+
+    def offer(self, wav: np.ndarray) -> None:
+        self._offered += 1
+        if len(self.kept) < self._size:
+            self.kept.append(wav)
+        elif (place := int(self._rng.integers(self._offered))) < self._size:
+            self.kept[place] = wav

@@ -14,7 +14,6 @@ from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
 from dcase_denoise_plugin.monitor.calibration import (
     Calibration,
-    Sample,
     calibrate,
     clips_needed,
     smallest_rate,
@@ -129,14 +128,6 @@ def test_a_verdict_tells_the_p_value_and_rests_on_one_score():
 def test_without_a_calibration_the_score_asked_for_decides_at_the_baselines_threshold():
     (verdict,) = verdicts([Clip("a.wav", hum(0))], Loudness(), score="MAHALA")
     assert verdict["score"] == "MAHALA" and "p_values" not in verdict
-
-
-def test_a_sample_keeps_its_size_and_waveforms_from_all_over():
-    sample = Sample(16)
-    for number in range(400):
-        sample.offer(np.array([number]))
-    kept = [int(wav[0]) for wav in sample.kept]
-    assert len(kept) == len(set(kept)) == 16 and min(kept) < 100 and max(kept) > 300
 
 
 def call(*words):

@@ -6,7 +6,7 @@ import soundfile
 from small_machine import RATE_HZ, hum, write
 
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.sound.recordings import Recordings
+from dcase_denoise_plugin.sound.recordings import Recordings, Sample
 
 
 def found_in(folder, shortest_s=1.0):
@@ -77,3 +77,11 @@ def test_an_empty_folder_a_missing_one_and_two_rates_are_refused(tmp_path):
     write(tmp_path / "b.wav", hum(0, 8000), 8000)
     with pytest.raises(AudioError, match="one sample rate, got 4000 Hz in .*a.wav and 8000 Hz in"):
         found_in(tmp_path)
+
+
+def test_a_sample_keeps_its_size_and_waveforms_from_all_over():
+    sample = Sample(16)
+    for number in range(400):
+        sample.offer(np.array([number]))
+    kept = [int(wav[0]) for wav in sample.kept]
+    assert len(kept) == len(set(kept)) == 16 and min(kept) < 100 and max(kept) > 300
