@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dcase_denoise_plugin.commands.options import (
+    own_method_option,
     stacked,
     trained_baseline,
     trained_baseline_options,
 )
 from dcase_denoise_plugin.edge.pcm import FORMATS
+from dcase_denoise_plugin.files import standard_input
 from dcase_denoise_plugin.monitor.alarm import FALSE_ALARMS
 
 if TYPE_CHECKING:  # PyTorch is not there where an exported file is enough
@@ -122,12 +123,7 @@ _calibration_options = stacked(
     help="Say so often that the watch goes on, and what it has counted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option(
-    "--method",
-    "own_method",
-    metavar="PACKAGE.MODULE:FUNCTION",
-    help="Your own denoiser, if the baseline was trained behind it; its code is run.",
-)
+@own_method_option
 @trained_baseline_options
 def monitor(
     source: Path | None,
@@ -185,7 +181,7 @@ def monitor(
     if source is None:
         clips = heard(microphone or "", scorer, say)
     elif str(source) == "-":
-        clips = streamed_clips(sys.stdin.buffer, scorer, pcm)
+        clips = streamed_clips(standard_input(), scorer, pcm)
     else:
         clips = clips_in(source, lambda file: read_clips(file, scorer), poll_s, patience_s, once)
     watch = Session(scorer, calibration, score, lambda text: click.echo(text, err=True), **outputs)

@@ -40,6 +40,9 @@ class _Scorer(msgspec.Struct):
     sample_rate_hz: Count
     samples: Count
     thresholds: dict[Text, float]
+    machine: Text = ""
+    channel: Count | None = None
+    calibration: dict[Text, Any] | None = None
 
 
 class OnnxModel:
