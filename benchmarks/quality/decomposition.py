@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from dcase_denoise_plugin.denoising.denoiser import MASK_DB, Denoiser
-from dcase_denoise_plugin.sound.faults import fault
+from dcase_denoise_plugin.monitor.faults import fault
 
 KEPT_SHARE, NOISE_LOSS_DB = 0.9, 6.0
 

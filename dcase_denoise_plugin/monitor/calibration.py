@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
+from dcase_denoise_plugin.monitor import faults
 from dcase_denoise_plugin.monitor.verdicts import Scorer, scored
-from dcase_denoise_plugin.sound import faults
 from dcase_denoise_plugin.sound.audio import check_rate as check_rate_of
 from dcase_denoise_plugin.sound.recordings import Clip, Recordings, Sample
 

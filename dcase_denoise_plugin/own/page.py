@@ -13,11 +13,11 @@ import torch
 from markupsafe import Markup
 
 from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.monitor.faults import KINDS
 from dcase_denoise_plugin.own.clips import clips_of
 from dcase_denoise_plugin.own.detector import FAULT_LEVELS_DB, Detector
 from dcase_denoise_plugin.report.charts import FIRST, INK, SECOND, Chart, score_histogram
 from dcase_denoise_plugin.settings.features import FeatureSettings
-from dcase_denoise_plugin.sound.faults import KINDS
 from dcase_denoise_plugin.sound.recordings import Recording
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 

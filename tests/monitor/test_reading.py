@@ -27,8 +27,9 @@ def test_the_channel_that_a_detector_was_trained_on_is_taken(tmp_path):
     soundfile.write(tmp_path / "a.flac", np.stack([hum(0), hum(1)], axis=1), RATE_HZ)
     (clip,) = read_clips(tmp_path / "a.flac", scorer(channel=2))
     np.testing.assert_allclose(clip.wav, hum(1), atol=1e-4)
+    soundfile.write(tmp_path / "a.wav", np.stack([hum(0), hum(1)], axis=1), RATE_HZ)
     with pytest.raises(AudioError, match="expected one channel, got 2"):
-        read_clips(tmp_path / "a.flac", scorer())
+        read_clips(tmp_path / "a.wav", scorer())
 
 
 def test_a_shorter_file_and_one_of_another_rate_are_refused(tmp_path):

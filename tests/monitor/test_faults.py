@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_machine import hum
 
-from dcase_denoise_plugin.sound.faults import KINDS, fault
+from dcase_denoise_plugin.monitor.faults import KINDS, fault
 
 
 def rng():
