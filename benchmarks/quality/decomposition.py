@@ -24,8 +24,8 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from benchmarks.quality.anomalies import anomaly
 from dcase_denoise_plugin.denoising.denoiser import MASK_DB, Denoiser
+from dcase_denoise_plugin.monitor.faults import fault
 
 KEPT_SHARE, NOISE_LOSS_DB = 0.9, 6.0
 
@@ -102,7 +102,7 @@ def survival(
     """
     sums = _Sums()
     for clean, noise in sounds:
-        added = anomaly(kind, clean, level_db, rng, denoiser.spectrogram.sample_rate_hz)
+        added = fault(kind, clean, level_db, rng, denoiser.spectrogram.sample_rate_hz)
         sums.add(
             denoiser,
             *(

@@ -19,9 +19,9 @@ import numpy as np
 
 from benchmarks.denoisers import trained
 from benchmarks.options import stage_config, stage_options
-from benchmarks.quality.anomalies import KINDS
 from benchmarks.quality.decomposition import survival
 from dcase_denoise_plugin.demo.machines import MACHINES, REFERENCE_FOLDER, make_machines
+from dcase_denoise_plugin.monitor.faults import KINDS
 from dcase_denoise_plugin.sound.audio import read_wav
 
 LEVELS_DB = (-10.0, 0.0, 10.0)

@@ -22,12 +22,15 @@ _SECTION = re.compile(r"(?:section|id)_(\d+)")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MachineRun:
-    """A training and two tests of the baseline; `arm` is "plain" or "denoised"."""
+    """A training and two tests of the baseline, or those of its `steps` that are wanted; `arm` is
+    "plain" or "denoised".
+    """
 
     plan: Plan
     machine: str
     seed: int
     arm: str
+    steps: tuple[str, ...] = STEPS
 
     def __str__(self) -> str:
         return f"{self.machine} seed {self.seed} {self.plan.cell or self.arm}"

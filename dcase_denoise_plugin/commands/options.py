@@ -1,12 +1,18 @@
-"""Options that several commands take, and how a command takes several at once."""
+"""Options that several commands take, how a command takes several at once, and the trained baseline
+that some of them choose.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
+
+if TYPE_CHECKING:  # PyTorch is not there where an exported file is enough
+    from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 
 SEEDS = click.IntRange(0, 2**32 - 1)  # what NumPy takes
 
@@ -88,3 +94,61 @@ def stacked(*options: Callable[[Callable], Callable]) -> Callable[[Callable], Ca
         return command
 
     return decorate
+
+
+trained_baseline_options = stacked(
+    click.option("--machine", metavar="NAME", help="Machine type whose trained baseline is meant."),
+    click.option(
+        "--plain", is_flag=True, help="The plain baseline, not the one behind the denoiser."
+    ),
+    baseline_option,
+    dataset_option,
+    click.option(
+        "-e",
+        "--eval",
+        "mode",
+        flag_value="eval",
+        default="dev",
+        help="Trained on the evaluation data's training clips.",
+    ),
+    seed_option("Random seed of the training [default: the one in baseline.yaml]."),
+    click.option(
+        "--export-dir",
+        metavar="NAME",
+        help="The export_dir of the runs, without _denoise [default: the one in baseline.yaml].",
+    ),
+)
+
+
+def trained_baseline(
+    machine: str,
+    plain: bool,
+    baseline_folder: str | None,
+    dataset: str,
+    mode: str,
+    seed: int | None,
+    export_dir: str | None,
+    own_method: str | None = None,
+) -> TrainedBaseline:
+    """What a training left that `trained_baseline_options` choose. Raises DenoiseError as its
+    parts do.
+    """
+    from dcase_denoise_plugin.checkout import baseline as baselines
+    from dcase_denoise_plugin.checkout.machine_run import MachineRun
+    from dcase_denoise_plugin.checkout.overrides import Overrides
+    from dcase_denoise_plugin.checkout.plan import Plan
+    from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
+    from dcase_denoise_plugin.settings.config import DenoiseConfig
+
+    baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
+    plan = Plan(
+        baseline,
+        dataset,
+        mode,
+        Overrides({"export_dir": export_dir} if export_dir else {}),
+        DenoiseConfig(),
+    )
+    plan.machines([machine])
+    arm = "plain" if plain else "denoised"
+    run = MachineRun(plan, machine, baseline.seed if seed is None else seed, arm)
+    return TrainedBaseline.load(run, own_method)

@@ -146,13 +146,7 @@ def write_graph(
     CheckpointError
         If the file cannot be written.
     """
-    try:
-        # PyTorch's exporter needs it and onnx, and says so in twenty lines.
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            f"export: expected onnx and onnxscript, got {error}. {INSTALL}."
-        ) from None
+    check_exporter()
     program = _exported(graph.eval(), example)
     # A whole clip must be there before anything of it can come out.
     metadata = {
@@ -174,6 +168,19 @@ def write_graph(
         raise CheckpointError(
             f"exported model: expected to write {out}, got {error}. Free space or choose another"
             " folder."
+        ) from None
+
+
+def check_exporter() -> None:
+    """Raises ConfigError if a package that an export takes is not installed."""
+    try:
+        # PyTorch's exporter needs them, and says so in twenty lines.
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"export: expected onnx, onnxscript and onnxruntime, got {error}. {INSTALL}."
         ) from None
 
 

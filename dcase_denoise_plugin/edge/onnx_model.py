@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, first_line
-from dcase_denoise_plugin.files import Text, fitted
+from dcase_denoise_plugin.files import Text, fitted, written_whole
 
 FORMAT = "dcase_denoise_plugin graph 1"
 PREFIX = "dcase_denoise."  # of our keys in the file's metadata, to which tools add theirs
@@ -40,6 +40,9 @@ class _Scorer(msgspec.Struct):
     sample_rate_hz: Count
     samples: Count
     thresholds: dict[Text, float]
+    machine: Text = ""
+    channel: Count | None = None
+    calibration: dict[Text, Any] | None = None
 
 
 class OnnxModel:
@@ -148,6 +151,37 @@ class OnnxModel:
         )
 
 
+def store_facts(path: Path, **facts: Any) -> None:
+    """Writes `facts` into the metadata of an exported file, in place of those of the same names.
+
+    Raises
+    ------
+    ConfigError
+        If the package onnx is not installed.
+    CheckpointError
+        If the file cannot be written.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise ConfigError(
+            f"exported model: expected onnx to write into it, got {error} for {path}. Install it:"
+            " pip install onnx."
+        ) from None
+    model = onnx.load(path)
+    written = {entry.key: entry.value for entry in model.metadata_props}
+    written |= {f"{PREFIX}{name}": json.dumps(value) for name, value in facts.items()}
+    onnx.helper.set_model_props(model, written)
+    try:
+        with written_whole(path) as aside:
+            aside.write_bytes(model.SerializeToString())
+    except OSError as error:
+        raise CheckpointError(
+            f"exported model: expected to write {path}, got {error}. Free space or choose another"
+            " folder."
+        ) from None
+
+
 class OnnxDenoiser:
     """An exported denoiser with the call of `Denoiser`: ``denoise(wav, sample_rate_hz)``, for clips
     of the one length it was exported for.
@@ -180,6 +214,9 @@ class OnnxScorer:
     ----------
     sample_rate_hz, samples : what a clip must have.
     thresholds : score → value above which the baseline decides for an anomaly.
+    name : of the machine.
+    channel : of a recording that it listens to, counted from 1; None for recordings of one.
+    calibration : what was kept of one, for `Calibration.from_facts`; None if there was none.
 
     Raises
     ------
@@ -191,6 +228,9 @@ class OnnxScorer:
         self.model = OnnxModel(path)
         self.model.require(input="wav", output="scores")
         facts = self.model.facts
+        self.name: str = facts.get("machine", "")
+        self.channel: int | None = facts.get("channel")
+        self.calibration: Mapping[str, Any] | None = facts.get("calibration")
         self.sample_rate_hz, self.samples, self.thresholds = (
             facts["sample_rate_hz"],
             facts["samples"],

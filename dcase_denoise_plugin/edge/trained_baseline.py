@@ -10,7 +10,7 @@ import itertools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -216,9 +216,14 @@ class BaselineScorer:
     ----------
     sample_rate_hz, samples : what a clip must have.
     thresholds : score → value above which the baseline decides for an anomaly.
+    name, channel, calibration : as those of `onnx_model.OnnxScorer`.
     """
 
+    channel: int | None = None
+    calibration: Mapping[str, Any] | None = None
+
     def __init__(self, trained: TrainedBaseline):
+        self.name = trained.machine.machine_type
         self.trained, self.thresholds = trained, trained.thresholds
         self.sample_rate_hz, self.samples = trained.sample_rate_hz, trained.samples
         self.spectrogram = Spectrogram(trained.machine.features, trained.sample_rate_hz, "mel")

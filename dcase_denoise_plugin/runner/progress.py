@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from dcase_denoise_plugin.checkout.machine_run import SCORES, STEPS, MachineRun
+from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.run_record import seconds_of
 from dcase_denoise_plugin.runner.step_log import AUTOENCODER, DENOISER, Stage, StepLog
 
@@ -80,7 +80,7 @@ class Progress:
         jobs: int,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._left = {(run, step) for run in runs for step in STEPS}
+        self._left = {(run, step) for run in runs for step in run.steps}
         self._steps, self._done, self._jobs = len(self._left), 0, jobs
         self._clock, self._start = clock, clock()
         self._order = {run: place for place, run in enumerate(runs)}
@@ -118,7 +118,7 @@ class Progress:
     def fails(self, run: MachineRun, reason: Exception) -> None:
         """A run has ended, and its other steps will not come."""
         with self._lock:
-            for step in STEPS:
+            for step in run.steps:
                 if (run, step) in self._running:
                     self._end(run, step)
                 self._left.discard((run, step))

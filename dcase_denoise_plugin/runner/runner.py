@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
-from dcase_denoise_plugin.checkout.machine_run import STEPS, MachineRun
+from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.checkout.plain_features import drop_half_written, fresh_features
 from dcase_denoise_plugin.checkout.run_record import (
     findings_of,
@@ -106,7 +106,7 @@ def refuse_unfit(runs: Iterable[MachineRun]) -> None:
     for run in runs:
         run.check_names()
         if run.arm == "denoised" and run.has_sections:
-            folders = [run.folder(step) for step in STEPS]
+            folders = [run.folder(step) for step in run.steps]
             refuse_other_stage(folders, run.name, run.plan.config, "--set export_dir=NAME")
 
 
@@ -146,7 +146,7 @@ def _run_steps(
     run: MachineRun, children: Children, environment: Mapping[str, str], progress: Progress
 ) -> None:
     with _own_log(run) as log:
-        for step in STEPS:
+        for step in run.steps:
             if is_finished(run, step):
                 progress.was_finished(run, step)
                 continue

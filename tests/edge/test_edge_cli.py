@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -18,7 +19,11 @@ from dcase_denoise_plugin.edge.export import write_graph
 from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
 from dcase_denoise_plugin.edge.pcm import encoded
 from dcase_denoise_plugin.edge.streaming import streaming
-from dcase_denoise_plugin.edge.watch import Clip
+from dcase_denoise_plugin.sound.recordings import Clip
+
+SCORER = types.SimpleNamespace(
+    thresholds={"MSE": 1.0}, calibration=None, name="fan", samples=4000, sample_rate_hz=4000
+)
 
 
 def call(*words, stdin=None):
@@ -128,10 +133,14 @@ def test_ctrl_c_ends_a_watch_quietly(monkeypatch, tmp_path):
         yield Clip("a.wav", None, "no sound")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dcase_denoise_plugin.edge.watch.clips_in", watched)
-    monkeypatch.setattr("dcase_denoise_plugin.edge.onnx_model.OnnxScorer", lambda path: None)
+    monkeypatch.setattr("dcase_denoise_plugin.monitor.folder.clips_in", watched)
+    monkeypatch.setattr("dcase_denoise_plugin.edge.onnx_model.OnnxScorer", lambda path: SCORER)
     result = call("monitor", tmp_path, "--onnx", "scorer.onnx")
-    assert (result.exit_code, result.output) == (0, "a.wav: skipped: no sound\n")
+    assert result.exit_code == 0 and result.stdout.endswith(" a.wav: skipped: no sound\n")
+    assert result.stderr.splitlines() == [
+        f"fan: watches {tmp_path}; MSE above 1 is an anomaly, by the baseline's own threshold,"
+        " which promises nothing; each anomaly is an alarm"
+    ]
 
 
 def test_a_checkpoint_that_is_none_is_refused(tmp_path):

@@ -6,7 +6,6 @@ import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, write
 
 from benchmarks.denoisers import trained
-from benchmarks.quality.anomalies import KINDS, anomaly
 from benchmarks.quality.decomposition import Part, survival
 from benchmarks.quality.survival import known_sounds
 from dcase_denoise_plugin.demo.machines import REFERENCE_FOLDER, make_machines
@@ -46,36 +45,6 @@ def denoiser_that_takes(constant, quantile=None, **keys):
             network.state_dict(),
         ),
         "cpu",
-    )
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("level_db", [-10.0, 10.0])
-def test_an_anomaly_has_the_level_that_was_asked_for(kind, level_db):
-    clean = hum(0, 16000, 16000).astype(float)
-    added = anomaly(kind, clean, level_db, rng(), 16000)
-    assert added.shape == clean.shape and 10 * np.log10(
-        (added**2).mean() / (clean**2).mean()
-    ) == pytest.approx(level_db, abs=0.01)
-
-
-def test_the_same_generator_gives_the_same_anomaly_and_another_one_another():
-    clean = hum(0, 16000, 16000).astype(float)
-    first, again, other = (
-        anomaly("clicks", clean, 0.0, np.random.default_rng(seed), 16000) for seed in (1, 1, 2)
-    )
-    assert np.array_equal(first, again) and not np.array_equal(first, other)
-
-
-def test_sidebands_of_a_tone_lie_beside_it_and_leave_it_as_it_is():
-    clean = np.cos(2 * np.pi * 1000 * np.arange(16000) / 16000)
-    spectrum = np.abs(np.fft.rfft(anomaly("sidebands", clean, 0.0, rng(), 16000)))
-    beside = np.flatnonzero(spectrum > 0.2 * spectrum.max()) - 1000
-    assert (
-        beside.min() < -2
-        and beside.max() > 2
-        and np.abs(beside).max() <= 31
-        and spectrum[1000] < 0.1 * spectrum.max()
     )
 
 

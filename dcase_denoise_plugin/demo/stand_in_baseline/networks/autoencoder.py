@@ -105,8 +105,11 @@ class AutoencoderModel(BaseModel):
                 frames[number].append(
                     self.network.residual_frames(vectors[domain == number].to(self.device))
                 )
-        for number, parts in frames.items():
-            covariance = torch.cov(torch.cat(parts).T, correction=0)
+        of_domain = {number: torch.cat(parts) for number, parts in frames.items()}
+        for number, own in of_domain.items():
+            # Without clips of a domain, the other one speaks for both.
+            residuals = own if len(own) else of_domain[TARGET if number == SOURCE else SOURCE]
+            covariance = torch.cov(residuals.T, correction=0)
             self.network.inverse_covariance[number] = torch.linalg.pinv(covariance, hermitian=True)
         for score, path in self.threshold_paths.items():
             scores = [

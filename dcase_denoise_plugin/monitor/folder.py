@@ -1,30 +1,18 @@
-"""Watches a folder for wav files, and hands each over once it is whole."""
+"""Watches a folder for recordings, and hands the clips of each over once it is whole."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.sound.audio import wav_files
-
-
-@dataclasses.dataclass(frozen=True)
-class Clip:
-    """A clip to score, float32 (samples,); or, without `wav`, why it cannot be scored."""
-
-    name: str
-    wav: np.ndarray | None
-    problem: str = ""
+from dcase_denoise_plugin.sound.recordings import Clip, is_sound
 
 
 def clips_in(
     folder: Path,
-    read: Callable[[Path], np.ndarray],
+    read: Callable[[Path], Iterator[Clip]],
     poll_s: float = 1.0,
     patience_s: float = 10.0,
     once: bool = False,
@@ -39,7 +27,7 @@ def clips_in(
 
     Parameters
     ----------
-    read : gives the waveform of a file, or raises AudioError.
+    read : gives the clips of a file, at least one, or raises AudioError.
     once : whether to hand over what is there and end, instead of waiting for more.
 
     Raises
@@ -59,7 +47,7 @@ def clips_in(
         # Built anew at every look, so that files which are gone take no memory.
         before, seen = (
             seen,
-            {file: state for file in wav_files(folder) if (state := _state(file))},
+            {file: state for file in filter(is_sound, folder.iterdir()) if (state := _state(file))},
         )
         since = {
             file: since[file] if before.get(file) == state else time.monotonic()
@@ -69,21 +57,25 @@ def clips_in(
         for file, state in sorted(seen.items()):
             if handled.get(file) == state or not (once or before.get(file) == state):
                 continue
-            try:
-                clip = Clip(file.name, read(file))
-            except AudioError as error:
-                if (
-                    not once
-                    and max(time.time() - state[1] / 1e9, time.monotonic() - since[file])
-                    < patience_s
-                ):
-                    continue
-                clip = Clip(file.name, None, str(error))
+            clips, first = _read(file, read)
+            age_s = max(time.time() - state[1] / 1e9, time.monotonic() - since[file])
+            if first.wav is None and not once and age_s < patience_s:
+                continue
             handled[file] = state
-            yield clip
+            yield first
+            yield from clips
         if once:
             return
         sleep(poll_s)
+
+
+def _read(file: Path, read: Callable[[Path], Iterator[Clip]]) -> tuple[Iterator[Clip], Clip]:
+    """The clips of a file but the first, and the first, or why there is none."""
+    try:
+        clips = read(file)
+        return clips, next(clips)
+    except AudioError as error:
+        return iter(()), Clip(file.name, None, str(error))
 
 
 def _state(file: Path) -> tuple[int, int] | None:

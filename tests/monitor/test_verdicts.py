@@ -10,15 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from dcase_denoise_plugin.cli import main
-from dcase_denoise_plugin.edge.monitor import as_text, verdicts
-from dcase_denoise_plugin.edge.watch import Clip
 from dcase_denoise_plugin.errors import CheckpointError
+from dcase_denoise_plugin.monitor.verdicts import as_text, verdicts
+from dcase_denoise_plugin.sound.recordings import Clip
 
 
 class Scorer:
     """Scores a clip by its energy, and knows none above 1e30."""
 
     sample_rate_hz, samples, thresholds = 4000, 4000, {"MSE": 0.5}
+    name, channel, calibration = "fan", 1, None
 
     def __call__(self, wav, clip):
         with np.errstate(over="ignore"):
@@ -58,18 +59,20 @@ def test_a_clip_that_cannot_be_scored_is_skipped_with_the_reason_and_the_watch_g
 
 def test_a_reader_that_has_had_enough_ends_a_watch_without_a_word(tmp_path):
     code = (
-        "import sys; from dcase_denoise_plugin import cli; from dcase_denoise_plugin.edge import"
-        " onnx_model, watch\nwatch.clips_in = lambda *settings: (watch.Clip('a.wav', None, 'no"
-        " sound') for _ in range(100000))\nonnx_model.OnnxScorer = lambda path: None\ncli.main()"
+        "import types; from dcase_denoise_plugin import cli; from dcase_denoise_plugin.edge import"
+        " onnx_model; from dcase_denoise_plugin.monitor import folder\n"
+        "folder.clips_in = lambda *settings: (folder.Clip('a.wav', None, 'no"
+        " sound') for _ in range(100000))\nonnx_model.OnnxScorer = lambda path:"
+        " types.SimpleNamespace(name='fan', thresholds={'MSE': 1}, calibration=None)\ncli.main()"
     )
     monitor = subprocess.Popen(
         [sys.executable, "-c", code, "monitor", str(tmp_path), "--onnx", "none.onnx"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert monitor.stdout.readline() == b"a.wav: skipped: no sound\n"
+    assert monitor.stdout.readline().endswith(b" a.wav: skipped: no sound\n")
     monitor.stdout.close()
-    assert monitor.wait(30) == 1 and monitor.stderr.read() == b""
+    assert monitor.wait(30) == 1 and len(monitor.stderr.read().splitlines()) == 1
     monitor.stderr.close()
 
 

@@ -5,13 +5,14 @@ import time
 import pytest
 from small_machine import hum, write
 
-from dcase_denoise_plugin.edge.watch import clips_in
 from dcase_denoise_plugin.errors import AudioError, DataError
+from dcase_denoise_plugin.monitor.folder import clips_in
 from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.recordings import Clip
 
 
 def read(file):
-    return read_wav(file)[0]
+    yield Clip(file.name, read_wav(file)[0])
 
 
 def watched(folder, *between, patience_s=1000.0, read=read):

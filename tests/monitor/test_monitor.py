@@ -94,7 +94,7 @@ def csv_of(checkout, arm, score, kind):
 
 
 def lines_of(result):
-    assert result.exit_code == 0, result.output
+    assert result.exit_code in (0, 1), result.output  # 1: there was an alarm
     return {line["clip"]: line for line in map(json.loads, result.stdout.splitlines())}
 
 
@@ -136,9 +136,9 @@ def test_scores_and_decisions_of_one_exported_file_are_the_same(trained, exporte
 def test_text_says_the_same_in_one_line_a_clip(trained, exported):
     result = call("monitor", trained.raw / "fan/test", "--once", "--onnx", exported / "plain.onnx")
     clip, score = next(iter(csv_of(trained, "plain", "MSE", "anomaly_score").items()))
-    assert len(result.output.splitlines()) == 16
-    assert f"{clip}: MSE {score:.3g}"[:-1] in result.output and (
-        "normal (threshold " in result.output
+    assert len(result.stdout.splitlines()) == 16
+    assert f"{clip}: MSE {score:.3g}"[:-1] in result.stdout and (
+        "normal (threshold " in result.stdout
     )
 
 
@@ -203,10 +203,10 @@ def measured(checkout, *options):
         + f"""
 import time
 from dcase_denoise_plugin import cli
-from dcase_denoise_plugin.edge import monitor
+from dcase_denoise_plugin.monitor import verdicts as monitor
 spent, verdicts = [], monitor.verdicts
-def timed(clips, scorer):
-    for verdict in verdicts(clips, scorer):
+def timed(*given):
+    for verdict in verdicts(*given):
         spent.append(time.process_time())
         yield verdict
 monitor.verdicts = timed
@@ -252,7 +252,7 @@ def test_a_silent_stretch_of_a_stream_is_skipped_with_a_line(trained, exported):
         "monitor", "-", "--pcm", "s16le", "--onnx", exported / "plain.onnx", stdin=sound
     ).stdout.splitlines()
     assert (
-        first.startswith("standard input from 0 s: skipped: clip: expected sound, got only zeros")
+        " standard input from 0 s: skipped: clip: expected sound, got only zeros" in first
         and "MSE" in second
     )
 

@@ -1,0 +1,1 @@
+"""From a user's own recordings to one file that raises an alarm."""

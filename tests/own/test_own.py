@@ -1,0 +1,101 @@
+"""The command `own`, from a folder of recordings to an alarm."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from edge_extra import skip_without_it
+from small_machine import RATE_HZ, hiss, hum, write
+
+from dcase_denoise_plugin.cli import main
+
+TINY = [
+    *("--set", "epochs=2", "--set", "n_mels=16", "--set", "n_fft=256", "--set", "hop_length=128"),
+    *("--set", "denoise_epochs=1", "--set", "denoise_width=2", "--set", "denoise_depth=2"),
+    *("--set", "use_cuda=False", "--clip-s", "1"),
+]
+
+
+def call(*words):
+    return CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+
+
+def recorded(folder):
+    for number in range(30):
+        write(folder / "normal" / f"day {number % 3}" / f"{number}.wav", hum(number, 2 * RATE_HZ))
+    for number in range(4):
+        write(folder / "noise" / f"hall {number}.wav", hiss(number))
+    for number in range(3):
+        write(folder / "test" / "healthy" / f"{number}.wav", hum(5 + number))
+        write(folder / "test" / "broken" / f"{number}.wav", hum(1200 + number))
+    write(folder / "normal" / "short.wav", hum(0)[:2000])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    skip_without_it()
+    folder = tmp_path_factory.mktemp("own")
+    recorded(folder)
+    words = [
+        *("own", folder / "normal", "--name", "pump7", "--noise", folder / "noise"),
+        *("--test", folder / "test", "--out", folder / "pump7", "--false-alarms", 0.05, *TINY),
+    ]
+    return folder, words, call(*words)
+
+
+@pytest.mark.slow
+def test_recordings_become_a_file_and_a_page_under_the_users_own_name(made):
+    folder, _, result = made
+    assert result.exit_code == 0, result.output
+    assert "pump7: 4000 Hz; training 40 clips of 20 recordings, calibration 20 clips of 10" in (
+        result.stdout
+    )
+    assert "left out: short.wav: 0.5 s, shorter than 1 s" in result.stderr
+    assert "pump7: 3 of 3 test clips in broken raise an alarm" in result.stdout
+    assert result.stdout.splitlines()[-1] == f"file: {folder / 'pump7' / 'pump7.onnx'}"
+    page = (folder / "pump7" / "pump7.html").read_text()
+    assert "<h1>pump7</h1>" in page and "broken" in page and "pump7: 4 noise recordings" in page
+    assert "<svg" in page and "half are caught from" in page and "NaN" not in page
+
+
+@pytest.mark.slow
+def test_the_same_command_again_trains_nothing(made):
+    _, words, first = made
+    again = call(*words)
+    assert again.exit_code == 0 and "pump7 seed 13711 denoised train: finished before" in (
+        again.stdout
+    )
+    assert again.stdout.splitlines()[-5:] == first.stdout.splitlines()[-5:]
+
+
+@pytest.mark.slow
+def test_the_monitor_takes_the_file_and_raises_the_alarm(made):
+    folder, *_ = made
+    watch = "monitor", folder / "test" / "broken", "--once", "--json", "--onnx"
+    result = call(*watch, folder / "pump7" / "pump7.onnx")
+    verdicts = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [verdict["verdict"] for verdict in verdicts] == ["anomaly"] * 3
+    assert {min(verdict["p_values"].values()) for verdict in verdicts} == {1 / 21}
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--name", "pump 7", "--out", "out"], "--name: expected letters, digits and underscores"),
+        (["--name", "pump7", "--out", "normal/out"], "--out: expected a folder outside NORMAL_FOL"),
+    ],
+)
+def test_a_name_or_a_folder_that_cannot_be_is_refused(tmp_path, monkeypatch, options, text):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "normal" / "a.wav", hum(0))
+    result = call("own", "normal", *options)
+    assert result.exit_code == 2 and text in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_missing_extra_is_told_before_anything_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnxscript", None)
+    write(tmp_path / "normal" / "a.wav", hum(0))
+    result = call("own", tmp_path / "normal", "--name", "pump7", "--out", tmp_path / "out")
+    assert result.exit_code == 2 and "Install the extra in a clone" in result.stderr
+    assert not (tmp_path / "out").exists()
