@@ -5,6 +5,7 @@ and the files they leave.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.result_files import run_log
 from dcase_denoise_plugin.errors import DataError, RunError
 from dcase_denoise_plugin.names import SCORES, SERVED_SPLITS, SPLITS, RunName
-from dcase_denoise_plugin.sound.audio import wav_files
+from dcase_denoise_plugin.sound.audio import check_file, wav_files
 
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}
 STEPS = ("train", *SCORES)
@@ -69,6 +70,11 @@ class MachineRun:
     def _clips_of(self, splits: Iterable[str]) -> list[Path]:
         return [file for split in splits for file in wav_files(self.raw / split)]
 
+    @functools.cached_property
+    def channels(self) -> int:
+        """Of the first training clip, see `sound.machine.Machine`."""
+        return check_file(wav_files(self.raw / "train")[0], None).channels
+
     @property
     def sections(self) -> list[int]:
         """The section numbers in the names of the training clips. Raises DataError if a name has
@@ -109,7 +115,7 @@ class MachineRun:
             if self.arm == "denoised"
             else ["--denoise=false"]
         )
-        mono = ["--mono=True"] if plan.baseline.has_stereo_data else []
+        mono = [f"--mono={self.channels == 1}"] if plan.baseline.takes_two_channels else []
         return [
             "train.py",
             f"--dataset={self.dataset}",

@@ -57,12 +57,12 @@ def denoise_folder(
     headers = [check_file(clip) for clip in clips]
     for clip, header in zip(clips, headers):  # all of them before the first is written
         check_rate(header.sample_rate_hz, denoiser.checkpoint.sample_rate_hz, clip)
-    for clip, (_, _, subtype) in zip(clips, headers):
+    for clip, header in zip(clips, headers):
         wav, sample_rate_hz = read_wav(clip)
         write_wav(
             target / clip.relative_to(source),
-            rounded(denoiser(wav, sample_rate_hz), subtype),
+            rounded(denoiser(wav, sample_rate_hz), header.subtype),
             sample_rate_hz,
-            subtype,
+            header.subtype,
         )
     return len(clips)

@@ -18,22 +18,24 @@ from dcase_denoise_plugin.files import written_whole
 
 SHORTEST_CLIP_S = 1.0
 STREAMED_BYTES = 0x7FFFFF00  # so much and more is announced by who could not know
+MOST_CHANNELS = 2  # near the machine, far from it
 # Bits of a sample, where float32 can hold more.
 BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
 
 
 class Header(NamedTuple):
-    """What a one-channel wav file says of itself; `subtype` is libsndfile's name of the format of
-    its samples, such as PCM_16.
+    """What a wav file says of itself; `subtype` is libsndfile's name of the format of its samples,
+    such as PCM_16.
     """
 
     samples: int
     sample_rate_hz: int
     subtype: str
+    channels: int
 
 
-def read_wav(path: Path) -> tuple[np.ndarray, int]:
-    """Reads one mono clip.
+def read_wav(path: Path | str, channels: int | None = 1) -> tuple[np.ndarray, int]:
+    """Reads the channel near the machine, a mono clip's only one.
 
     Returns
     -------
@@ -45,14 +47,16 @@ def read_wav(path: Path) -> tuple[np.ndarray, int]:
     AudioError
         If `check_file` refuses the file or `check_wav` its samples.
     """
-    check_file(path)
-    wav, sample_rate_hz = soundfile.read(os.fsencode(path), dtype="float32")
+    check_file(path, channels)
+    wavs, sample_rate_hz = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
+    wav = np.ascontiguousarray(wavs[:, 0])
     check_wav(wav, sample_rate_hz, path)
     return wav, sample_rate_hz
 
 
-def check_file(path: Path | str) -> Header:
-    """Refuses a file that is no whole one-channel wav, by its header alone, which it returns.
+def check_file(path: Path | str, channels: int | None = 1) -> Header:
+    """Refuses a file that is no whole wav of so many `channels` (None: one or two), by its header
+    alone, which it returns.
 
     Raises
     ------
@@ -62,20 +66,14 @@ def check_file(path: Path | str) -> Header:
     check_present(path)
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
-            header, channels, report = (
-                Header(file.frames, file.samplerate, file.subtype),
-                file.channels,
-                file.extra_info,
-            )
+            header = Header(file.frames, file.samplerate, file.subtype, file.channels)
+            report = file.extra_info
     except (OSError, RuntimeError) as error:
         why = getattr(error, "error_string", str(error)).rstrip(".")
         raise AudioError(
             f"clip: expected a readable wav file, got {why} in {path}. Replace or remove the file."
         ) from None
-    if channels != 1:
-        raise AudioError(
-            f"clip: expected one channel, got {channels} in {path}. Convert the clip to mono."
-        )
+    check_channels(header.channels, channels, path)
     # libsndfile reads what is left of a truncated file without complaint and says so only in its
     # report. Streamed files announce 0 or 4 GiB; those are whole.
     shortfall = re.search(r"data : (\d+) \(should be (\d+)\)", report)
@@ -117,6 +115,28 @@ def check_present(path: Path | str) -> None:
             found = f"a link to {os.readlink(path)} ({found})"
             cure = "Fetch the file, as with git annex get or dvc pull, or correct its rights."
     raise AudioError(f"clip: expected a regular file, got {found} in {path}. {cure}")
+
+
+def check_channels(got: int, expected: int | None, path: Path | str) -> None:
+    """Refuses a clip of another number of channels than its machine's (None: of more than two).
+    Raises AudioError.
+    """
+    if got > MOST_CHANNELS:
+        raise AudioError(
+            f"clip: expected one channel, or two (near the machine, far from it), got {got} in"
+            f" {path}. Keep one or two of them."
+        )
+    if expected == 1 and got != 1:
+        raise AudioError(
+            f"clip: expected one channel, got {got} in {path}. Convert the clip to mono; or, where"
+            " all clips have a near and a far microphone, use a baseline from v5.0.0 on with"
+            " --mono=False."
+        )
+    if expected == MOST_CHANNELS and got == 1:
+        raise AudioError(
+            f"clip: expected two channels (near the machine, far from it), got one in {path}."
+            " Replace or remove the file; or, where all clips are mono, set --mono=True."
+        )
 
 
 def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
@@ -175,13 +195,13 @@ def check_rate(
         )
 
 
-def check_alike(files: Iterable[Path]) -> None:
-    """Refuses clips that are no whole one-channel wavs of one length and rate, by their headers
-    alone. Raises AudioError as `check_file` and `check_fit` do.
+def check_alike(files: Iterable[Path], channels: int) -> None:
+    """Refuses clips that are no whole wavs of so many channels, one length and one rate, by their
+    headers alone. Raises AudioError as `check_file` and `check_fit` do.
     """
     first = None
     for file in files:
-        header = check_file(file)
+        header = check_file(file, channels)
         first = first or (file, header)
         check_fit(
             header.samples,

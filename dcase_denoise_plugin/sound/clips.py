@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dcase_denoise_plugin.sound.audio import check_fit, read_wav
+from dcase_denoise_plugin.sound.audio import check_file, check_fit, read_wav
 from dcase_denoise_plugin.sound.images import Scaling
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
@@ -25,15 +25,15 @@ class Clips:
     Raises
     ------
     AudioError
-        If a clip cannot be read, has another sample rate than `spectrogram`, or another length than
-        the first one.
+        If a clip cannot be read, has another sample rate than `spectrogram`, or another length or
+        number of channels than the first one.
     """
 
     def __init__(
         self, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES
     ):
         self.files, self.spectrogram = files, spectrogram
-        self.samples = len(read_wav(files[0])[0])
+        self.samples, *_, self.channels = check_file(files[0], None)
         first = self._read(0)
         self.frames = first.shape[-1]
         self._kept = None
@@ -93,7 +93,7 @@ class Clips:
         return Scaling(mean.float()[:, None], max(variance.item(), 1e-6) ** 0.5)
 
     def _read(self, index: int) -> torch.Tensor:
-        wav, sample_rate_hz = read_wav(self.files[index])
+        wav, sample_rate_hz = read_wav(self.files[index], self.channels)
         like = f"in {self.files[0]}" if index else "the denoiser was trained at"
         check_fit(
             len(wav),

@@ -34,7 +34,7 @@ class Filter:
     """
 
     def __init__(self, machine: Machine, config: DenoiseConfig):
-        _, sample_rate_hz = read_wav(machine.train_files[0])
+        _, sample_rate_hz = read_wav(machine.train_files[0], machine.channels)
         self.spectrogram = Spectrogram(machine.features, sample_rate_hz, config.domain)
         noise_db = [
             self.spectrogram.level_db(read_noise(file, self.spectrogram)).numpy()
