@@ -32,7 +32,7 @@ from dcase_denoise_plugin.sound.machine import Machine
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it
 # is part of the denoiser's folder name.
-FORMAT = "dcase_denoise_plugin denoiser 10"
+FORMAT = "dcase_denoise_plugin denoiser 11"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth")
 
 
@@ -48,6 +48,7 @@ class Checkpoint:
     findings : what the machine's recordings told.
     weights : state of the U-Net, on the CPU.
     epochs : how many it was trained for; 0 for one that takes nothing away.
+    channels : of the clips, 1 or 2 (near the machine, far from it).
     """
 
     config: DenoiseConfig
@@ -61,6 +62,7 @@ class Checkpoint:
     findings: Findings
     weights: dict[str, torch.Tensor]
     epochs: int = 0
+    channels: int = 1
 
     @property
     def images(self) -> ImageFormat:
@@ -177,6 +179,7 @@ class Checkpoint:
             "std_db": self.scaling.std_db,
             "findings": vars(self.findings),
             "epochs": self.epochs,
+            "channels": self.channels,
             "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()},
         }
 

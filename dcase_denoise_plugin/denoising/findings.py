@@ -7,9 +7,12 @@ import math
 
 import torch
 
+from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
+from dcase_denoise_plugin.sound.audio import MOST_CHANNELS
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, heard_in_pauses
 from dcase_denoise_plugin.sound.clips import Clips
+from dcase_denoise_plugin.sound.far_microphone import LOWER_TENTH, FarMicrophone
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.machine_clips import MachineClips
 from dcase_denoise_plugin.sound.noise import Reel
@@ -45,6 +48,9 @@ class Findings:
     stands_out_db : how far the machine stands out there beside the mean; None if nothing tells.
     guard_db : the least and the most that the U-Net may take out of each band of a clip's spectrum,
         (2, rows, 1) dB; (2, 1, 1) without bounds.
+    far_gain : of the far channel's power, what is subtracted from the near channel's, (rows, 1);
+        None where there is none, or it is of no help.
+    far_problem : why it is of no help.
     """
 
     noise_recordings: int = 0
@@ -55,6 +61,8 @@ class Findings:
     quantile_told: bool = False
     stands_out_db: float | None = None
     guard_db: torch.Tensor = UNBOUNDED_DB
+    far_gain: torch.Tensor | None = None
+    far_problem: str = ""
 
     @property
     def in_pauses(self) -> bool:
@@ -62,17 +70,24 @@ class Findings:
         return heard_in_pauses(self.quantile)
 
     def uses_network(self, config: DenoiseConfig) -> bool:
-        """Whether the U-Net takes anything away: its noise is known, or guesses are taken."""
-        return self.noise_known or config.guessed_noise
+        """Whether the U-Net takes anything away: its noise is known, or guesses are taken, and no
+        far microphone hears it.
+        """
+        return self.far_gain is None and (self.noise_known or config.guessed_noise)
 
     def changes_clips(self, config: DenoiseConfig) -> bool:
         """Whether any clip is handed over otherwise than it is."""
-        return self.uses_network(config) or self.quantile_told
+        return self.uses_network(config) or self.quantile_told or self.far_gain is not None
 
     def line(self, machine_type: str, config: DenoiseConfig) -> str:
         """What was found and what follows, in one plain line."""
-        found = "; ".join(filter(None, [self._recordings(), self._standing_out()]))
+        found = "; ".join(filter(None, [self._far(), self._recordings(), self._standing_out()]))
         return f"{machine_type}: {found} → {self._effect(config)}"
+
+    def _far(self) -> str:
+        if self.far_problem:
+            return f"far microphone of no help ({self.far_problem})"
+        return "" if self.far_gain is None else "far microphone hears the noise"
 
     def _recordings(self) -> str:
         if self.noise_recordings and self.noise_above_clips_db is not None and not self.noise_known:
@@ -85,6 +100,8 @@ class Findings:
             (self.machine_recordings, "recordings of the machine alone"),
         ]
         told = [f"{count} {kind}" for count, kind in kinds if count]
+        if not told and self.far_gain is not None:
+            return ""
         return " and ".join(told) or "no recordings of the noise or of the machine alone"
 
     def _standing_out(self) -> str:
@@ -103,6 +120,9 @@ class Findings:
             if self.noise_recordings:
                 cure = "; if they hold this noise, set denoise_noise_source: supplemental"
             return f"clips handed over as they are{cure}"
+        far = "what the far one hears subtracted, " if self.far_gain is not None else ""
+        if far and config.output != "clip_spectrum":
+            return far.rstrip(", ")
         if config.output == "frames" or (config.output == "steady_machine" and not self.in_pauses):
             return "every frame cleaned by the U-Net"
         place = "the mean over time"
@@ -110,7 +130,7 @@ class Findings:
             place = PLACES.get(self.quantile, f"quantile {self.quantile:g}")
         cleaned = "cleaned by the U-Net" if self.uses_network(config) else "the U-Net stays out"
         guess = "" if self.noise_known or not self.uses_network(config) else " on guessed noise"
-        return f"spectrum taken at {place}, {cleaned}{guess}"
+        return f"{far}spectrum taken at {place}, {cleaned}{guess}"
 
 
 def find(
@@ -132,6 +152,10 @@ def find(
     too_loud = supplemental and above_db is not None and above_db > NOT_IN_THE_CLIPS_DB
     known = noise is not None and not too_loud
     told = _told(config, clips, noise if known else None, machine_clips)
+    hears_far = clips.channels == MOST_CHANNELS and config.far_microphone == "auto"
+    far = FarMicrophone.from_clips(clips) if hears_far else None
+    if far and not far.problem and config.clip_level == "auto":
+        told = Told(LOWER_TENTH, far.stands_out_db)
     quantile = told.quantile if told else config.fixed_quantile
     return Findings(
         noise_recordings=len(noise_recordings(machine, config)),
@@ -141,7 +165,19 @@ def find(
         quantile=quantile,
         quantile_told=told is not None and quantile is not None,
         stands_out_db=told.difference_db if told else None,
+        far_gain=far.gain if far and not far.problem else None,
+        far_problem=far.problem if far else "",
     )
+
+
+def refuse_far_microphone(hears_far: bool) -> None:
+    """Raises ConfigError where a far microphone cannot follow: export, streams and monitoring."""
+    if hears_far:
+        raise ConfigError(
+            "denoise_far_microphone: expected a denoiser of one microphone for export, stream and"
+            " monitor, got one that hears the far one too. Train it with denoise_far_microphone:"
+            " off."
+        )
 
 
 def louder_than_clips_db(noise: Reel, clips: Clips) -> float:

@@ -11,7 +11,7 @@ from dcase_denoise_plugin.sound.audio import (
     check_file,
     check_rate,
     is_recording,
-    read_wav,
+    read_channels,
     rounded,
     write_wav,
 )
@@ -26,7 +26,7 @@ def denoise_folder(
     device: str = "auto",
 ) -> int:
     """Denoises every wav under `source` into `target`, under the same relative path and in the same
-    sample format; returns how many there were.
+    sample format; returns how many there were. Of two channels the near one is written.
 
     `Denoiser.load` says what `strength` and `preset` do, `ready_device` what `device` may be.
 
@@ -54,11 +54,12 @@ def denoise_folder(
             " folder."
         )
     denoiser = Denoiser.load(checkpoint, ready_device(device), strength, preset)
-    headers = [check_file(clip) for clip in clips]
+    channels = denoiser.checkpoint.channels
+    headers = [check_file(clip, channels) for clip in clips]
     for clip, header in zip(clips, headers):  # all of them before the first is written
         check_rate(header.sample_rate_hz, denoiser.checkpoint.sample_rate_hz, clip)
     for clip, header in zip(clips, headers):
-        wav, sample_rate_hz = read_wav(clip)
+        wav, sample_rate_hz = read_channels(clip, channels)
         write_wav(
             target / clip.relative_to(source),
             rounded(denoiser(wav, sample_rate_hz), header.subtype),

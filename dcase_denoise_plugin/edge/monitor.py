@@ -23,6 +23,7 @@ class Scorer(Protocol):
 
     sample_rate_hz: int
     samples: int
+    channels: int
     thresholds: Mapping[str, float]
 
     def __call__(self, wav: np.ndarray, clip: str) -> dict[str, float]: ...
@@ -30,7 +31,7 @@ class Scorer(Protocol):
 
 def read_clip(file: Path, scorer: Scorer) -> np.ndarray:
     """The waveform of a file that `scorer` can score. Raises AudioError for any other."""
-    wav, sample_rate_hz = read_wav(file)
+    wav, sample_rate_hz = read_wav(file, scorer.channels)
     check_fit(len(wav), sample_rate_hz, scorer.samples, scorer.sample_rate_hz, file)
     return wav
 

@@ -178,7 +178,7 @@ class OnnxScorer:
 
     Attributes
     ----------
-    sample_rate_hz, samples : what a clip must have.
+    sample_rate_hz, samples, channels : what a clip must have.
     thresholds : score → value above which the baseline decides for an anomaly.
 
     Raises
@@ -186,6 +186,8 @@ class OnnxScorer:
     CheckpointError
         If the file is no exported scorer.
     """
+
+    channels = 1
 
     def __init__(self, path: Path):
         self.model = OnnxModel(path)

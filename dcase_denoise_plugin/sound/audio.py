@@ -54,6 +54,26 @@ def read_wav(path: Path | str, channels: int | None = 1) -> tuple[np.ndarray, in
     return wav, sample_rate_hz
 
 
+def read_channels(path: Path | str, channels: int | None) -> tuple[np.ndarray, int]:
+    """Reads a clip as `Denoiser` takes it: float32, (samples,), or (samples, 2) of two channels,
+    and the rate in Hz. Raises AudioError as `read_wav` and `read_far` do.
+    """
+    near, sample_rate_hz = read_wav(path, channels)
+    if check_file(path, channels).channels == 1:
+        return near, sample_rate_hz
+    return np.stack([near, read_far(path)], axis=1), sample_rate_hz
+
+
+def read_far(path: Path | str) -> np.ndarray:
+    """The channel far from the machine of a two-channel clip: float32, (samples,). Raises
+    AudioError if the file is none, or not finite there.
+    """
+    check_file(path, MOST_CHANNELS)
+    wav = soundfile.read(os.fsencode(path), dtype="float32")[0][:, 1]
+    check_finite(wav, path)
+    return np.ascontiguousarray(wav)
+
+
 def check_file(path: Path | str, channels: int | None = 1) -> Header:
     """Refuses a file that is no whole wav of so many `channels` (None: one or two), by its header
     alone, which it returns.
@@ -154,14 +174,19 @@ def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
             f" ({int(SHORTEST_CLIP_S * sample_rate_hz)} samples), got {len(wav)} samples in {path}."
             " Replace or remove the file."
         )
+    check_finite(wav, path)
+    if not wav.any():
+        raise AudioError(
+            f"clip: expected sound, got only zeros in {path}. Replace or remove the file."
+        )
+
+
+def check_finite(wav: np.ndarray, path: Path | str) -> None:
+    """Refuses samples that are NaN or infinite. Raises AudioError."""
     if not np.isfinite(wav).all():
         raise AudioError(
             f"clip: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that are NaN"
             f" or infinite in {path}. Replace or remove the file."
-        )
-    if not wav.any():
-        raise AudioError(
-            f"clip: expected sound, got only zeros in {path}. Replace or remove the file."
         )
 
 

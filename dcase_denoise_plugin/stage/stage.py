@@ -23,7 +23,7 @@ from dcase_denoise_plugin.names import DENOISERS, denoiser
 from dcase_denoise_plugin.process import untouched_random_streams
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import changed_keys
-from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.audio import read_far, read_wav
 from dcase_denoise_plugin.sound.machine import Machine, manifest
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage import trial
@@ -100,6 +100,11 @@ class Stage:
         return self._method.batch is not None and not self.is_idle
 
     @property
+    def hears_far(self) -> bool:
+        """Whether it takes the clips' far channel too."""
+        return self._method.hears_far and not self.is_idle
+
+    @property
     def is_idle(self) -> bool:
         """Whether every clip is handed over as it is: strength 0, or no recording told anything."""
         trained = self._method.checkpoint
@@ -113,7 +118,8 @@ class Stage:
         if not self.config.strength:
             return f"{machine_type}: strength 0 → clips handed over as they are"
         if trained is None:
-            return f"{machine_type}: every clip through {self.config.method}"
+            method = self._method
+            return method.findings or f"{machine_type}: every clip through {method.name}"
         return trained.findings.line(machine_type, trained.config.with_output_of(self.config))
 
     def denoise(
@@ -134,19 +140,28 @@ class Stage:
         """
         if self.is_idle:
             return list(clips)
+        far = self._far_channels(sample_rate_hz, paths) if self.hears_far else []
         if self.takes_batches:
             # Threads would restore each other's random streams; and the U-Net draws nothing.
             with self._timed():
-                denoised = list(self._method.of_batch(np.stack(clips), sample_rate_hz, paths))
+                denoised = list(self._method.of_batch(np.stack(clips), sample_rate_hz, paths, far))
         else:
             with self._at_work():
                 denoised = [
-                    self._method.of_clip(clip, sample_rate_hz, path)
-                    for clip, path in zip(clips, paths)
+                    self._method.of_clip(clip, sample_rate_hz, path, *far[index : index + 1])
+                    for index, (clip, path) in enumerate(zip(clips, paths))
                 ]
         for clip, result, path in zip(clips, denoised, paths):
             self._method.check(result, clip, path)
         return [blended(*both, self.config.strength) for both in zip(clips, denoised)]
+
+    def _far_channels(self, sample_rate_hz: int, paths: Sequence[str]) -> list[np.ndarray]:
+        """As `denoise` takes the near ones."""
+        wavs = [read_far(path) for path in paths]
+        if self.config.domain == "waveform":
+            return wavs
+        spectrogram = Spectrogram(self.machine.features, sample_rate_hz, "mel")
+        return [spectrogram.level_of_wav_db(wav) for wav in wavs]
 
     def receipt(self) -> dict[str, Any]:
         """What the stage did, for the JSON beside the baseline's CSVs."""

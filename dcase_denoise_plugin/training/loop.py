@@ -230,6 +230,7 @@ class Training:
             findings=self.findings,
             weights=self.network.state_dict(),
             epochs=self.epochs,
+            channels=self.machine.channels,
         )
         return with_guard(trained, self.clips, self.device)
 
