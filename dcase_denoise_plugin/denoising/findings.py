@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import torch
 
@@ -120,17 +121,15 @@ class Findings:
             if self.noise_recordings:
                 cure = "; if they hold this noise, set denoise_noise_source: supplemental"
             return f"clips handed over as they are{cure}"
-        far = "what the far one hears subtracted, " if self.far_gain is not None else ""
-        if far and config.output != "clip_spectrum":
-            return far.rstrip(", ")
+        far = "what the far one hears subtracted" if self.far_gain is not None else ""
         if config.output == "frames" or (config.output == "steady_machine" and not self.in_pauses):
-            return "every frame cleaned by the U-Net"
+            return far or "every frame cleaned by the U-Net"
         place = "the mean over time"
         if self.quantile is not None:
             place = PLACES.get(self.quantile, f"quantile {self.quantile:g}")
         cleaned = "cleaned by the U-Net" if self.uses_network(config) else "the U-Net stays out"
         guess = "" if self.noise_known or not self.uses_network(config) else " on guessed noise"
-        return f"{far}spectrum taken at {place}, {cleaned}{guess}"
+        return ", ".join(filter(None, [far, f"spectrum taken at {place}", f"{cleaned}{guess}"]))
 
 
 def find(
@@ -152,12 +151,8 @@ def find(
     too_loud = supplemental and above_db is not None and above_db > NOT_IN_THE_CLIPS_DB
     known = noise is not None and not too_loud
     told = _told(config, clips, noise if known else None, machine_clips)
-    hears_far = clips.channels == MOST_CHANNELS and config.far_microphone == "auto"
-    far = FarMicrophone.from_clips(clips) if hears_far else None
-    if far and not far.problem and config.clip_level == "auto":
-        told = Told(LOWER_TENTH, far.stands_out_db)
     quantile = told.quantile if told else config.fixed_quantile
-    return Findings(
+    findings = Findings(
         noise_recordings=len(noise_recordings(machine, config)),
         machine_recordings=len(machine.machine_files),
         noise_above_clips_db=above_db,
@@ -165,9 +160,23 @@ def find(
         quantile=quantile,
         quantile_told=told is not None and quantile is not None,
         stands_out_db=told.difference_db if told else None,
-        far_gain=far.gain if far and not far.problem else None,
-        far_problem=far.problem if far else "",
     )
+    return with_far_microphone(findings, config, clips)
+
+
+def with_far_microphone(findings: Findings, config: DenoiseConfig, clips: Clips) -> Findings:
+    """The findings with what the far channel of `clips` tells, if they have one. Raises AudioError
+    if that is not finite.
+    """
+    if clips.channels != MOST_CHANNELS or config.far_microphone == "off":
+        return dataclasses.replace(findings, far_gain=None, far_problem="")
+    far = FarMicrophone.from_clips(clips)
+    if far.problem:
+        return dataclasses.replace(findings, far_gain=None, far_problem=far.problem)
+    told: dict[str, Any] = {}
+    if config.clip_level == "auto":
+        told = {"quantile": LOWER_TENTH, "quantile_told": True, "stands_out_db": far.stands_out_db}
+    return dataclasses.replace(findings, far_gain=far.gain, far_problem="", **told)
 
 
 def refuse_far_microphone(hears_far: bool) -> None:

@@ -24,10 +24,7 @@ def streaming(denoiser: Denoiser, clip_s: float | None = None) -> Stream:
     clip's spectrum (another ``denoise_output``) has no answer before a clip is over; it becomes a
     `ClipStream`, which needs `clip_s`, the length of the clips it was trained on.
 
-    Raises
-    ------
-    ConfigError
-        If the latter lacks `clip_s`, or the denoiser hears a far microphone.
+    Raises ConfigError if the latter lacks `clip_s`, or the denoiser hears a far microphone.
     """
     refuse_far_microphone(denoiser.far_gain is not None)
     config = denoiser.config

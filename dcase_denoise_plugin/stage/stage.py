@@ -23,7 +23,7 @@ from dcase_denoise_plugin.names import DENOISERS, denoiser
 from dcase_denoise_plugin.process import untouched_random_streams
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import changed_keys
-from dcase_denoise_plugin.sound.audio import read_far, read_wav
+from dcase_denoise_plugin.sound.audio import check_file, read_far, read_wav
 from dcase_denoise_plugin.sound.machine import Machine, manifest
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage import trial
@@ -140,7 +140,7 @@ class Stage:
         """
         if self.is_idle:
             return list(clips)
-        far = self._far_channels(sample_rate_hz, paths) if self.hears_far else []
+        far = [self._far_channel(path) for path in paths] if self.hears_far else []
         if self.takes_batches:
             # Threads would restore each other's random streams; and the U-Net draws nothing.
             with self._timed():
@@ -155,13 +155,15 @@ class Stage:
             self._method.check(result, clip, path)
         return [blended(*both, self.config.strength) for both in zip(clips, denoised)]
 
-    def _far_channels(self, sample_rate_hz: int, paths: Sequence[str]) -> list[np.ndarray]:
-        """As `denoise` takes the near ones."""
-        wavs = [read_far(path) for path in paths]
-        if self.config.domain == "waveform":
-            return wavs
-        spectrogram = Spectrogram(self.machine.features, sample_rate_hz, "mel")
-        return [spectrogram.level_of_wav_db(wav) for wav in wavs]
+    def _far_channel(self, path: str) -> np.ndarray:
+        """As `denoise` takes the near one."""
+        far = read_far(path)
+        return self._spectrogram.level_of_wav_db(far) if self.config.domain == "mel" else far
+
+    @functools.cached_property
+    def _spectrogram(self) -> Spectrogram:
+        sample_rate_hz = check_file(self.machine.train_files[0], None).sample_rate_hz
+        return Spectrogram(self.machine.features, sample_rate_hz, "mel")
 
     def receipt(self) -> dict[str, Any]:
         """What the stage did, for the JSON beside the baseline's CSVs."""
@@ -191,8 +193,7 @@ class Stage:
         wav, sample_rate_hz = read_wav(path, self.machine.channels)
         clip = wav
         if self.config.domain == "mel":
-            spectrogram = Spectrogram(self.machine.features, sample_rate_hz, "mel")
-            clip = spectrogram.level_of_wav_db(wav).astype(float)
+            clip = self._spectrogram.level_of_wav_db(wav).astype(float)
         (denoised,) = self.denoise([clip], sample_rate_hz, [str(path)])
         return trial.levels_db(denoised, self.config.domain)
 
