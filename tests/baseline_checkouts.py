@@ -153,7 +153,7 @@ class Checkout:
             **os.environ,
             "PATH": path,
             "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(PATCHES) if hooked else "",
+            "PYTHONPATH": os.pathsep.join([str(PATCHES), str(PROJECT)]) if hooked else "",
         }
 
     def _run(self, command, hooked, variables):

@@ -72,8 +72,9 @@ class MachineRun:
 
     @functools.cached_property
     def channels(self) -> int:
-        """Of the first training clip, see `sound.machine.Machine`."""
-        return check_file(wav_files(self.raw / "train")[0], None).channels
+        """Of the first training clip, see `sound.machine.Machine`; 1 without any."""
+        first = wav_files(self.raw / "train")[:1]
+        return check_file(first[0], None).channels if first else 1
 
     @property
     def sections(self) -> list[int]:
