@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import soundfile
 
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.sound.not_loaded import check_present
 
 SHORTEST_CLIP_S = 1.0
 STREAMED_BYTES = 0x7FFFFF00  # so much and more is announced by who could not know
@@ -55,8 +55,8 @@ def read_wav(path: Path | str, channels: int | None = 1) -> tuple[np.ndarray, in
 
 
 def read_channels(path: Path | str, channels: int | None) -> tuple[np.ndarray, int]:
-    """Reads a clip as `Denoiser` takes it: float32, (samples,), or (samples, 2) of two channels,
-    and the rate in Hz. Raises AudioError as `read_wav` and `read_far` do.
+    """Reads a clip as `Denoiser` takes it, (samples,) or (samples, 2) float32, and its rate in Hz.
+    Raises AudioError as `read_wav` and `read_far` do.
     """
     near, sample_rate_hz = read_wav(path, channels)
     if check_file(path, channels).channels == 1:
@@ -103,38 +103,6 @@ def check_file(path: Path | str, channels: int | None = 1) -> Header:
             f" {shortfall[2]} in {path}. The file is truncated; copy it again."
         )
     return header
-
-
-KINDS = {
-    stat.S_ISDIR: "a folder",
-    stat.S_ISFIFO: "a pipe",
-    stat.S_ISSOCK: "a socket",
-    stat.S_ISCHR: "a device",
-    stat.S_ISBLK: "a device",
-}
-
-
-def check_present(path: Path | str) -> None:
-    """Asks the system for a regular file that may be read, before anyone calls the clip broken.
-
-    Raises
-    ------
-    AudioError
-        With what the system says.
-    """
-    try:
-        mode = os.stat(path).st_mode
-        found = next((what for is_kind, what in KINDS.items() if is_kind(mode)), "")
-        if not found:
-            with open(path, "rb"):
-                return
-        cure = "Take it out of the folder."
-    except OSError as error:
-        found, cure = error.strerror or type(error).__name__, "Correct the path or its rights."
-        if os.path.islink(path):
-            found = f"a link to {os.readlink(path)} ({found})"
-            cure = "Fetch the file, as with git annex get or dvc pull, or correct its rights."
-    raise AudioError(f"clip: expected a regular file, got {found} in {path}. {cure}")
 
 
 def check_channels(got: int, expected: int | None, path: Path | str) -> None:
