@@ -32,7 +32,7 @@ from dcase_denoise_plugin.names import (
 from dcase_denoise_plugin.process import log_to_stdout
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings.features import FeatureSettings
-from dcase_denoise_plugin.sound.audio import wav_files
+from dcase_denoise_plugin.sound.audio import refuse_unread, wav_files
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage.code_digests import LOADER_CODE, code_digest
 from dcase_denoise_plugin.stage.stage import Stage
@@ -72,13 +72,11 @@ class DenoisedRun:
         The pickle is built aside and renamed, so one that is there is whole, whenever the run
         before was killed.
         """
-        stage = self._stage_of(settings)
         files = wav_files(Path(settings["target_dir"], settings["dir_name"]))
-        feature_settings = {
-            name: value
-            for name, value in settings.items()
-            if name not in ("target_dir", "pickle_path")
-        }
+        refuse_unread(files)
+        stage = self._stage_of(settings)
+        places = ("target_dir", "pickle_path")
+        feature_settings = {key: value for key, value in settings.items() if key not in places}
         digest = stage.feature_digest(files, feature_settings, code_digest(Path(), LOADER_CODE))
         pickle_path = Path(settings["pickle_path"])
         folder = denoised_features(pickle_path, digest)

@@ -4,6 +4,7 @@ in <where>. <What to do.>``.
 
 from __future__ import annotations
 
+import logging
 import sysconfig
 import traceback
 from pathlib import Path
@@ -61,6 +62,16 @@ def error_line(error: object) -> str:
 def warning_line(text: str) -> str:
     """A warning, likewise; a run goes on after it."""
     return f"{_WARNING_START}{in_one_line(text)}"
+
+
+_WARNED: set[tuple[str, Path]] = set()
+
+
+def warn_once(what: str, folder: Path, text: str) -> None:
+    """Logs the warning ``<what>: <text>``, the first of its `what` about this folder alone."""
+    if (what, folder) not in _WARNED:
+        _WARNED.add((what, folder))
+        logging.getLogger("dcase_denoise_plugin").warning(warning_line(f"{what}: {text}"))
 
 
 def error_in(line: str) -> str | None:

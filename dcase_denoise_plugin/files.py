@@ -5,12 +5,16 @@ Whoever reads JSON or YAML says its shape; what does not fit is refused before i
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import csv
 import errno
 import fcntl
 import hashlib
+import io
 import json
 import os
+import re
 import secrets
 import stat
 import sys
@@ -130,6 +134,39 @@ def read_json(path: Path, shape: type[Shape]) -> Shape:
         return fitted(json.loads(regular(path).read_bytes()), shape)
     except RecursionError:
         raise ValueError("values nested too deep") from None
+
+
+def read_text(path: Path) -> str:
+    """A text in UTF-8, or in UTF-16 with its byte-order mark. Raises OSError if it cannot be read,
+    ValueError if it is neither.
+    """
+    content = regular(path).read_bytes()
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if marked else "utf-8-sig")
+    if "\0" in text:
+        raise ValueError("UTF-16 without its byte-order mark, or no text")
+    return text
+
+
+def read_table(path: Path) -> list[list[str]]:
+    """The lines of a CSV that are not empty; of one with semicolons or tabs, as spreadsheets write
+    them, decimal commas are points. Raises as `read_text` does, and csv.Error.
+    """
+    text = read_text(path)
+    first = text.partition("\n")[0].strip()
+    for delimiter in ";\t":
+        last = first.rpartition(delimiter)[2]
+        if delimiter in first and ("," not in first or _DECIMAL_COMMA.fullmatch(last)):
+            rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            return [[_with_point(field) for field in row] for row in rows if row]
+    return [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+
+
+def _with_point(field: str) -> str:
+    return field.replace(",", ".") if _DECIMAL_COMMA.fullmatch(field.strip()) else field
 
 
 def read_mapping(path: Path, error_class: type[DenoiseError], what: str = "") -> dict[str, Any]:

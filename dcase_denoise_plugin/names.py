@@ -210,6 +210,13 @@ def plain_features(n_mels: str, n_fft: str, hop_length: str, is_band_limited: bo
     return f"mels{n_mels}_fft{n_fft}_hop{hop_length}" + ("_f*" if is_band_limited else "")
 
 
+def feature_claim(processed: Path, digest: str) -> Path:
+    """What the plain features of a machine type are made of, for one place of them; locked by who
+    makes them.
+    """
+    return processed / f"denoise_plugin_{digest[:DIGEST_LENGTH]}.json"
+
+
 def score_distribution(model: Path, score: str) -> Path:
     """From which the baseline takes its threshold, beside the model."""
     return model.with_name(f"score_distr_{model.stem}_{score.lower()}.pickle")

@@ -119,8 +119,9 @@ def lay_out(
     """Writes the fake and, for each machine, two files in the place of clips for each section and
     split.
     """
+    numbers = "".join(f"        - '{section}'\n" for section in sections)
     listed = "".join(
-        f"    {machine}:\n      {mode}:\n        - '00'\n" for machine in (*machines, "valve")
+        f"    {machine}:\n      {mode}:\n{numbers}" for machine in (*machines, "valve")
     )
     files = {
         "train.py": TRAIN_PY,

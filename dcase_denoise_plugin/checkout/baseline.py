@@ -172,19 +172,27 @@ class Baseline:
         """The machine types that the baseline lists for a data set ("dev" or "eval" data); none if
         it does not know the data set. Raises BaselineError if its list is none.
         """
+        listed = self._listed(dataset, mode)
+        return tuple(machine for machine, sections in listed.items() if mode in sections)
+
+    def sections(self, dataset: str, machine: str, mode: str) -> list[int]:
+        """The sections that it lists for a machine type; none if it does not know it."""
+        sections = map(str, self._listed(dataset, mode).get(machine, {}).get(mode) or ())
+        return sorted(int(section) for section in sections if section.isdigit())
+
+    def _listed(self, dataset: str, mode: str) -> dict[str, dict[str, list[Scalar] | None]]:
         for name in (f"machine_type_{dataset[5:9]}_{mode}.yaml", "machine_type_legacy.yaml"):
             path = self.folder / "datasets" / name
             listed = read_mapping(path, BaselineError).get(dataset) if path.is_file() else None
             if listed:
                 try:
-                    machines = fitted(listed, _DataSet).machine_type
+                    return fitted(listed, _DataSet).machine_type
                 except ValueError as error:
                     raise BaselineError(
                         f"{dataset}: expected machine types and their sections, got {error} in"
                         f" {path}. Restore the baseline's file."
                     ) from None
-                return tuple(machine for machine, parts in machines.items() if mode in parts)
-        return ()
+        return {}
 
     def code_digest(self) -> str:
         """Hex digest of its own Python files, so that a result is known to come from this release;

@@ -14,10 +14,12 @@ from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.result_files import run_log
 from dcase_denoise_plugin.errors import DataError, RunError
 from dcase_denoise_plugin.names import SCORES, SERVED_SPLITS, SPLITS, RunName
-from dcase_denoise_plugin.sound.audio import check_file, wav_files
+from dcase_denoise_plugin.sound.audio import refuse_unread, wav_files
+from dcase_denoise_plugin.sound.wav_header import check_file
 
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}
 STEPS = ("train", *SCORES)
+_SECTION = re.compile(r"(?:section|id)_(\d+)")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,7 +85,7 @@ class MachineRun:
         """
         found = set()
         for clip in wav_files(self.raw / "train"):
-            number = re.search(r"(?:section|id)_(\d+)", clip.name)
+            number = _SECTION.search(clip.name)
             if not number:
                 raise DataError(
                     f"{self.machine}: expected section_<number> in a clip's name, got {clip.name}"
@@ -91,6 +93,30 @@ class MachineRun:
                 )
             found.add(int(number[1]))
         return sorted(found)
+
+    def check_names(self) -> None:
+        """Refuses clips that a run would leave out, or put into one autoencoder where the
+        baseline's own scripts train several, by their names.
+
+        Raises
+        ------
+        DataError
+            If the clips, or those that the baseline lists, are of several sections.
+        AudioError
+            If a name ends otherwise than the baseline reads.
+        """
+        refuse_unread(self.served_clips)
+        plan = self.plan
+        found = (_SECTION.search(clip.name) for clip in self.served_clips)
+        sections = {int(number[1]) for number in found if number}
+        sections |= {*plan.baseline.sections(plan.dataset, self.machine, plan.mode)}
+        if len(sections) > 1:
+            raise DataError(
+                f"{self.machine}: expected clips of the one section that the baseline lists, got"
+                f" {', '.join(f'{number:02d}' for number in sorted(sections))} in {self.raw}. A"
+                " section has an autoencoder of its own: for 2020 to 2022 data run the baseline's"
+                " tools/01_train_legacy.sh with denoise: true, else rename the clips."
+            )
 
     @property
     def has_sections(self) -> bool:

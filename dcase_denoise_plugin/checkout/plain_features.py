@@ -1,5 +1,5 @@
 """The plain baseline's own feature cache, which it never checks: what a killed run left
-half-written, and what was made of other clips, settings or code.
+half-written, what nobody noted, and what was made of other clips, settings or code.
 """
 
 from __future__ import annotations
@@ -7,15 +7,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from filelock import FileLock
-
+from dcase_denoise_plugin.checkout.feature_notes import noted, state_of, write_note
 from dcase_denoise_plugin.errors import RunError
-from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.names import LOCKED, plain_features
+from dcase_denoise_plugin.files import digest_of
+from dcase_denoise_plugin.names import LOCKED, feature_claim, plain_features
 from dcase_denoise_plugin.sound.audio import wav_files
 from dcase_denoise_plugin.sound.machine import manifest
 
@@ -23,6 +23,7 @@ from dcase_denoise_plugin.sound.machine import manifest
 # shapes its content all the same.
 IN_THE_PATH = ("n_mels", "n_fft", "hop_length", "fmin", "fmax", "frames", "frame_hop_length")
 NOT_IN_THE_PATH = ("power", "win_length")
+logger = logging.getLogger(__name__)
 
 
 def drop_half_written(processed: Path) -> list[Path]:
@@ -53,35 +54,86 @@ def drop_half_written(processed: Path) -> list[Path]:
 @contextlib.contextmanager
 def fresh_features(
     raw: Path, processed: Path, settings: Mapping[str, Any], loader_digest: str
-) -> Iterator[None]:
+) -> Iterator[tuple[int, ...]]:
     """Around a step of the plain baseline: `check_fresh` before and after, and a note beside each
     pickle that the step made, even one that failed later.
+
+    What the step makes features of is noted and locked before it starts. Steps that make the same
+    go side by side, others are refused. Features that nobody noted are made anew: a killed run, or
+    the baseline alone, made them of who knows which settings.
+
+    Yields
+    ------
+    File descriptors that hold the lock, for the baseline's process, which may outlive this one.
 
     Raises
     ------
     RunError
-        As `check_fresh` does.
+        As `check_fresh` does; or if another process makes other features in the same place.
     """
-    check_fresh(raw, processed, settings, loader_digest)
-    clips = {split.name: _clips(split) for split in raw.glob("*") if split.is_dir()}
-    before = {pickle: _state(pickle) for pickle in processed.glob("*/*/*.pickle")}
-    try:
-        yield
-    finally:
-        wanted = _wanted(settings)
-        for pickle in processed.glob(f"*/{_folder(wanted)}/*.pickle"):
-            in_the_making = pickle.with_name(pickle.stem + LOCKED).exists()
-            if _state(pickle) != before.get(pickle) and not in_the_making and not _noted(pickle):
-                _write_note(
-                    pickle,
-                    {
-                        "pickle": _state(pickle),
-                        "settings": wanted,
-                        "clips": clips.get(pickle.parent.parent.name, {}),
-                        "loader": loader_digest,
-                    },
-                )
-    check_fresh(raw, processed, settings, loader_digest)
+    wanted = _wanted(settings)
+    splits = [split for split in raw.glob("*") if split.is_dir()]
+    making: dict[str, Any] = {
+        "settings": wanted,
+        "clips": {split.name: _clips(split) for split in splits},
+        "loader": loader_digest,
+    }
+    processed.mkdir(parents=True, exist_ok=True)
+    place = digest_of([wanted[key] for key in IN_THE_PATH])
+    with open(feature_claim(processed, place), "a+", encoding="utf-8") as claim:
+        _claim(claim, making, processed)
+        check_fresh(raw, processed, settings, loader_digest)
+        before = {pickle: state_of(pickle) for pickle in _pickles(processed, wanted)}
+        try:
+            yield (claim.fileno(),)
+        finally:
+            for pickle in _pickles(processed, wanted):
+                changed = state_of(pickle) != before.get(pickle)
+                if changed and not _is_in_the_making(pickle) and not noted(pickle):
+                    clips = making["clips"].get(pickle.parent.parent.name, {})
+                    write_note(pickle, {**making, "clips": clips, "pickle": state_of(pickle)})
+        check_fresh(raw, processed, settings, loader_digest)
+
+
+def _claim(claim: TextIO, making: Mapping[str, Any], processed: Path) -> None:
+    """Notes what is made, unless another process is at it, and then takes part if that makes the
+    same.
+    """
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _drop_unnoted(processed, making["settings"])
+        claim.truncate(0)
+        claim.write(json.dumps(making, sort_keys=True))
+        claim.flush()
+    fcntl.flock(claim, fcntl.LOCK_SH)
+    claim.seek(0)
+    if claim.read() != json.dumps(making, sort_keys=True):
+        raise _not_alone(processed, claim.name)
+
+
+def _drop_unnoted(processed: Path, wanted: Mapping[str, float | None]) -> None:
+    for pickle in _pickles(processed, wanted):
+        if not noted(pickle):
+            pickle.unlink()
+            logger.info(f"deleted {pickle}: nobody noted what its features are of")
+    for lock_file in processed.glob(f"*/{_folder(wanted)}/{_name(wanted)}{LOCKED}"):
+        raise _not_alone(processed, lock_file)
+
+
+def _not_alone(processed: Path, file: object) -> RunError:
+    return RunError(
+        f"{processed.name}: expected nobody else to make other features of it, got a process that"
+        f" holds {file}. Wait for it or end it."
+    )
+
+
+def _pickles(processed: Path, wanted: Mapping[str, float | None]) -> list[Path]:
+    """The features that the baseline takes for these, of all splits and sections."""
+    return sorted(processed.glob(f"*/{_folder(wanted)}/{_name(wanted)}.pickle"))
+
+
+def _is_in_the_making(pickle: Path) -> bool:
+    return pickle.with_name(pickle.stem + LOCKED).exists()
 
 
 def check_fresh(
@@ -90,10 +142,6 @@ def check_fresh(
     """Refuses features of other clips than are there, of other `settings` of the baseline, or by
     other code of its loader; both folders are those of one machine type.
 
-    A pickle without a note (the baseline alone made it) must be younger than the clips and than the
-    last change in their folder. The times of inodes say less: copying a data set with its features,
-    times and all, renews them in the order of copying.
-
     Raises
     ------
     RunError
@@ -101,13 +149,12 @@ def check_fresh(
     """
     cure = f"delete {processed} and run again."
     wanted = _wanted(settings)
-    for pickle in sorted(processed.glob("*/*/*.pickle")):
-        split, note = raw / pickle.parent.parent.name, _noted(pickle)
-        if note and any(note["settings"].get(key) != wanted[key] for key in IN_THE_PATH):
-            continue  # the baseline will not read this one
-        if note:
-            _refuse_other_making(note, wanted, loader_digest, pickle, cure)
-        changed = _difference(note["clips"], _clips(split)) if note else _younger(split, pickle)
+    for pickle in _pickles(processed, wanted):
+        split, note = raw / pickle.parent.parent.name, noted(pickle)
+        if not note or any(note["settings"].get(key) != wanted[key] for key in IN_THE_PATH):
+            continue  # in the making, or the baseline will not read it
+        _refuse_other_making(note, wanted, loader_digest, pickle, cure)
+        changed = _difference(note["clips"], _clips(split))
         if changed:
             raise RunError(
                 f"{raw.name}: expected the plain baseline's features to be of the clips that are in"
@@ -160,13 +207,14 @@ def _folder(wanted: Mapping[str, float | None]) -> str:
     return plain_features(n_mels, n_fft, hop_length, bool(wanted["fmin"] or wanted["fmax"]))
 
 
+def _name(wanted: Mapping[str, float | None]) -> str:
+    """A pattern of the stem of its files there."""
+    frames, hop = wanted["frames"], wanted["frame_hop_length"]
+    return "*" if frames is None or hop is None else f"*_TF{frames:.0f}-{hop:.0f}_*"
+
+
 def _clips(split: Path) -> dict[str, list[int]]:
     return {name: [size, time_ns] for name, size, time_ns in manifest(wav_files(split))}
-
-
-def _state(pickle: Path) -> list[int]:
-    stat = pickle.stat()
-    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _difference(noted: Mapping[str, list[int]], now: Mapping[str, list[int]]) -> str | None:
@@ -178,42 +226,3 @@ def _difference(noted: Mapping[str, list[int]], now: Mapping[str, list[int]]) ->
         return None
     how = "added" if name not in noted else "removed" if name not in now else "changed"
     return f"{name} was {how}"
-
-
-def _younger(split: Path, pickle: Path) -> str | None:
-    made = pickle.stat().st_mtime_ns
-    changed = next((clip for clip in wav_files(split) if clip.stat().st_mtime_ns > made), None)
-    if changed:
-        return f"{changed.name} was written"
-    return (
-        f"a file was added to it or removed from it (if it was no clip: touch {pickle})"
-        if split.is_dir() and split.stat().st_mtime_ns > made
-        else None
-    )
-
-
-def _note(pickle: Path) -> Path:
-    return pickle.with_name(f"{pickle.name}.json")
-
-
-def _noted(pickle: Path) -> dict[str, Any] | None:
-    """The note of this very pickle; one that was written of another, or is damaged, is none."""
-    try:
-        note = json.loads(_note(pickle).read_text(encoding="utf-8"))
-        return (
-            {
-                "settings": dict(note["settings"]),
-                "clips": dict(note["clips"]),
-                "loader": str(note["loader"]),
-            }
-            if note["pickle"] == _state(pickle)
-            else None
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _write_note(pickle: Path, content: dict[str, Any]) -> None:
-    # Runs of two seeds share a pickle and may end its step at the same time.
-    with FileLock(f"{_note(pickle)}.lock"), written_whole(_note(pickle)) as aside:
-        aside.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -19,6 +19,9 @@ _TABLE = re.compile(
 )
 
 
+_TAG = re.compile(r"id\(((?:\d+_)+)\)")
+
+
 class ResultFile(NamedTuple):
     """A CSV of the baseline's test.
 
@@ -27,6 +30,8 @@ class ResultFile(NamedTuple):
     kind : "anomaly_score", "decision_result", or "result", the AUCs of a machine type.
     dataset : such as DCASE2025T2; empty where a name holds none, and all of it is `machine_type`.
     section : such as ``section_00``; empty for AUCs.
+    trained : sections of the clips that the autoencoder was trained on, of the baseline's tag; none
+        without a tag. It scores clips of the others too.
     """
 
     kind: str
@@ -34,6 +39,13 @@ class ResultFile(NamedTuple):
     machine_type: str
     section: str
     seed: int
+    trained: tuple[int, ...] = ()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether its scores are of clips that the autoencoder was not trained for."""
+        number = self.section.rpartition("_")[2]
+        return bool(self.trained and number and int(number) not in self.trained)
 
     @classmethod
     def from_name(cls, name: str) -> ResultFile | None:
@@ -46,7 +58,9 @@ class ResultFile(NamedTuple):
             return None
         known = _DATA.fullmatch(found["data"])
         data = (known[1], known[2]) if known else ("", found["data"])
-        return cls(found["kind"], *data, found["section"] or "", int(found["seed"]))
+        tag = _TAG.search(found["suffix"])
+        trained = tuple(int(number) for number in tag[1].split("_")[:-1]) if tag else ()
+        return cls(found["kind"], *data, found["section"] or "", int(found["seed"]), trained)
 
 
 _NOTE = re.compile(r"(?P<kind>denoise_receipt|run)_(?P<data>.+?)_seed(?P<seed>\d+)(?:_.*)?\.json")

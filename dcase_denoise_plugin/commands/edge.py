@@ -145,7 +145,7 @@ def export(
 @click.option(
     "--pcm",
     type=click.Choice(list(FORMATS)),
-    help="Standard input is raw samples of this format, one channel, at the training clips' rate.",
+    help="Raw samples on standard input, one channel, at the clips' rate; S24_LE: 4-byte words.",
 )
 @click.option("--once", is_flag=True, help="Score what lies in the folder and end.")
 @click.option(

@@ -27,9 +27,9 @@ from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.settings.keys import PREFIX, option_name
 from dcase_denoise_plugin.settings.sources import changed_keys, from_keys
-from dcase_denoise_plugin.sound.audio import MOST_CHANNELS
 from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
 from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it
 # is part of the denoiser's folder name.

@@ -14,10 +14,11 @@ from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import resolve
-from dcase_denoise_plugin.sound.audio import check_channels, check_wav
+from dcase_denoise_plugin.sound.audio import check_wav
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, steady_machine_residual_db
 from dcase_denoise_plugin.sound.far_microphone import subtracted_db
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import check_channels
 
 # The gain put on an STFT bin. A mask only takes away: one that could add 6 dB left a third more
 # log-mel error on `fan` clips at 10 dB SNR. Noise that bursts 40 dB above the machine needs a

@@ -10,7 +10,6 @@ import torch
 
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.sound.audio import MOST_CHANNELS
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, heard_in_pauses
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.far_microphone import LOWER_TENTH, FarMicrophone
@@ -19,6 +18,7 @@ from dcase_denoise_plugin.sound.machine_clips import MachineClips
 from dcase_denoise_plugin.sound.noise import Reel
 from dcase_denoise_plugin.sound.noise_recordings import noise_recordings, source_name
 from dcase_denoise_plugin.sound.quantile import Told, least_noisy_quantile, standing_out_quantile
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 
 # Supplemental noise this far above the clips is not in them. It lies at -14 dB on `fan`, at -2 dB
 # on made-up machines, and at +6 and +9 dB where those were recorded without it.

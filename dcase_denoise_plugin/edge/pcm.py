@@ -12,22 +12,43 @@ import numpy as np
 import soundfile
 
 from dcase_denoise_plugin.errors import AudioError
-from dcase_denoise_plugin.sound.audio import STREAMED_BYTES, rounded
+from dcase_denoise_plugin.sound.audio import check_finite, rounded
+from dcase_denoise_plugin.sound.wav_header import UNKNOWN_BYTES, check_layout
 
 STANDARD_INPUT = "standard input"
 WAV_MARK = b"RIFF"
-# libsndfile's name of each format, and bytes of a sample.
+# libsndfile's name of each format, and bytes of a sample. FFmpeg's names; ALSA's, whose S24_LE is
+# 24 bits in words of 4 bytes, where FFmpeg's s24le is packed; SoX's.
 FORMATS = {
     "u8": ("PCM_U8", 1),
     "s16le": ("PCM_16", 2),
     "s24le": ("PCM_24", 3),
     "s32le": ("PCM_32", 4),
     "f32le": ("FLOAT", 4),
+    "U8": ("PCM_U8", 1),
+    "S16_LE": ("PCM_16", 2),
+    "S24_3LE": ("PCM_24", 3),
+    "S24_LE": ("PCM_24", 4),
+    "S32_LE": ("PCM_32", 4),
+    "FLOAT_LE": ("FLOAT", 4),
+    "s16": ("PCM_16", 2),
+    "s24": ("PCM_24", 3),
+    "s32": ("PCM_32", 4),
+    "f32": ("FLOAT", 4),
 }
-# The same by what a wav header says: format tag and bits of a sample.
-OF_WAV = {(1, 8): "u8", (1, 16): "s16le", (1, 24): "s24le", (1, 32): "s32le", (3, 32): "f32le"}
+IN_WORDS = ("PCM_24", 4)
+# The same by what a wav header says: format tag, bits and bytes of a sample.
+OF_WAV = {
+    (1, 8, 1): "u8",
+    (1, 16, 2): "s16le",
+    (1, 24, 3): "s24le",
+    (1, 24, 4): "S24_LE",
+    (1, 32, 4): "s32le",
+    (3, 32, 4): "f32le",
+}
 EXTENSIBLE = 0xFFFE  # the tag stands further behind, at the start of an identifier
 SKIPPED_BYTES = 2**16
+SHORTEST_GUESS_BYTES, SIGNS = 256, {0x00, 0xFF}
 
 
 def clips_of(
@@ -60,6 +81,7 @@ def clips_of(
         announced -= len(content)
         if not done:
             _check_no_wav(content, pcm, "Leave --pcm out.")
+            _check_packed(content, pcm)
         if len(content) % width:
             raise _cut_off(width, len(content) % width, f", after {done} clips")
         if len(content) < samples * width:
@@ -87,7 +109,10 @@ def blocks_of(stream: io.BufferedReader, pcm: str) -> Iterator[np.ndarray]:
     while True:
         whole = len(content) - len(content) % width
         if whole:
-            yield _decoded(content[:whole], pcm)
+            _check_packed(content[:whole], pcm)
+            wav = _decoded(content[:whole], pcm)
+            check_finite(wav, STANDARD_INPUT)
+            yield wav
         arrived = stream.read1()
         if not arrived:
             break
@@ -99,18 +124,24 @@ def blocks_of(stream: io.BufferedReader, pcm: str) -> Iterator[np.ndarray]:
 def encoded(wav: np.ndarray, pcm: str) -> bytes:
     """Raw samples, clipped at full scale, of float32 (samples,)."""
     content, subtype = io.BytesIO(), FORMATS[pcm][0]
+    stored = "PCM_32" if FORMATS[pcm] == IN_WORDS else subtype
     soundfile.write(
-        content, rounded(wav, subtype), 1, format="RAW", subtype=subtype, endian="LITTLE"
+        content, rounded(wav, subtype), 1, format="RAW", subtype=stored, endian="LITTLE"
     )
-    return content.getvalue()
+    if stored == subtype:
+        return content.getvalue()
+    return (np.frombuffer(content.getvalue(), "<i4") >> 8).tobytes()
 
 
 def _decoded(content: bytes, pcm: str) -> np.ndarray:
+    subtype = FORMATS[pcm][0]
+    if FORMATS[pcm] == IN_WORDS:  # the upper byte of a word may hold anything
+        content, subtype = (np.frombuffer(content, "<i4") << 8).tobytes(), "PCM_32"
     return soundfile.read(
         io.BytesIO(content),
         dtype="float32",
         format="RAW",
-        subtype=FORMATS[pcm][0],
+        subtype=subtype,
         samplerate=1,
         channels=1,
         endian="LITTLE",
@@ -121,6 +152,17 @@ def _check_no_wav(content: bytes, pcm: str, advice: str) -> None:
     if content.startswith(WAV_MARK):
         raise AudioError(
             f"{STANDARD_INPUT}: expected raw {pcm} samples, got a wav header. {advice}"
+        )
+
+
+def _check_packed(content: bytes, pcm: str) -> None:
+    """Refuses words of 4 bytes in the place of packed 24 bits: each fourth byte is a sign alone."""
+    if FORMATS[pcm][1] != 3 or len(content) < SHORTEST_GUESS_BYTES or set(content) <= SIGNS:
+        return
+    if any(set(content[start::4]) <= SIGNS for start in range(4)):
+        raise AudioError(
+            f"{STANDARD_INPUT}: expected {pcm} samples of 3 bytes, got 24 bits in words of 4"
+            " bytes. Name them --pcm S24_LE."
         )
 
 
@@ -150,22 +192,27 @@ def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[str, float]:
         raise _no_wav(
             "an end before its header was whole" if layout else "no format before its samples"
         )
-    tag, channels, rate_hz, *_, bits = struct.unpack("<HHIIHH", layout[:16])
+    tag, channels, rate_hz, bytes_a_second, frame_bytes, bits = struct.unpack(
+        "<HHIIHH", layout[:16]
+    )
     if tag == EXTENSIBLE and len(layout) >= 26:
         (tag,) = struct.unpack("<H", layout[24:26])
-    if (tag, bits) not in OF_WAV:
-        raise _no_wav(f"format {tag} of {bits} bits")
     if channels != 1:
         raise AudioError(
             f"{STANDARD_INPUT}: expected one channel, got {channels}. Convert it to mono."
         )
+    if (tag, bits) not in {kind[:2] for kind in OF_WAV}:
+        raise _no_wav(f"format {tag} of {bits} bits")
     if rate_hz != sample_rate_hz:
         raise AudioError(
             f"{STANDARD_INPUT}: expected {sample_rate_hz} Hz as in training, got {rate_hz} Hz."
             " Resample it."
         )
+    stored = 32 if (bits, frame_bytes) == (24, 4) else bits
+    check_layout(stored, frame_bytes, rate_hz, bytes_a_second, "wav", STANDARD_INPUT)
     (announced,) = struct.unpack("<I", chunk[4:])
-    return OF_WAV[tag, bits], announced if 0 < announced < STREAMED_BYTES else math.inf
+    pcm = OF_WAV[tag, bits, frame_bytes]
+    return pcm, announced if 0 < announced < UNKNOWN_BYTES else math.inf
 
 
 def _chunk(stream: BinaryIO, size: int) -> bytes:

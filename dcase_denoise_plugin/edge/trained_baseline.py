@@ -29,9 +29,9 @@ from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
-from dcase_denoise_plugin.sound.audio import check_file
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import check_file
 from dcase_denoise_plugin.stage.named_method import refuse_foreign
 from dcase_denoise_plugin.stage.stage import Stage
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.sound.audio import is_recording
+from dcase_denoise_plugin.sound.audio import wav_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,11 +59,7 @@ def clips_in(
         # Built anew at every look, so that files which are gone take no memory.
         before, seen = (
             seen,
-            {
-                file: state
-                for file in filter(is_recording, folder.iterdir())
-                if (state := _state(file))
-            },
+            {file: state for file in wav_files(folder) if (state := _state(file))},
         )
         since = {
             file: since[file] if before.get(file) == state else time.monotonic()

@@ -21,7 +21,7 @@ import msgspec
 from dcase_denoise_plugin.checkout.result_files import BY_SEED, SUMMARIES
 from dcase_denoise_plugin.errors import ConfigError, RunError, first_line
 from dcase_denoise_plugin.figures.result_tables import read_roc, result_tables
-from dcase_denoise_plugin.files import fitted, read_json, written_whole
+from dcase_denoise_plugin.files import fitted, read_json, read_table, written_whole
 
 DEFAULT_TOLERANCE = 0.01
 # Differences of decimal fractions carry binary dust: 0.7 - 0.69 is more than 0.01.
@@ -169,9 +169,7 @@ def read_reference(path: Path) -> dict[Figure, Known]:
     """
     try:
         if _is_csv(path):
-            # Excel's UTF-8 begins with a mark.
-            with open(path, newline="", encoding="utf-8-sig") as file:
-                rows, tolerance = _read_csv(file), None
+            rows, tolerance = _read_csv(path), None
         else:
             content = read_json(path, _Reference)
             rows, tolerance = content.figures, content.tolerance
@@ -181,7 +179,7 @@ def read_reference(path: Path) -> dict[Figure, Known]:
             )
             for row in rows
         }
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise ConfigError(
             "--reference: expected figures as --write-reference writes them, got"
             f" {first_line(error)} in {path}. Correct the file or write it anew."
@@ -236,12 +234,11 @@ def _write_json(file: TextIO, rows: Iterable[dict[str, Any]], tolerance: float |
     file.write("\n")
 
 
-def _read_csv(file: TextIO) -> list[_Row]:
-    table = csv.DictReader(file)
-    rows, names = list(table), list(table.fieldnames or ())
+def _read_csv(path: Path) -> list[_Row]:
+    names, *rows = read_table(path) or [[]]
     if rows and not set(COLUMNS) <= set(names):
         raise ValueError(f"the columns {', '.join(names)}, not {', '.join(COLUMNS)}")
-    given = [{name: cell for name, cell in row.items() if cell != ""} for row in rows]
+    given = [{name: cell for name, cell in zip(names, row) if cell != ""} for row in rows]
     return fitted(given, list[_Row], strict=False)
 
 

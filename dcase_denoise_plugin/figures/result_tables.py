@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import statistics
 from pathlib import Path
 from typing import NamedTuple
 
 from dcase_denoise_plugin.checkout.result_files import ResultFile
 from dcase_denoise_plugin.errors import RunError, first_line
+from dcase_denoise_plugin.files import read_table
 from dcase_denoise_plugin.quoting import quoted
 
 # Columns of the baseline's table of AUCs. Data sets before 2022 have no domains, and "AUC" alone.
@@ -22,6 +24,7 @@ class ResultTable(NamedTuple):
     machine: str
     seed: int
     section: str
+    trained: tuple[int, ...] = ()
 
     @property
     def run(self) -> tuple[str, int]:
@@ -34,10 +37,9 @@ def result_tables(folder: Path, below: bool = False) -> list[ResultTable]:
     found = []
     for path in sorted(folder.rglob("*.csv") if below else folder.iterdir()):
         file = ResultFile.from_name(path.name)
-        if file and file.kind != "decision_result":
-            found.append(
-                ResultTable(path, file.dataset, file.machine_type, file.seed, file.section)
-            )
+        if file and file.kind != "decision_result" and not file.is_foreign:
+            name = (file.dataset, file.machine_type, file.seed, file.section, file.trained)
+            found.append(ResultTable(path, *name))
     return found
 
 
@@ -51,8 +53,7 @@ def read_pairs(path: Path) -> tuple[list[tuple[str, float]], str]:
     with it.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as stream:
-            rows = sorted((row[0], float(row[1])) for row in csv.reader(stream) if row)
+        rows = sorted((row[0], float(row[1])) for row in read_table(path))
     except IndexError:
         return [], "a line without a second column"
     except (OSError, ValueError, csv.Error) as error:
@@ -62,9 +63,13 @@ def read_pairs(path: Path) -> tuple[list[tuple[str, float]], str]:
     return rows, "" if rows else "an empty table"
 
 
+def _numbered(sections: tuple[int, ...]) -> set[str]:
+    return {f"{section:02d}" for section in sections}
+
+
 def read_roc(path: Path) -> dict[str, float]:
     """AUC and pAUC in percent from one of the baseline's ``_roc.csv``: the harmonic mean over the
-    machine's sections.
+    machine's sections, or over those that the autoencoder was trained for.
 
     Raises
     ------
@@ -72,13 +77,23 @@ def read_roc(path: Path) -> dict[str, float]:
         If it is missing or has no such row, or no number in it.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            row = next(row for row in csv.DictReader(file) if row["section"] == "harmonic mean")
-        percent = {metric: 100 * float(row[metric]) for metric in AUC_METRICS if metric in row}
+        header, *rows = read_table(path)
+        found = {row["section"]: row for row in (dict(zip(header, row)) for row in rows)}
+        mean = found.pop("harmonic mean")
+        found.pop("arithmetic mean", None)
+        file = ResultFile.from_name(path.name)
+        own = [row for name, row in found.items() if file and name in _numbered(file.trained)]
+        if not own or len(own) == len(found):
+            own = [mean]
+        percent = {
+            metric: 100 * statistics.harmonic_mean([float(row[metric]) for row in own])
+            for metric in AUC_METRICS
+            if metric in mean
+        }
         if not percent:
             raise ValueError("no column of an AUC")
         return percent
-    except (OSError, StopIteration, KeyError, ValueError, TypeError, csv.Error) as error:
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise RunError(
             f"result: expected AUC and pAUC from the baseline's test, got {quoted(error)} in"
             f" {path}. Remove the file and run again."

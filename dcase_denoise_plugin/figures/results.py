@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import statistics
 from collections.abc import Collection
 from pathlib import Path
 
@@ -78,6 +79,9 @@ class Results:
     )
     stated: dict[tuple[str, int], dict[str, float]] = dataclasses.field(default_factory=dict)
     remarks: list[Remark] = dataclasses.field(default_factory=list)
+    _aucs: dict[tuple[str, int], dict[tuple[int, ...], dict[str, float]]] = dataclasses.field(
+        default_factory=dict
+    )
 
     @property
     def runs(self) -> list[tuple[str, int]]:
@@ -102,7 +106,7 @@ class Results:
             results.dataset = results.dataset or table.dataset
             if only is not None and table.run not in only:
                 continue
-            key = (*table.run, table.section)
+            key = (*table.run, table.section or str(table.trained))
             if key in read_from:
                 results._remark(
                     table,
@@ -170,7 +174,13 @@ class Results:
         except RunError as error:
             self._remark(table, f"no AUC of the baseline's own to check against: {error}")
             return
-        self.stated[table.run] = stated
+        tables = self._aucs.setdefault(table.run, {})
+        tables[table.trained] = stated
+        self.stated[table.run] = {
+            metric: statistics.harmonic_mean([one[metric] for one in tables.values()])
+            for metric in stated
+            if all(metric in one for one in tables.values())
+        }
         if not np.isfinite(list(stated.values())).all():
             self._remark(table, f"an AUC that is not a finite number in {table.path.name}.")
 

@@ -45,7 +45,8 @@ def baseline_summary(runs: Sequence[MachineRun]) -> None:
         tool = subprocess.run(
             command,
             cwd=plan.baseline.folder,
-            env=child_environment(),
+            # The tool goes through sets of names: columns and sums follow their hashes.
+            env={**child_environment(), "PYTHONHASHSEED": "0"},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

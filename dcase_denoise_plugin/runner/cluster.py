@@ -14,7 +14,7 @@ from dcase_denoise_plugin.checkout.overrides import import_method
 from dcase_denoise_plugin.checkout.run_record import finished_runs
 from dcase_denoise_plugin.errors import ConfigError, DenoiseError, RunError, one_line
 from dcase_denoise_plugin.process import log_to_stdout
-from dcase_denoise_plugin.runner.runner import refuse_other_stages, run_all
+from dcase_denoise_plugin.runner.runner import refuse_unfit, run_all
 from dcase_denoise_plugin.settings.sources import split
 
 submitit: Any
@@ -65,8 +65,8 @@ def run_on_cluster(
     ------
     RunError
         If the cluster cannot be used from here.
-    DataError
-        If a run would overwrite results of another denoising stage.
+    DataError, AudioError
+        As `run_all` does.
     ConfigError
         If submitit is not installed, or a parameter is not ``key=value`` or unknown to submitit.
     """
@@ -76,7 +76,7 @@ def run_on_cluster(
             "Install it in a clone of this plugin: pip install '.[cluster]'"
         )
     runs = list(runs)
-    refuse_other_stages(runs)
+    refuse_unfit(runs)
     done = finished_runs(runs)
     waiting = [run for run in runs if run not in done]
     options = {"timeout_min": TIMEOUT_MIN, **_parsed(parameters)}

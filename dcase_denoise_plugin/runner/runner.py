@@ -59,11 +59,11 @@ def run_all(
 
     Raises
     ------
-    DataError
-        If a run would overwrite results of another denoising stage; nothing is started then.
+    DataError, AudioError
+        As `refuse_unfit` does; nothing is started then.
     """
     runs = list(runs)
-    refuse_other_stages(runs)
+    refuse_unfit(runs)
     progress, children = Progress(runs, jobs), Children()
     places = _environments(runs, jobs)
 
@@ -99,11 +99,12 @@ def run_all(
     return {run: error for run, error in results.items() if error}
 
 
-def refuse_other_stages(runs: Iterable[MachineRun]) -> None:
-    """Raises DataError if one of `runs` would overwrite what another denoising stage has
-    finished.
+def refuse_unfit(runs: Iterable[MachineRun]) -> None:
+    """Raises DataError if one of `runs` would overwrite what another denoising stage has finished,
+    or cannot take all clips; AudioError if the baseline does not read a clip's name.
     """
     for run in runs:
+        run.check_names()
         if run.arm == "denoised" and run.has_sections:
             folders = [run.folder(step) for step in STEPS]
             refuse_other_stage(folders, run.name, run.plan.config, "--set export_dir=NAME")
@@ -200,15 +201,15 @@ def _run_step(
     settings = asked["settings"]
     place = workplace(environment, settings)
     start, start_ns = log.seek(0, os.SEEK_END), time.time_ns()
-    fresh: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    fresh: contextlib.AbstractContextManager[tuple[int, ...]] = contextlib.nullcontext(())
     if run.arm == "plain":
         # Behind the flag the stage refuses them; the baseline takes them, and scores vectors that
         # it made up.
         check_alike(run.served_clips, run.channels if baseline.takes_two_channels else 1)
         fresh = fresh_features(run.raw, run.processed, settings, baseline.loader_digest())
     command = [sys.executable, *run.command(step)]
-    with fresh:
-        status = children.run(command, log, cwd=baseline.folder, env=environment)
+    with fresh as held:
+        status = children.run(command, log, cwd=baseline.folder, env=environment, pass_fds=held)
         if status:
             raise RunError(f"{run} {step}: {last_words(run.log, start, status)}")
     write_record(run, step, start_ns, asked, place)

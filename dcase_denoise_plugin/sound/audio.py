@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
-from dcase_denoise_plugin.errors import AudioError, DataError
+from dcase_denoise_plugin.errors import AudioError, DataError, first_line, warn_once
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.sound.not_loaded import check_present
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS, check_file
 
 SHORTEST_CLIP_S = 1.0
-STREAMED_BYTES = 0x7FFFFF00  # so much and more is announced by who could not know
-MOST_CHANNELS = 2  # near the machine, far from it
+LOUDEST = 2.0**32  # floats may hold integers of 32 bits; energies of more than 1e16 overflow
+OTHER_SOUND = {f".{name.lower()}" for name in soundfile.available_formats()} - {".wav"} | {
+    ".aac",
+    ".aif",
+    ".m4a",
+    ".opus",
+    ".wave",
+    ".wma",
+}
 # Bits of a sample, where float32 can hold more.
 BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
-
-
-class Header(NamedTuple):
-    """What a wav file says of itself; `subtype` is libsndfile's name of the format of its samples,
-    such as PCM_16.
-    """
-
-    samples: int
-    sample_rate_hz: int
-    subtype: str
-    channels: int
 
 
 def read_wav(path: Path | str, channels: int | None = 1) -> tuple[np.ndarray, int]:
@@ -48,7 +41,7 @@ def read_wav(path: Path | str, channels: int | None = 1) -> tuple[np.ndarray, in
         If `check_file` refuses the file or `check_wav` its samples.
     """
     check_file(path, channels)
-    wavs, sample_rate_hz = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
+    wavs, sample_rate_hz = _decoded(path)
     wav = np.ascontiguousarray(wavs[:, 0])
     check_wav(wav, sample_rate_hz, path)
     return wav, sample_rate_hz
@@ -69,62 +62,19 @@ def read_far(path: Path | str) -> np.ndarray:
     AudioError if the file is none, or not finite there.
     """
     check_file(path, MOST_CHANNELS)
-    wav = soundfile.read(os.fsencode(path), dtype="float32")[0][:, 1]
-    check_finite(wav, path)
-    return np.ascontiguousarray(wav)
+    wavs, _ = _decoded(path)
+    check_finite(wavs[:, 1], path)
+    return np.ascontiguousarray(wavs[:, 1])
 
 
-def check_file(path: Path | str, channels: int | None = 1) -> Header:
-    """Refuses a file that is no whole wav of so many `channels` (None: one or two), by its header
-    alone, which it returns.
-
-    Raises
-    ------
-    AudioError
-        Naming the file, what was expected and what to do.
-    """
-    check_present(path)
+def _decoded(path: Path | str) -> tuple[np.ndarray, int]:
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            header = Header(file.frames, file.samplerate, file.subtype, file.channels)
-            report = file.extra_info
-    except (OSError, RuntimeError) as error:
-        why = getattr(error, "error_string", str(error)).rstrip(".")
+        return soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
+    except (OSError, RuntimeError, ValueError) as error:
         raise AudioError(
-            f"clip: expected a readable wav file, got {why} in {path}. Replace or remove the file."
+            f"clip: expected samples that can be decoded, got {first_line(error)} in {path}. "
+            "Replace or remove the file."
         ) from None
-    check_channels(header.channels, channels, path)
-    # libsndfile reads what is left of a truncated file without complaint and says so only in its
-    # report. Streamed files announce 0 or 4 GiB; those are whole.
-    shortfall = re.search(r"data : (\d+) \(should be (\d+)\)", report)
-    if shortfall and int(shortfall[2]) < int(shortfall[1]) < STREAMED_BYTES:
-        raise AudioError(
-            f"clip: expected the {shortfall[1]} bytes of sound its header announces, got"
-            f" {shortfall[2]} in {path}. The file is truncated; copy it again."
-        )
-    return header
-
-
-def check_channels(got: int, expected: int | None, path: Path | str) -> None:
-    """Refuses a clip of another number of channels than its machine's (None: of more than two).
-    Raises AudioError.
-    """
-    if got > MOST_CHANNELS:
-        raise AudioError(
-            f"clip: expected one channel, or two (near the machine, far from it), got {got} in"
-            f" {path}. Keep one or two of them."
-        )
-    if expected == 1 and got != 1:
-        raise AudioError(
-            f"clip: expected one channel, got {got} in {path}. Convert the clip to mono; or, where"
-            " all clips have a near and a far microphone, use a baseline from v5.0.0 on with"
-            " --mono=False."
-        )
-    if expected == MOST_CHANNELS and got == 1:
-        raise AudioError(
-            f"clip: expected two channels (near the machine, far from it), got one in {path}."
-            " Replace or remove the file; or, where all clips are mono, set --mono=True."
-        )
 
 
 def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
@@ -149,12 +99,21 @@ def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
         )
 
 
-def check_finite(wav: np.ndarray, path: Path | str) -> None:
-    """Refuses samples that are NaN or infinite. Raises AudioError."""
-    if not np.isfinite(wav).all():
+def check_finite(wav: np.ndarray, place: Path | str) -> None:
+    """Refuses samples, float (samples,), that are not finite, or so large that their spectrum is
+    not. Raises AudioError naming `place`.
+    """
+    finite = np.isfinite(wav)
+    if not finite.all():
         raise AudioError(
-            f"clip: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that are NaN"
-            f" or infinite in {path}. Replace or remove the file."
+            f"clip: expected finite samples, got {np.count_nonzero(~finite)} that are NaN"
+            f" or infinite in {place}. Replace or remove the file."
+        )
+    peak = np.abs(wav).max(initial=0)
+    if peak > LOUDEST:
+        raise AudioError(
+            f"clip: expected samples of full scale 1, got {peak:g} in {place}. Replace or remove"
+            " the file."
         )
 
 
@@ -189,8 +148,9 @@ def check_rate(
 
 
 def check_alike(files: Iterable[Path], channels: int) -> None:
-    """Refuses clips that are no whole wavs of so many channels, one length and one rate, by their
-    headers alone. Raises AudioError as `check_file` and `check_fit` do.
+    """Refuses clips that are no whole wavs of so many channels, one length and rate, by their
+    headers, or hold floats that are not finite. Raises AudioError as `check_file`, `check_fit` and
+    `check_finite` do.
     """
     first = None
     for file in files:
@@ -204,6 +164,8 @@ def check_alike(files: Iterable[Path], channels: int) -> None:
             file,
             f"in {first[0]}",
         )
+        if header.subtype in ("FLOAT", "DOUBLE"):
+            check_finite(_decoded(file)[0], file)
 
 
 def rounded(wav: np.ndarray, subtype: str) -> np.ndarray:
@@ -228,9 +190,9 @@ def write_wav(path: Path, wav: np.ndarray, sample_rate_hz: int, subtype: str = "
         ) from None
 
 
-def wav_files(folder: Path) -> tuple[Path, ...]:
-    """A machine type's clips as the baseline finds them, ``*.wav`` by name, and so no hidden ones
-    such as macOS leaves; none if there is no folder. Raises DataError if it may not be read.
+def wav_files(folder: Path, below: bool = False) -> tuple[Path, ...]:
+    """The recordings in a folder, or also in those `below` it, by name; none if there is no folder.
+    Other sound files are passed over with a line. Raises DataError if it may not be read.
     """
     try:
         if folder.is_dir():
@@ -240,11 +202,34 @@ def wav_files(folder: Path) -> tuple[Path, ...]:
             f"folder of clips: expected one that may be read, got {error.strerror} in {folder}."
             " Correct its rights."
         ) from None
-    return tuple(Path(file) for file in sorted(glob.glob(f"{glob.escape(str(folder))}/*.wav")))
+    found = sorted(folder.glob("**/*" if below else "*"))
+    others = [file.name for file in found if _is_other_sound(file)]
+    if others:
+        warn_once(
+            "sound files",
+            folder,
+            f"expected names that end in .wav, got {len(others)} others such as {others[0]} in"
+            f" {folder}. They are passed over.",
+        )
+    return tuple(filter(is_recording, found))
+
+
+def refuse_unread(files: Iterable[Path]) -> None:
+    """Refuses recordings that the baseline would pass over without a word. Raises AudioError."""
+    for file in files:
+        if file.suffix != ".wav":
+            raise AudioError(
+                "clip: expected a name that ends in .wav, in small letters, as the baseline reads"
+                f" it, got {file.name} in {file.parent}. Rename the file."
+            )
+
+
+def _is_other_sound(file: Path) -> bool:
+    return file.suffix.lower() in OTHER_SOUND and not file.name.startswith(".")
 
 
 def is_recording(file: Path) -> bool:
-    """Whether a file that a user hands over is a recording: .wav in small or capital letters, and
-    not hidden.
+    """Whether a file is a recording by its name: .wav in small or capital letters, and not hidden,
+    as those that macOS leaves.
     """
     return file.suffix.lower() == ".wav" and not file.name.startswith(".")

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dcase_denoise_plugin.sound.audio import check_file, check_fit, read_wav
+from dcase_denoise_plugin.sound.audio import check_fit, read_wav
 from dcase_denoise_plugin.sound.images import Scaling
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import check_file
 
 # 2 GB hold 1000 clips of 12 s at 16 kHz; what does not fit is read again whenever it is needed.
 MEMORY_BYTES = 2 * 1024**3

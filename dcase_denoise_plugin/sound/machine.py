@@ -15,7 +15,8 @@ from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.settings.values import is_folder
-from dcase_denoise_plugin.sound.audio import MOST_CHANNELS, check_channels, check_file, wav_files
+from dcase_denoise_plugin.sound.audio import wav_files
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS, check_channels, check_file
 
 NOISE_MARK = "_noise_"
 MACHINE_MARK = "_machine_"

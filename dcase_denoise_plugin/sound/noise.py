@@ -10,9 +10,10 @@ import scipy.ndimage
 import torch
 
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.sound.audio import check_file, read_wav
+from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.clips import Clips, spectrum
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import check_file
 
 # Noise clips beyond this are left out, evenly; 0.5 GB hold 380 clips of 10 s at 16 kHz.
 MEMORY_BYTES = 2**29

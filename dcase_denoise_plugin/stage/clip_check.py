@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_wav, read_wav
+from dcase_denoise_plugin.sound.audio import check_fit, check_wav, read_wav
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.not_loaded import why_not_loaded
+from dcase_denoise_plugin.sound.wav_header import check_file
 
 
 class ClipCheck:

@@ -10,7 +10,7 @@ from dcase_denoise_plugin.denoising.denoiser import MASK_DB
 from dcase_denoise_plugin.denoising.findings import find
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
-from dcase_denoise_plugin.sound.audio import MOST_CHANNELS, read_wav
+from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.far_microphone import subtracted_db
@@ -18,6 +18,7 @@ from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.noise import read_noise
 from dcase_denoise_plugin.sound.noise_recordings import noise_recordings
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 
 LOWEST_GAIN_DB = -20.0
 FLOOR_QUANTILE = 0.1

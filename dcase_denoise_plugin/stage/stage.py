@@ -23,9 +23,10 @@ from dcase_denoise_plugin.names import DENOISERS, denoiser
 from dcase_denoise_plugin.process import untouched_random_streams
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import changed_keys
-from dcase_denoise_plugin.sound.audio import check_file, read_far, read_wav
+from dcase_denoise_plugin.sound.audio import read_far, read_wav
 from dcase_denoise_plugin.sound.machine import Machine, manifest
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import check_file
 from dcase_denoise_plugin.stage import trial
 from dcase_denoise_plugin.stage.clip_check import ClipCheck
 from dcase_denoise_plugin.stage.code_digests import plugin_source_digest

@@ -4,7 +4,7 @@ import pytest
 import soundfile
 
 from dcase_denoise_plugin.checkout.baseline import Baseline
-from dcase_denoise_plugin.errors import DataError, RunError
+from dcase_denoise_plugin.errors import AudioError, DataError, RunError
 
 
 def test_a_plain_run_says_what_the_baselines_own_scripts_say(tmp_path):
@@ -35,11 +35,49 @@ def test_denoise_keys_reach_the_denoised_run_alone_and_baseline_settings_reach_b
     ]
 
 
-def test_all_sections_of_the_clips_are_trained_together(tmp_path):
+def test_the_section_is_that_of_the_clips(tmp_path):
     run = fake_baseline.run_of(
-        fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, sections=("00", "02")))
+        fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, sections=("02",)))
     )
-    assert run.tag == "id(0_2_)" and run.command("train")[4:7] == ["--use_ids", "0", "2"]
+    run.check_names()
+    assert run.tag == "id(2_)" and run.command("train")[4:6] == ["--use_ids", "2"]
+
+
+SOURCE = "section_00_source_test_normal_0000"
+
+
+@pytest.mark.parametrize(
+    "clips, listed, got",
+    [
+        (("00", "01", "02"), ("00", "01", "02"), "00, 01, 02"),
+        (("00",), ("00", "01", "02"), "00, 01, 02"),
+        (("01",), ("00",), "00, 01"),
+    ],
+)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_clips_of_several_sections_are_refused(tmp_path, clips, listed, got, split):
+    plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, sections=listed))
+    for clip in (plan.data_folder / "raw/fan" / split).glob("*"):
+        if not any(f"section_{section}" in clip.name for section in clips):
+            clip.unlink()
+    for section in set(clips) - set(listed):
+        (plan.data_folder / "raw/fan" / split / f"section_{section}_normal_0.wav").touch()
+    with pytest.raises(DataError, match=f"fan: expected clips of the one section .* got {got} in"):
+        fake_baseline.run_of(plan).check_names()
+
+
+def test_a_number_behind_a_clips_section_is_none(tmp_path):
+    run = fake_baseline.run_of(fake_baseline.plan_of(fake_baseline.lay_out(tmp_path)))
+    (run.raw / "test" / f"{SOURCE}_grid_5_.wav").touch()
+    run.check_names()
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_name_that_the_baseline_does_not_read_is_refused(tmp_path, split):
+    run = fake_baseline.run_of(fake_baseline.plan_of(fake_baseline.lay_out(tmp_path)))
+    (run.raw / split / f"{SOURCE}.WAV").touch()
+    with pytest.raises(AudioError, match=f"ends in .wav, in small letters.*{SOURCE}.WAV in .*fan"):
+        run.check_names()
 
 
 def test_a_clip_without_a_section_in_its_name_is_refused(tmp_path):

@@ -1,6 +1,8 @@
 import fcntl
 import os
 import shutil
+import signal
+import subprocess
 
 import pytest
 from filelock import FileLock, Timeout
@@ -69,13 +71,17 @@ def write_clip(path, time_ns=10**18):
 def make_features(fan, loader=LOADER, **settings):
     """A step of the baseline, which makes the pickle if there is none; returns it."""
     raw, processed = fan
-    path = (
-        processed / "train" / f"mels{settings.get('n_mels', 128)}_fft1024_hop512/section_00.pickle"
-    )
+    path = features_at(fan, settings.get("n_mels", 128))
     with fresh_features(raw, processed, {**SETTINGS, **settings}, loader):
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("features")
+    return path
+
+
+def features_at(fan, n_mels=128):
+    """Where the baseline puts them, in a folder that is there."""
+    path = fan[1] / "train" / f"mels{n_mels}_fft1024_hop512/section_00.pickle"
+    path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
@@ -175,50 +181,68 @@ def test_runs_that_share_features_note_them_one_after_the_other(fan, monkeypatch
             FileLock(f"{note}.lock", timeout=0).acquire()
         return written_whole(note)
 
-    monkeypatch.setattr("dcase_denoise_plugin.checkout.plain_features.written_whole", look)
+    monkeypatch.setattr("dcase_denoise_plugin.checkout.feature_notes.written_whole", look)
     pickle = make_features(fan)
     assert pickle.with_name("section_00.pickle.json").exists()
 
 
 @pytest.mark.parametrize("note", ["{", "[]", "{}", None])
-def test_features_without_a_note_of_their_own_must_be_younger_than_the_clips(fan, note):
-    raw, processed = fan
+def test_features_without_a_note_of_their_own_are_made_anew(fan, note, said):
     pickle = make_features(fan)
+    pickle.write_text("of who knows which power")
     pickle.with_name("section_00.pickle.json").write_text(note or "")
     if note is None:
         pickle.with_name("section_00.pickle.json").unlink()
-    check_fresh(raw, processed, SETTINGS, LOADER)
-    made = pickle.stat().st_mtime_ns
-    write_clip(raw / "train/clip_1.wav", made)
-    check_fresh(raw, processed, SETTINGS, LOADER)
-    write_clip(raw / "train/clip_1.wav", made + 1)
-    with pytest.raises(
-        RunError,
-        match=r"section_00.pickle from before clip_1.wav was written.*delete .*processed/fan",
-    ):
-        check_fresh(raw, processed, SETTINGS, LOADER)
-
-
-def test_a_pickle_that_the_baseline_alone_made_anew_is_not_taken_for_the_noted_one(fan):
-    pickle = make_features(fan)
-    pickle.write_text("of power 1")
     make_features(fan, power=1.0)
+    assert pickle.read_text() == "features" and f"deleted {pickle}: nobody noted" in said[0]
 
 
-def test_features_without_a_note_must_be_younger_than_the_last_change_in_the_clips_folder(fan):
-    raw, processed = fan
-    pickle = make_features(fan)
-    pickle.with_name("section_00.pickle.json").unlink()
-    (raw / "train/clip_0.wav").unlink()
-    os.utime(raw / "train", ns=(0, pickle.stat().st_mtime_ns + 1))
-    with pytest.raises(
-        RunError,
-        match=(
-            r"from before a file was added to it or removed from it \(if it was no clip: touch"
-            r" .*section_00.pickle\)"
-        ),
+def test_features_of_a_run_that_was_killed_before_its_step_ended_are_made_anew(fan):
+    killed = os.fork()
+    if killed == 0:
+        with fresh_features(*fan, SETTINGS, LOADER):
+            features_at(fan).write_text("of power 2")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(killed, 0)
+    assert features_at(fan).read_text() == "of power 2"
+    assert make_features(fan, power=1.0).read_text() == "features"
+
+
+def test_steps_that_make_the_same_go_side_by_side(fan):
+    with fresh_features(*fan, SETTINGS, LOADER):
+        pickle = make_features(fan)
+        pickle.write_text("not noted yet")
+        make_features(fan)
+    assert pickle.read_text() == "not noted yet"
+
+
+@pytest.mark.parametrize("other", [{"power": 1.0}, {"loader": "other code"}])
+def test_a_step_that_makes_others_in_the_same_place_is_refused(fan, other):
+    with (
+        fresh_features(*fan, SETTINGS, LOADER),
+        pytest.raises(RunError, match="fan: expected nobody else to make other features of it"),
     ):
-        check_fresh(raw, processed, SETTINGS, LOADER)
+        make_features(fan, **other)
+    make_features(fan, **other)
+
+
+def test_the_baselines_process_holds_the_place_when_its_runner_is_killed(fan):
+    with fresh_features(*fan, SETTINGS, LOADER) as held:
+        orphan = subprocess.Popen(["sleep", "60"], pass_fds=held)
+    try:
+        with pytest.raises(RunError, match="Wait for it or end it"):
+            make_features(fan, power=1.0)
+        make_features(fan)
+    finally:
+        orphan.kill()
+        orphan.wait()
+
+
+def test_features_in_the_making_by_the_baseline_alone_are_waited_for(fan):
+    lock_file = features_at(fan).with_name("section_00_lockfile")
+    lock_file.touch()
+    with pytest.raises(RunError, match="process that holds .*section_00_lockfile. Wait"):
+        make_features(fan)
 
 
 def test_a_data_set_copied_together_with_its_features_keeps_them(fan, tmp_path):
@@ -226,6 +250,4 @@ def test_a_data_set_copied_together_with_its_features_keeps_them(fan, tmp_path):
     for folder in ("processed", "raw"):
         shutil.copytree(tmp_path / folder, tmp_path / "copy" / folder)
     copy = tmp_path / "copy/raw/fan", tmp_path / "copy/processed/fan"
-    check_fresh(*copy, SETTINGS, LOADER)
-    (copy[1] / "train/mels128_fft1024_hop512/section_00.pickle.json").unlink()
     check_fresh(*copy, SETTINGS, LOADER)

@@ -18,15 +18,18 @@ CSV = "DCASE2025T2fan_section_00_test_seed1_id(0_).csv"
 @pytest.mark.parametrize(
     "name, file",
     [
-        (f"anomaly_score_{CSV}", ("anomaly_score", "DCASE2025T2", "fan", "section_00", 1)),
-        (f"decision_result_{CSV}", ("decision_result", "DCASE2025T2", "fan", "section_00", 1)),
+        (f"anomaly_score_{CSV}", ("anomaly_score", "DCASE2025T2", "fan", "section_00", 1, (0,))),
+        (
+            f"decision_result_{CSV}",
+            ("decision_result", "DCASE2025T2", "fan", "section_00", 1, (0,)),
+        ),
         (
             "anomaly_score_DCASE2020T2ToyCar_id_03_test_seed13711_Eval.csv",
-            ("anomaly_score", "DCASE2020T2", "ToyCar", "id_03", 13711),
+            ("anomaly_score", "DCASE2020T2", "ToyCar", "id_03", 13711, ()),
         ),
-        (DEV.roc, ("result", "DCASE2025T2", "fan", "", 1)),
-        (EVAL.roc, ("result", "DCASE2025T2", "fan", "", 1)),
-        ("result_mill_test_seed2_roc.csv", ("result", "", "mill", "", 2)),
+        (DEV.roc, ("result", "DCASE2025T2", "fan", "", 1, (0,))),
+        (EVAL.roc, ("result", "DCASE2025T2", "fan", "", 1, ())),
+        ("result_mill_test_seed2_roc.csv", ("result", "", "mill", "", 2, ())),
         ("result_DCASE2025T2fan_test_seed1_id(0_).csv", None),
         ("anomaly_score_DCASE2025T2fan_test_seed1_id(0_).csv", None),
         (f"anomaly_score_{CSV}.partial", None),
@@ -34,6 +37,14 @@ CSV = "DCASE2025T2fan_section_00_test_seed1_id(0_).csv"
 )
 def test_the_name_of_a_result_tells_what_it_is(name, file):
     assert ResultFile.from_name(name) == file
+
+
+@pytest.mark.parametrize("section, is_foreign", [("00", True), ("01", False), ("03", False)])
+def test_clips_of_a_section_that_the_autoencoder_was_not_trained_for_are_foreign(
+    section, is_foreign
+):
+    name = f"anomaly_score_DCASE2022T2fan_section_{section}_test_seed1_id(1_3_).csv"
+    assert ResultFile.from_name(name).is_foreign == is_foreign
 
 
 @pytest.mark.parametrize("run", [DEV, EVAL])

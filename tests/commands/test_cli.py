@@ -39,6 +39,25 @@ def test_compare_ends_with_the_tables_and_names_what_has_no_clips(root):
     assert "+10.00" in result.output
 
 
+def test_several_sections_are_refused_before_anything_runs(root):
+    raw = root / "data/dcase2025t2/dev_data/raw"
+    (raw / "ToyCar/train/section_01_source_train_normal_0000.wav").touch()
+    result = call("run", "-d", "compare", "--baseline", root)
+    assert result.exit_code == 2 and not (root / "calls.txt").exists()
+    (line,) = result.stderr.splitlines()
+    assert "ToyCar: expected clips of the one section that the baseline lists, got 00, 01" in line
+    # What a run does not need cannot stop it.
+    assert call("run", "-d", "baseline", "--baseline", root, "--machine", "fan").exit_code == 0
+
+
+def test_a_folder_of_capital_names_is_not_called_empty(root):
+    for clip in (root / "data/dcase2025t2/dev_data/raw/fan/train").iterdir():
+        clip.rename(clip.with_suffix(".WAV"))
+    result = call("run", "-d", "baseline", "--baseline", root, "--machine", "fan")
+    assert result.exit_code == 2 and not (root / "calls.txt").exists()
+    assert "expected a name that ends in .wav, in small letters" in result.stderr
+
+
 def test_machine_seed_and_settings_are_handed_on(root):
     call(
         "run",

@@ -8,6 +8,7 @@ import soundfile
 import torch
 from small_machine import RATE_HZ, SMALL, hum, small_machine, write
 
+from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.denoising.folder import denoise_folder
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, DataError
 from dcase_denoise_plugin.sound.audio import read_wav, write_wav
@@ -78,6 +79,66 @@ def test_a_checkpoint_that_is_none_writes_nothing(tmp_path):
     (tmp_path / "empty.pt").touch()
     with pytest.raises(CheckpointError):
         denoise_folder(tmp_path / "in", tmp_path / "out", tmp_path / "empty.pt")
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_output_takes_the_place_of_a_clip(tmp_path, checkpoint):
+    before = [write(tmp_path / "in" / name, hum(1)) for name in ("in/x.wav", "x.wav")]
+    content = [clip.read_bytes() for clip in before]
+    with pytest.raises(DataError, match="expected a place of its own for each denoised clip, got"):
+        denoise_folder(tmp_path / "in", tmp_path, checkpoint)
+    assert [clip.read_bytes() for clip in before] == content
+
+
+def test_no_output_takes_the_place_of_another_or_of_a_folder(tmp_path, checkpoint):
+    for name in ("a/x.wav", "b/x.wav"):
+        write(tmp_path / "in" / name, hum(1))
+    (tmp_path / "out/a").mkdir(parents=True)
+    (tmp_path / "out/b").symlink_to("a")
+    with pytest.raises(DataError, match=r"got .*out/b/x\.wav for .*, which is .*out/a/x\.wav"):
+        denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint)
+    (tmp_path / "out/b").unlink()
+    (tmp_path / "out/b/x.wav").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"got .*out/b/x\.wav for .*, which is a folder"):
+        denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint)
+    assert list((tmp_path / "out/a").iterdir()) == []
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+@pytest.mark.parametrize(
+    "spoil, complaint",
+    [
+        (cut, "expected the 16000 bytes of sound its header announces, got 15000"),
+        (lambda path: soundfile.write(path, 0 * hum(1), RATE_HZ), "got only zeros"),
+        (lambda path: soundfile.write(path, hum(1)[:99], RATE_HZ), "expected at least 1 s"),
+        (
+            lambda path: soundfile.write(path, 1e20 * hum(1), RATE_HZ, subtype="FLOAT"),
+            "expected samples of full scale 1",
+        ),
+        (
+            lambda path: soundfile.write(path, hum(1), RATE_HZ, subtype="IMA_ADPCM"),
+            "expected PCM, float, u-law or A-law samples, got IMA_ADPCM",
+        ),
+        (lambda path: soundfile.write(path, hum(1), RATE_HZ, format="FLAC"), "got FLAC in"),
+    ],
+    ids=["truncated", "silent", "short", "loud", "coding", "container"],
+)
+def test_everything_is_checked_before_anything_is_written(tmp_path, checkpoint, spoil, complaint):
+    write(tmp_path / "in/a.wav", hum(1))
+    spoil(write(tmp_path / "in/b.wav", hum(2)))
+    with pytest.raises(AudioError, match=f"{complaint}.*b.wav"):
+        denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_not_finite_is_not_written(tmp_path, checkpoint, monkeypatch):
+    write(tmp_path / "in/a.wav", hum(1))
+    monkeypatch.setattr(Denoiser, "__call__", lambda self, wav, rate_hz: wav * np.nan)
+    with pytest.raises(AudioError, match="4000 that are NaN or infinite in what .*a.wav became"):
+        denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint)
     assert not (tmp_path / "out").exists()
 
 

@@ -1,4 +1,5 @@
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from dcase_denoise_plugin.edge.pcm import FORMATS, blocks_of, clips_of, encoded
 from dcase_denoise_plugin.errors import AudioError
 
 SAMPLES = 1000
+KINDS = ("u8", "s16le", "s24le", "S24_LE", "s32le", "f32le")
 
 
 class Pipe:
@@ -32,14 +34,29 @@ def wav_of(wav, subtype="PCM_16", channels=1, container="WAV"):
 def raw_of(wav, pcm):
     stream = io.BytesIO()
     soundfile.write(stream, wav, RATE_HZ, format="RAW", subtype=FORMATS[pcm][0], endian="LITTLE")
-    return stream.getvalue()
+    return in_words(stream.getvalue()) if pcm == "S24_LE" else stream.getvalue()
+
+
+def in_words(packed):
+    """24 bits as ALSA's S24_LE has them: the low three bytes of a word."""
+    words = np.frombuffer(packed, np.uint8).reshape(-1, 3)
+    sign = np.where(words[:, 2:] & 0x80, 0xFF, 0).astype(np.uint8)
+    return np.concatenate([words, sign], 1).tobytes()
+
+
+def wav_in_words(wav, bits=24, frame_bytes=4, bytes_a_second=4 * RATE_HZ):
+    """A wav as `arecord -f S24_LE` writes it."""
+    fields = struct.pack("<HHIIHH", 1, 1, RATE_HZ, bytes_a_second, frame_bytes, bits)
+    content = raw_of(wav, "S24_LE")
+    chunks = struct.pack("<4sI", b"fmt ", 16) + fields + struct.pack("<4sI", b"data", len(content))
+    return b"RIFF" + struct.pack("<I", 36 + len(content)) + b"WAVE" + chunks + content
 
 
 def clips(content, pcm=None):
     return list(clips_of(Pipe(content), SAMPLES, RATE_HZ, pcm))
 
 
-@pytest.mark.parametrize("pcm", FORMATS)
+@pytest.mark.parametrize("pcm", KINDS)
 def test_raw_samples_are_cut_into_clips_with_the_values_that_a_file_would_have(pcm):
     wav = hum(0)
     stored = soundfile.read(io.BytesIO(wav_of(wav, FORMATS[pcm][0])), dtype="float32")[0]
@@ -56,6 +73,47 @@ def test_a_wav_is_cut_into_clips_with_the_values_of_the_file(subtype, container)
     )
 
 
+def test_a_format_has_the_names_of_alsa_and_sox_too():
+    names = {kind: {name for name in FORMATS if FORMATS[name] == FORMATS[kind]} for kind in KINDS}
+    assert names["s24le"] == {"s24le", "S24_3LE", "s24"} and names["S24_LE"] == {"S24_LE"}
+    assert names["f32le"] == {"f32le", "FLOAT_LE", "f32"} and set().union(*names.values()) == {
+        *FORMATS
+    }
+
+
+def test_24_bits_in_words_of_4_bytes_are_told_from_packed_ones():
+    expected = np.concatenate(clips(raw_of(hum(0), "s24le"), "s24le"))
+    assert np.array_equal(np.concatenate(clips(raw_of(hum(0), "S24_LE"), "S24_LE")), expected)
+    assert np.array_equal(np.concatenate(clips(wav_in_words(hum(0)))), expected)
+    message = "expected s24le samples of 3 bytes, got 24 bits in words of 4 bytes. .*S24_LE"
+    after_whole_clips(0, raw_of(hum(0), "S24_LE"), "s24le", message)
+    with pytest.raises(AudioError, match=message):
+        list(blocks_of(io.BufferedReader(io.BytesIO(raw_of(hum(0), "S24_LE"))), "s24le"))
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({"bits": 16, "frame_bytes": 4}, "expected 2 bytes for a sample of 16 bits, got 4"),
+        ({"bits": 32, "frame_bytes": 3}, "expected 4 bytes for a sample of 32 bits, got 3"),
+        (
+            {"bytes_a_second": 3 * RATE_HZ},
+            "expected 16000 bytes a second at 4000 Hz and 4 bytes a sample, got 12000",
+        ),
+    ],
+)
+def test_a_header_that_contradicts_itself_is_refused(header, message):
+    with pytest.raises(AudioError, match=f"wav: {message} in standard input"):
+        clips(wav_in_words(hum(0), **header))
+
+
+@pytest.mark.parametrize("value", [3e25, 1e20, np.nan, np.inf])
+def test_blocks_of_samples_whose_spectrum_is_not_finite_are_refused(value):
+    content = np.float32([0.1, value, 0.1]).tobytes()
+    with pytest.raises(AudioError, match="clip: expected .* in standard input"):
+        list(blocks_of(Trickle(content), "f32le"))
+
+
 def test_what_stands_before_and_behind_the_samples_is_no_sound():
     content = wav_of(hum(0))
     note = (
@@ -69,6 +127,19 @@ def test_a_wav_whose_header_announces_more_than_any_pipe_holds_is_read_to_its_en
     content = bytearray(wav_of(hum(0)))
     content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
     assert len(clips(bytes(content))) == 4
+
+
+@pytest.mark.parametrize("announced", [0x7FFF0000, 0x7FFFF000, 0x7FFFFFFE, 0x80000000, 0xFFFFFFFF])
+def test_a_length_that_means_unknown_limits_nothing(announced):
+    class Asked(Pipe):
+        def read(self, count):
+            self.most = count
+            return super().read(count)
+
+    pipe = Asked(wav_of(hum(0))[:40] + announced.to_bytes(4, "little"))
+    with pytest.raises(AudioError, match="got 0 samples at the end"):
+        next(clips_of(pipe, 2**33, RATE_HZ))
+    assert pipe.most == 2 * 2**33
 
 
 @pytest.mark.parametrize("riff_size", [0, 8, 36])
@@ -189,7 +260,7 @@ class Trickle(Pipe):
         return self._content.read(5)
 
 
-@pytest.mark.parametrize("pcm", FORMATS)
+@pytest.mark.parametrize("pcm", KINDS)
 def test_raw_samples_arrive_as_blocks_however_they_are_cut_and_go_out_as_they_came(pcm):
     content = raw_of(hum(0), pcm)
     blocks = list(blocks_of(Trickle(content), pcm))

@@ -149,6 +149,20 @@ def test_a_csv_that_excel_has_saved_reads_as_it_was(tmp_path):
     assert read_reference(tmp_path / "reference.csv") == before
 
 
+@pytest.mark.parametrize("name", ["reference.json", "reference.csv"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_reference_with_a_byte_order_mark_reads_as_it_was(tmp_path, name, encoding):
+    write_reference(tmp_path / name, {SOURCE: 0.7})
+    before = read_reference(tmp_path / name)
+    text = (tmp_path / name).read_text()
+    (tmp_path / name).write_text(text, encoding=encoding)
+    assert read_reference(tmp_path / name) == before
+    if name.endswith("csv"):
+        text = text.replace(",", ";").replace("0.7", "0,7")
+        (tmp_path / name).write_text(text, encoding=encoding)
+        assert read_reference(tmp_path / name) == before
+
+
 def test_json_notes_the_tolerance_once_and_csv_only_if_there_is_one(results, tmp_path):
     found = read_aucs(results[0])
     write_reference(tmp_path / "reference.json", found)
@@ -197,8 +211,8 @@ def test_a_figure_that_is_no_number_makes_no_reference(tmp_path):
         ("a.csv", "table,metric,value\nt,m,high\n", "Expected `float`, got `str`"),
         (
             "a.csv",
-            "table;metric;value\nt;m;0,7\n",
-            "the columns table;metric;value, not table, metric, value",
+            "table|metric|value\nt|m|0.7\n",
+            "the columns table.metric.value, not table, metric, value",
         ),
     ],
 )

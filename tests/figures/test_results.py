@@ -6,7 +6,8 @@ import pytest
 from dcase_denoise_plugin.checkout.machine_run import ARMS
 from dcase_denoise_plugin.errors import RunError
 from dcase_denoise_plugin.figures.comparison import compare_runs
-from dcase_denoise_plugin.figures.result_tables import read_roc
+from dcase_denoise_plugin.figures.result_tables import read_pairs, read_roc
+from dcase_denoise_plugin.figures.results import Results
 from dcase_denoise_plugin.figures.screen_table import (
     OVERALL,
     entries,
@@ -37,6 +38,51 @@ def runs_with(tmp_path):
         return runs
 
     return make
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_table_that_a_spreadsheet_saved_reads_as_the_baselines(tmp_path, delimiter, encoding):
+    def saved(name, text):
+        if delimiter == ";":
+            text = text.replace(",", ";").replace(".", ",").replace(",wav", ".wav")
+        (tmp_path / name).write_text(text, encoding=encoding)
+        return tmp_path / name
+
+    assert read_roc(saved("roc.csv", ROC.format(0.71, 0.5, 0.6))) == {
+        "AUC (source)": 71.0,
+        "AUC (target)": 50.0,
+        "pAUC": 60.0,
+    }
+    assert read_pairs(saved("scores.csv", "b.wav,0.5\na.wav,12.25\n")) == (
+        [("a.wav", 12.25), ("b.wav", 0.5)],
+        "",
+    )
+
+
+def test_utf_16_without_a_mark_is_refused_by_name(tmp_path):
+    (tmp_path / "a.csv").write_text("a.wav,0.5\n", encoding="utf-16-le")
+    assert "UTF-16 without its byte-order mark" in read_pairs(tmp_path / "a.csv")[1]
+    with pytest.raises(RunError, match="UTF-16 without its byte-order mark"):
+        read_roc(tmp_path / "a.csv")
+
+
+def test_each_section_counts_behind_the_autoencoder_that_was_trained_for_it(tmp_path):
+    rows = "section,AUC (source),pAUC\n00,{0},0.5\n01,{1},0.5\nharmonic mean,0.1,0.1\n"
+    for trained, aucs in ((0, (0.8, 0.3)), (1, (0.2, 0.4))):
+        end = f"test_seed1_id({trained}_)"
+        for section, auc in enumerate(aucs):
+            name = f"anomaly_score_DCASE2022T2fan_section_{section:02d}_{end}.csv"
+            (tmp_path / name).write_text(f"section_{section:02d}_source_normal.wav,{auc}\n")
+        (tmp_path / f"result_DCASE2022T2fan_{end}_roc.csv").write_text(rows.format(*aucs))
+    results = Results.read(tmp_path, "MSE")
+    sections = results.sections["fan", 1]
+    assert {name: section.scores.tolist() for name, section in sections.items()} == {
+        "section_00": [0.8],
+        "section_01": [0.4],
+    }
+    assert results.stated["fan", 1]["AUC (source)"] == pytest.approx(2 / (1 / 0.8 + 1 / 0.4))
+    assert not [remark for remark in results.remarks if "two tables" in remark.text]
 
 
 def by_seed(comparison, *names):

@@ -17,7 +17,7 @@ from small_machine import FEATURES, RATE_HZ, SMALL, small_machine
 from baseline_patches import clip_reader
 from baseline_patches.denoised_run import DenoisedRun
 from baseline_patches.run_files import RunFiles, write_json
-from dcase_denoise_plugin.errors import DataError
+from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
@@ -42,6 +42,14 @@ def settings(tmp_path, monkeypatch):
         "pickle_path": str(tmp_path / "processed/features.pickle"),
         "pickle_name": "features.pickle",
     }
+
+
+def test_a_clip_that_the_baseline_would_pass_over_stops_the_run(settings, tmp_path):
+    (tmp_path / "fan/train/clip_9.WAV").touch()
+    run = DenoisedRun(arguments(), UNPATCHED)
+    loader = Loader(run, 1)
+    with pytest.raises(AudioError, match="ends in .wav, in small letters, .* got clip_9.WAV"):
+        run.load_split(loader.load_pre_process, loader, settings)
 
 
 class Loader:

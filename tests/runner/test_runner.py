@@ -253,17 +253,16 @@ def test_a_disk_that_takes_no_log_fails_the_machine_in_one_line(tmp_path):
     assert "write its log and records" in str(error) and "free space" in str(error)
 
 
-def test_plain_features_older_than_the_clips_stop_the_machine(tmp_path):
+def test_plain_features_that_nobody_noted_go_aloud_before_the_step(tmp_path, said):
     baseline = fake_baseline.lay_out(tmp_path)
-    pickle = tmp_path / "data/dcase2025t2/dev_data/processed/fan/train/mels128/section_00.pickle"
-    pickle.parent.mkdir(parents=True)
-    pickle.write_text("features")
-    os.utime(pickle, (0, 0))
-    (error,) = run_all(runs_of(baseline), 1).values()
-    assert (
-        "section_00.pickle from before section_00_source_train_normal_0000.wav was written"
-        in str(error)
+    pickle = (
+        tmp_path
+        / "data/dcase2025t2/dev_data/processed/fan/train/mels128_fft1024_hop512/section_00.pickle"
     )
+    pickle.parent.mkdir(parents=True)
+    pickle.write_text("of a run that was killed before its step ended")
+    assert run_all(runs_of(baseline, what="baseline"), 1) == {} and not pickle.exists()
+    assert f"deleted {pickle}: nobody noted what its features are of" in said
 
 
 @pytest.mark.parametrize(

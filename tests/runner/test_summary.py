@@ -49,6 +49,15 @@ def test_the_baselines_tool_gets_plain_and_denoised_folders_and_ours_lies_beside
     ]
 
 
+def test_the_tools_sets_have_one_order(finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    tool = tmp_path / "tools/export_results.sh"
+    runs = finished("baseline")
+    tool.write_text(tool.read_text() + 'echo "$PYTHONHASHSEED" > hash_seed.txt\n')
+    summarise(runs, "TITLE")
+    assert (tmp_path / "hash_seed.txt").read_text() == "0\n"
+
+
 def test_rows_of_an_earlier_summary_do_not_stay(finished, tmp_path):
     runs = finished()
     summarise(runs, "TITLE")

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.sound.audio import read_wav, wav_files, write_wav
+from dcase_denoise_plugin.sound.audio import check_alike, read_wav, wav_files, write_wav
 
 RATE_HZ = 16000
 
@@ -90,6 +90,37 @@ def test_a_truncated_clip_is_refused(tmp_path):
         AudioError,
         match="expected the 64000 bytes of sound its header announces, got 4[0-9]+ in .*truncated",
     ):
+        read_wav(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("peak", [1e20, 3e25])
+def test_samples_whose_spectrum_would_not_be_finite_are_refused(tmp_path, peak):
+    wav = tone()
+    wav[100] = peak
+    soundfile.write(tmp_path / "a.wav", wav, RATE_HZ, subtype="FLOAT")
+    with pytest.raises(AudioError, match="expected samples of full scale 1, got .* in .*a.wav"):
+        read_wav(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("peak", [3e25, np.nan])
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+def test_floats_that_the_plain_baseline_would_take_are_named(tmp_path, peak, subtype):
+    files = [tmp_path / name for name in ("a.wav", "b.wav")]
+    for file in files:
+        soundfile.write(file, tone(), RATE_HZ, subtype=subtype)
+    check_alike(files)
+    soundfile.write(files[1], np.append(tone()[1:], peak), RATE_HZ, subtype=subtype)
+    with pytest.raises(AudioError, match="expected .* in .*b.wav"):
+        check_alike(files)
+
+
+def test_samples_that_cannot_be_decoded_are_named(tmp_path, monkeypatch):
+    def broken_disk(*_, **__):
+        raise OSError("Input/output error")
+
+    write_wav(tmp_path / "a.wav", tone(), RATE_HZ)
+    monkeypatch.setattr(soundfile, "read", broken_disk)
+    with pytest.raises(AudioError, match="expected samples that can be decoded, got .* in .*a.wav"):
         read_wav(tmp_path / "a.wav")
 
 

@@ -7,7 +7,7 @@ from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, wr
 
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.sound.clips import Clips, spectrum
-from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.machine import Machine, own_noise
 from dcase_denoise_plugin.sound.noise import (
     CHANCES,
     Coloured,
@@ -132,6 +132,19 @@ def test_auto_comes_to_the_best_source_there_is(tmp_path, noise_clips, keys, nam
         )
         == name
     )
+
+
+def test_a_noise_folder_is_taken_whole_and_what_is_passed_over_is_said(tmp_path, said):
+    for name in ("a.wav", "B.WAV", "c.Wav", "._d.wav"):
+        write(tmp_path / "noise" / name, hiss(0))
+    for name in ("e.flac", "f.mp3", "._g.mp3", "notes.txt"):
+        (tmp_path / "noise" / name).touch()
+    config = dataclasses.replace(SMALL, noise_source=str(tmp_path / "noise"))
+    for _ in range(2):
+        files = own_noise(config)
+        assert {file.name for file in files} == {"a.wav", "B.WAV", "c.Wav"}
+    (line,) = said
+    assert f"got 2 others such as e.flac in {tmp_path / 'noise'}. They are passed over." in line
 
 
 def test_an_empty_noise_folder_is_refused(tmp_path):
