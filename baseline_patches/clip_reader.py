@@ -65,7 +65,7 @@ class ClipReader:
         self._load = load
         if path in self._denoised_wavs:
             return self._denoised_wavs.pop(path)
-        wav, self._sample_rate_hz = self._stage.check_clip(load(path), path)
+        wav, self._sample_rate_hz = self._stage.check_clip(path, load)
         if self._stage.config.domain == "waveform":
             (wav,) = self._stage.denoise([wav], self._sample_rate_hz, [path])
         return wav, self._sample_rate_hz
@@ -118,7 +118,7 @@ class ClipReader:
 
     def _denoise_wavs(self, batch: Sequence[str]) -> None:
         if self._load is not None:
-            loaded = [self._stage.check_clip(self._load(file), file) for file in batch]
+            loaded = [self._stage.check_clip(file, self._load) for file in batch]
             denoised = self._stage.denoise([wav for wav, _ in loaded], self._sample_rate_hz, batch)
             self._denoised_wavs.update(
                 (file, (wav, self._sample_rate_hz)) for file, wav in zip(batch, denoised)

@@ -181,14 +181,14 @@ class DenoisedRun:
 
     def _stage_of(self, settings: dict) -> Stage:
         if self._stage is None:
-            names = (field.name for field in dataclasses.fields(FeatureSettings))
-            features = FeatureSettings(**{name: settings[name] for name in names})
+            names = [field.name for field in dataclasses.fields(FeatureSettings)]
             machine = Machine.from_folder(
                 Path(settings["target_dir"]),
                 self.args.dataset[:DATASET_LENGTH],
-                features,
+                FeatureSettings(**{name: settings[name] for name in names}),
                 self.args.seed,
             )
+            machine.check_channels(mono=getattr(self.args, "mono", True))
             device = torch.device(f"cuda:{self.args.gpu_id[0]}" if self.args.cuda else "cpu")
             self._stage = Stage(
                 machine,

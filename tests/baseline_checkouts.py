@@ -40,8 +40,11 @@ def make_machine(
     test_each: int = 4,
     noise: int = 3,
     clip_s: float = 1.5,
+    far: bool = False,
 ) -> Path:
-    """Writes a machine of short made-up clips in DCASE layout and returns its folder."""
+    """Writes a machine of short made-up clips in DCASE layout and returns its folder; `far` adds a
+    second channel that hears more of the noise.
+    """
     rng = np.random.default_rng(hash_of(machine))
     time_s = np.arange(int(clip_s * RATE_HZ)) / RATE_HZ
 
@@ -49,12 +52,10 @@ def make_machine(
         hum = 0.1 * np.sin(2 * np.pi * pitch_hz * time_s) if pitch_hz else 0.0
         path = raw / machine / split / f"{name}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(
-            path,
-            (hum + noise_level * rng.standard_normal(len(time_s))).astype(np.float32),
-            RATE_HZ,
-            subtype="PCM_16",
-        )
+        noise = noise_level * rng.standard_normal(len(time_s))
+        near, away = hum + noise, hum / 4 + 2 * noise
+        wav = np.stack([near, away], axis=1) if far else near
+        soundfile.write(path, wav.astype(np.float32), RATE_HZ, subtype="PCM_16")
 
     for index in range(train):
         domain = "target" if index >= train - 2 else "source"
@@ -79,12 +80,12 @@ def hash_of(text: str) -> int:
 class Checkout:
     """A baseline folder with the means to run it the way a user does."""
 
-    def __init__(self, root: Path):
-        self.root = root
+    def __init__(self, root: Path, dataset: str = "DCASE2025T2"):
+        self.root, self.dataset = root, dataset
 
     @property
     def raw(self) -> Path:
-        return self.root / "data/dcase2025t2/dev_data/raw"
+        return self.root / "data" / self.dataset.lower() / "dev_data/raw"
 
     def python(
         self, *words: str, hooked: bool = True, **variables: str
@@ -104,10 +105,11 @@ class Checkout:
         """The baseline's train.py on one machine with two epochs of the autoencoder; `ok` asserts
         that it succeeds.
         """
-        extra = ("--mono", "True") if "--mono" in (self.root / "common.py").read_text() else ()
+        mono = str(self.dataset != "DCASE2026T2")
+        extra = ("--mono", mono) if "--mono" in (self.root / "common.py").read_text() else ()
         run = self.python(
             "train.py",
-            f"--dataset=DCASE2025T2{machine}",
+            f"--dataset={self.dataset}{machine}",
             "-d",
             f"-tag={TAG}",
             "--use_ids",
@@ -151,7 +153,7 @@ class Checkout:
             **os.environ,
             "PATH": path,
             "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(PATCHES) if hooked else "",
+            "PYTHONPATH": os.pathsep.join([str(PATCHES), str(PROJECT)]) if hooked else "",
         }
 
     def _run(self, command, hooked, variables):

@@ -61,6 +61,28 @@ def small_machine(folder: Path, clips=4, noise_clips=2, seed=7) -> Machine:
     return Machine.from_folder(folder / "fan", "MADEUP", FEATURES, seed)
 
 
+def near_and_far(seed, samples=4 * RATE_HZ):
+    """(samples, 2): the hum under noise that comes and goes, half as loud near it as far from
+    it.
+    """
+    rng = np.random.default_rng(seed)
+    swell = np.repeat(rng.uniform(0, 1, 32) ** 3, samples // 32)
+    noise = 0.3 * swell * rng.standard_normal(samples)
+    return np.stack([hum(1, samples) + noise / 2, 0.3 * hum(1, samples) + noise], axis=1)
+
+
+def with_far(change):
+    """A change of clips: of `near_and_far`, the far channel alone becomes `change(near, far)`."""
+    return lambda wav: np.stack([wav[:, 0], change(*wav.T)], axis=1)
+
+
+def two_channel_machine(folder: Path, change=lambda wav: wav, clips=6, seed=7) -> Machine:
+    for index in range(clips):
+        wav = change(near_and_far(index)).astype(np.float32)
+        write(folder / "fan" / "train" / f"clip_{index}.wav", wav)
+    return Machine.from_folder(folder / "fan", "MADEUP", FEATURES, seed)
+
+
 def noise_of(machine, config, clips, seed=0):
     """The noise that training adds: the machine's recordings, else the guess."""
     if files := noise_recordings(machine, config):

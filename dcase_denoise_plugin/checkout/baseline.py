@@ -124,8 +124,8 @@ class Baseline:
         return _settings_in(self.folder)
 
     @property
-    def has_stereo_data(self) -> bool:
-        """Whether it must be told that 2020 to 2025 data are mono (v5)."""
+    def takes_two_channels(self) -> bool:
+        """Whether it must be told if data are mono, as those of 2020 to 2025 (v5)."""
         return "--mono" in self.options
 
     @property

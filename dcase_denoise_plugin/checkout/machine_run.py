@@ -5,6 +5,7 @@ and the files they leave.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from dcase_denoise_plugin.checkout.result_files import run_log
 from dcase_denoise_plugin.errors import DataError, RunError
 from dcase_denoise_plugin.names import SCORES, SERVED_SPLITS, SPLITS, RunName
 from dcase_denoise_plugin.sound.audio import refuse_unread, wav_files
+from dcase_denoise_plugin.sound.wav_header import check_file
 
 ARMS = {"baseline": ("plain",), "denoise": ("denoised",), "compare": ("plain", "denoised")}
 STEPS = ("train", *SCORES)
@@ -72,6 +74,12 @@ class MachineRun:
 
     def _clips_of(self, splits: Iterable[str]) -> list[Path]:
         return [file for split in splits for file in wav_files(self.raw / split)]
+
+    @functools.cached_property
+    def channels(self) -> int:
+        """Of the first training clip, see `sound.machine.Machine`; 1 without any."""
+        first = wav_files(self.raw / "train")[:1]
+        return check_file(first[0], None).channels if first else 1
 
     @property
     def sections(self) -> list[int]:
@@ -137,7 +145,7 @@ class MachineRun:
             if self.arm == "denoised"
             else ["--denoise=false"]
         )
-        mono = ["--mono=True"] if plan.baseline.has_stereo_data else []
+        mono = [f"--mono={self.channels == 1}"] if plan.baseline.takes_two_channels else []
         return [
             "train.py",
             f"--dataset={self.dataset}",

@@ -40,6 +40,7 @@ RUNNERS_OWN = {
             "test_only",
             "restart",
             "checkpoint_path",
+            "mono",
         ),
         "Leave it out.",
     ),

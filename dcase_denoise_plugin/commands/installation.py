@@ -45,7 +45,7 @@ def _describe_baseline(given: str | None) -> None:
     except DenoiseError as error:
         click.echo(str(error))
         return
-    family = "v5 (2026)" if baseline.has_stereo_data else "v4 (2025)"
+    family = "v5 (2026)" if baseline.takes_two_channels else "v4 (2025)"
     click.echo(f"baseline: {baseline.folder}, {family} family")
     for line in findings_in(baseline.folder):
         click.echo(line)

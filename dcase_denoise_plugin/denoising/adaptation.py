@@ -10,6 +10,7 @@ import torch
 
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.findings import with_far_microphone
 from dcase_denoise_plugin.sound.clips import Clips
 from dcase_denoise_plugin.sound.machine import TARGET_MARK, Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
@@ -48,7 +49,8 @@ def with_guard(
 def adapted(
     checkpoint: Checkpoint, machine: Machine, device: torch.device | str = "cpu"
 ) -> Checkpoint:
-    """The denoiser with the scaling and the guard of `machine`; unchanged if trained on its clips.
+    """The denoiser with the scaling, guard and far microphone of `machine`; unchanged if trained on
+    its clips.
 
     The network then meets the machine centred on its own training clips.
 
@@ -64,5 +66,10 @@ def adapted(
         checkpoint.features, checkpoint.sample_rate_hz, checkpoint.config.domain, device
     )
     clips = Clips(machine.train_files, spectrogram, memory_bytes=0)
-    here = dataclasses.replace(checkpoint, scaling=clips.scaling())
+    here = dataclasses.replace(
+        checkpoint,
+        scaling=clips.scaling(),
+        channels=clips.channels,
+        findings=with_far_microphone(checkpoint.findings, checkpoint.config, clips),
+    )
     return with_guard(here, clips, device)

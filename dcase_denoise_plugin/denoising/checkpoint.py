@@ -29,10 +29,11 @@ from dcase_denoise_plugin.settings.keys import PREFIX, option_name
 from dcase_denoise_plugin.settings.sources import changed_keys, from_keys
 from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
 from dcase_denoise_plugin.sound.machine import Machine
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it
 # is part of the denoiser's folder name.
-FORMAT = "dcase_denoise_plugin denoiser 10"
+FORMAT = "dcase_denoise_plugin denoiser 11"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth")
 
 
@@ -48,6 +49,7 @@ class Checkpoint:
     findings : what the machine's recordings told.
     weights : state of the U-Net, on the CPU.
     epochs : how many it was trained for; 0 for one that takes nothing away.
+    channels : of the clips, 1 or 2 (near the machine, far from it).
     """
 
     config: DenoiseConfig
@@ -61,6 +63,7 @@ class Checkpoint:
     findings: Findings
     weights: dict[str, torch.Tensor]
     epochs: int = 0
+    channels: int = 1
 
     @property
     def images(self) -> ImageFormat:
@@ -177,6 +180,7 @@ class Checkpoint:
             "std_db": self.scaling.std_db,
             "findings": vars(self.findings),
             "epochs": self.epochs,
+            "channels": self.channels,
             "weights": {name: tensor.cpu().contiguous() for name, tensor in self.weights.items()},
         }
 
@@ -200,6 +204,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     std_db: Annotated[float, msgspec.Meta(gt=0, lt=1e6)]
     findings: Findings
     epochs: Annotated[int, msgspec.Meta(ge=0)]
+    channels: Annotated[int, msgspec.Meta(ge=1, le=MOST_CHANNELS)]
     weights: dict[str, torch.Tensor]
 
     def checkpoint(self, where: str) -> Checkpoint:
@@ -212,10 +217,11 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
         if wrong := misfit(self.weights, network):
             raise ValueError(wrong)
         rows = features.n_mels if config.domain == "mel" else features.n_fft // 2 + 1
-        guard_db = self.findings.guard_db
-        shapes = [(tuple(tensor.shape), tensor.dtype) for tensor in (self.mean_db, guard_db)]
-        of_guard = [((2, count, 1), torch.float32) for count in (1, rows)]
-        if shapes[0] != ((rows, 1), torch.float32) or shapes[1] not in of_guard:
+        guard_db, far_gain = self.findings.guard_db, self.findings.far_gain
+        statistics = (self.mean_db, guard_db, *([] if far_gain is None else [far_gain]))
+        of_mean, of_guard, *of_far = [(tuple(own.shape), own.dtype) for own in statistics]
+        guards = [((2, count, 1), torch.float32) for count in (1, rows)]
+        if {of_mean, *of_far} != {((rows, 1), torch.float32)} or of_guard not in guards:
             raise ValueError(f"statistics of other than {rows} rows")
         return Checkpoint(
             config=config,
@@ -229,4 +235,5 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
             findings=self.findings,
             weights=self.weights,
             epochs=self.epochs,
+            channels=self.channels,
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
+from dcase_denoise_plugin.denoising.prediction import Prediction
 from dcase_denoise_plugin.denoising.unet import UNet
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
@@ -16,7 +16,9 @@ from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.sound.audio import check_wav
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, steady_machine_residual_db
+from dcase_denoise_plugin.sound.far_microphone import subtracted_db
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import check_channels
 
 # The gain put on an STFT bin. A mask only takes away: one that could add 6 dB left a third more
 # log-mel error on `fan` clips at 10 dB SNR. Noise that bursts 40 dB above the machine needs a
@@ -25,8 +27,7 @@ MASK_DB = (-80.0, 0.0)
 # A clip is milliseconds of work: on two busy cores two threads, waiting for each other, took 20
 # times as long as one.
 CPU_THREADS = 1
-# More gain nothing on a CPU; a clip of 10 minutes has 168.
-IMAGES_AT_ONCE = 32
+ARRAY = "the array passed in"
 
 
 def blended(noisy: np.ndarray, denoised: np.ndarray, strength: float) -> np.ndarray:
@@ -37,8 +38,8 @@ def blended(noisy: np.ndarray, denoised: np.ndarray, strength: float) -> np.ndar
 
 
 class Denoiser:
-    """Takes away what its U-Net predicts, at `strength` (alpha in ``y = x - alpha * (x - f(x))``; 0
-    returns the input exactly).
+    """Takes away what its U-Net predicts, or its far microphone hears, at `strength` (alpha in ``y
+    = x - alpha * (x - f(x))``; 0 returns the input exactly).
 
     `config` says what is made of the U-Net's prediction (``denoise_output``,
     ``denoise_fluctuation``); the file's own by default.
@@ -66,8 +67,10 @@ class Denoiser:
         self.scaling = checkpoint.scaling.to(self.device)
         self.findings = checkpoint.findings
         self.guard_db = checkpoint.findings.guard_db.to(self.device)
+        far_gain = self.findings.far_gain
+        self.far_gain = None if far_gain is None else far_gain.to(self.device)
         self.uses_network = self.findings.uses_network(config)
-        self._images_at_once = IMAGES_AT_ONCE
+        self._predicted = Prediction(self.network, self.device)
 
     @classmethod
     def load(
@@ -106,7 +109,8 @@ class Denoiser:
 
         Parameters
         ----------
-        wav : float32, (samples,), full scale ±1, at least 1 s.
+        wav : float32, (samples,), full scale ±1, at least 1 s; of a machine with two microphones
+            (samples, 2), near and far.
 
         Returns
         -------
@@ -115,26 +119,34 @@ class Denoiser:
         Raises
         ------
         AudioError
-            If the clip is unfit, or its rate is not the one the denoiser was trained at.
+            If the clip is unfit, or its rate or number of channels is not the one the denoiser was
+            trained with.
         """
-        check_wav(wav, sample_rate_hz, "the array passed in")
-        return self.wavs(wav, sample_rate_hz)
+        near, *far = wav.T if wav.ndim == 2 else (wav,)
+        check_channels(1 + len(far), self.checkpoint.channels, ARRAY)
+        check_wav(near, sample_rate_hz, ARRAY)
+        return self.wavs(near, sample_rate_hz, *far)
 
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
-    def wavs(self, wavs: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    def wavs(
+        self, wavs: np.ndarray, sample_rate_hz: int, far: np.ndarray | None = None
+    ) -> np.ndarray:
         """The same for clips of one length at once, whose samples were checked: (..., samples) in
-        and out, float32. Raises AudioError for another rate.
+        and out, float32, and the `far` channels likewise. Raises AudioError for another rate.
         """
         trained_hz = self.checkpoint.sample_rate_hz
         if sample_rate_hz != trained_hz:
             raise AudioError(
-                f"clip: expected {trained_hz} Hz as in training, got {sample_rate_hz} Hz in the"
-                " array passed in. Resample it."
+                f"clip: expected {trained_hz} Hz as in training, got {sample_rate_hz} Hz in"
+                f" {ARRAY}. Resample it."
             )
         noisy = torch.from_numpy(np.asarray(wavs, dtype=np.float32)).to(self.device)
         spec = self.spectrogram.spec(noisy)
-        mask = self.mask(self.residual_db(self.spectrogram.level_db(spec)))
+        far_db = None
+        if far is not None and self.far_gain is not None:
+            far_db = torch.from_numpy(self.spectrogram.level_of_wav_db(far)).to(self.device)
+        mask = self.mask(self.residual_db(self.spectrogram.level_db(spec), far_db))
         # Subtracting what the mask removes, rather than inverting what it leaves, returns the
         # samples untouched where it removes nothing.
         removed = self.spectrogram.wav(spec * (1 - mask), noisy.shape[-1])
@@ -142,9 +154,9 @@ class Denoiser:
 
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
-    def log_mel(self, log_mel: np.ndarray) -> np.ndarray:
+    def log_mel(self, log_mel: np.ndarray, far: np.ndarray | None = None) -> np.ndarray:
         """Denoises the baseline's log-mel spectrogram, or several of one length: (..., n_mels,
-        frames) dB in and out, same dtype.
+        frames) dB in and out, same dtype; `far` is that of the far channel.
 
         Raises
         ------
@@ -164,7 +176,8 @@ class Denoiser:
                 " the array passed in. Choose the denoiser trained with its n_mels."
             )
         level_db = torch.from_numpy(np.asarray(log_mel, dtype=np.float32)).to(self.device)
-        residual_db = self.residual_db(level_db).cpu().numpy()
+        far_db = None if far is None else torch.from_numpy(np.asarray(far)).to(level_db)
+        residual_db = self.residual_db(level_db, far_db).cpu().numpy()
         return blended(log_mel, log_mel - residual_db.astype(log_mel.dtype), self.strength)
 
     def mask(self, residual_db: torch.Tensor) -> torch.Tensor:
@@ -173,10 +186,21 @@ class Denoiser:
         """
         return 10 ** (self.spectrogram.bin_gain_db(-residual_db).clamp(*MASK_DB) / 20)
 
-    def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
-        """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape, dB,
-        at native resolution.
+    def residual_db(
+        self, level_db: torch.Tensor, far_db: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """What is to be taken away at full strength: (..., rows, frames) dB, and the far channel's
+        if the denoiser hears it -> the same shape, dB. Raises AudioError if that is missing.
         """
+        if self.far_gain is None:
+            return self._residual_db(level_db)
+        if far_db is None:
+            raise AudioError(f"clip: expected its far channel too, got the near one in {ARRAY}.")
+        cleaned_db = subtracted_db(level_db, far_db, self.far_gain)
+        return level_db - cleaned_db + self._residual_db(cleaned_db)
+
+    def _residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
+        """The same, of one channel."""
         if not self.findings.changes_clips(self.checkpoint.config):
             return torch.zeros_like(level_db)
         if self.config.output == "clip_spectrum":
@@ -224,22 +248,3 @@ class Denoiser:
         joined = torch.stack([images.join(own, frames) for own in residual.chunk(len(clips))])
         # (clips, rows, frames)
         return self.scaling.difference_db(joined).reshape(level_db.shape)
-
-    def _predicted(self, images: torch.Tensor) -> torch.Tensor:
-        """The network's output for (images, 1, height, width), some at a time; fewer, from then on,
-        if the GPU's memory does not hold them.
-        """
-        while True:
-            at_once = self._images_at_once
-            try:
-                return torch.cat([self.network(some) for some in images.split(at_once)])
-            except torch.OutOfMemoryError:
-                if at_once == 1:
-                    raise
-                self._images_at_once = min(at_once, len(images)) // 2 or 1
-                print(
-                    f"denoiser: {self.device} has no memory for {min(at_once, len(images))} images"
-                    f" at once; goes on with {self._images_at_once}",
-                    file=sys.stderr,
-                    flush=True,
-                )

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import torch
 
+from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, heard_in_pauses
 from dcase_denoise_plugin.sound.clips import Clips
+from dcase_denoise_plugin.sound.far_microphone import LOWER_TENTH, FarMicrophone
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.machine_clips import MachineClips
 from dcase_denoise_plugin.sound.noise import Reel
 from dcase_denoise_plugin.sound.noise_recordings import noise_recordings, source_name
 from dcase_denoise_plugin.sound.quantile import Told, least_noisy_quantile, standing_out_quantile
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 
 # Supplemental noise this far above the clips is not in them. It lies at -14 dB on `fan`, at -2 dB
 # on made-up machines, and at +6 and +9 dB where those were recorded without it.
@@ -45,6 +49,9 @@ class Findings:
     stands_out_db : how far the machine stands out there beside the mean; None if nothing tells.
     guard_db : the least and the most that the U-Net may take out of each band of a clip's spectrum,
         (2, rows, 1) dB; (2, 1, 1) without bounds.
+    far_gain : of the far channel's power, what is subtracted from the near channel's, (rows, 1);
+        None where there is none, or it is of no help.
+    far_problem : why it is of no help.
     """
 
     noise_recordings: int = 0
@@ -55,6 +62,8 @@ class Findings:
     quantile_told: bool = False
     stands_out_db: float | None = None
     guard_db: torch.Tensor = UNBOUNDED_DB
+    far_gain: torch.Tensor | None = None
+    far_problem: str = ""
 
     @property
     def in_pauses(self) -> bool:
@@ -62,17 +71,24 @@ class Findings:
         return heard_in_pauses(self.quantile)
 
     def uses_network(self, config: DenoiseConfig) -> bool:
-        """Whether the U-Net takes anything away: its noise is known, or guesses are taken."""
-        return self.noise_known or config.guessed_noise
+        """Whether the U-Net takes anything away: its noise is known, or guesses are taken, and no
+        far microphone hears it.
+        """
+        return self.far_gain is None and (self.noise_known or config.guessed_noise)
 
     def changes_clips(self, config: DenoiseConfig) -> bool:
         """Whether any clip is handed over otherwise than it is."""
-        return self.uses_network(config) or self.quantile_told
+        return self.uses_network(config) or self.quantile_told or self.far_gain is not None
 
     def line(self, machine_type: str, config: DenoiseConfig) -> str:
         """What was found and what follows, in one plain line."""
-        found = "; ".join(filter(None, [self._recordings(), self._standing_out()]))
+        found = "; ".join(filter(None, [self._far(), self._recordings(), self._standing_out()]))
         return f"{machine_type}: {found} → {self._effect(config)}"
+
+    def _far(self) -> str:
+        if self.far_problem:
+            return f"far microphone of no help ({self.far_problem})"
+        return "" if self.far_gain is None else "far microphone hears the noise"
 
     def _recordings(self) -> str:
         if self.noise_recordings and self.noise_above_clips_db is not None and not self.noise_known:
@@ -85,6 +101,8 @@ class Findings:
             (self.machine_recordings, "recordings of the machine alone"),
         ]
         told = [f"{count} {kind}" for count, kind in kinds if count]
+        if not told and self.far_gain is not None:
+            return ""
         return " and ".join(told) or "no recordings of the noise or of the machine alone"
 
     def _standing_out(self) -> str:
@@ -103,14 +121,15 @@ class Findings:
             if self.noise_recordings:
                 cure = "; if they hold this noise, set denoise_noise_source: supplemental"
             return f"clips handed over as they are{cure}"
+        far = "what the far one hears subtracted" if self.far_gain is not None else ""
         if config.output == "frames" or (config.output == "steady_machine" and not self.in_pauses):
-            return "every frame cleaned by the U-Net"
+            return far or "every frame cleaned by the U-Net"
         place = "the mean over time"
         if self.quantile is not None:
             place = PLACES.get(self.quantile, f"quantile {self.quantile:g}")
         cleaned = "cleaned by the U-Net" if self.uses_network(config) else "the U-Net stays out"
         guess = "" if self.noise_known or not self.uses_network(config) else " on guessed noise"
-        return f"spectrum taken at {place}, {cleaned}{guess}"
+        return ", ".join(filter(None, [far, f"spectrum taken at {place}", f"{cleaned}{guess}"]))
 
 
 def find(
@@ -133,7 +152,7 @@ def find(
     known = noise is not None and not too_loud
     told = _told(config, clips, noise if known else None, machine_clips)
     quantile = told.quantile if told else config.fixed_quantile
-    return Findings(
+    findings = Findings(
         noise_recordings=len(noise_recordings(machine, config)),
         machine_recordings=len(machine.machine_files),
         noise_above_clips_db=above_db,
@@ -142,6 +161,32 @@ def find(
         quantile_told=told is not None and quantile is not None,
         stands_out_db=told.difference_db if told else None,
     )
+    return with_far_microphone(findings, config, clips)
+
+
+def with_far_microphone(findings: Findings, config: DenoiseConfig, clips: Clips) -> Findings:
+    """The findings with what the far channel of `clips` tells, if they have one. Raises AudioError
+    if that is not finite.
+    """
+    if clips.channels != MOST_CHANNELS or config.far_microphone == "off":
+        return dataclasses.replace(findings, far_gain=None, far_problem="")
+    far = FarMicrophone.from_clips(clips)
+    if far.problem:
+        return dataclasses.replace(findings, far_gain=None, far_problem=far.problem)
+    told: dict[str, Any] = {}
+    if config.clip_level == "auto":
+        told = {"quantile": LOWER_TENTH, "quantile_told": True, "stands_out_db": far.stands_out_db}
+    return dataclasses.replace(findings, far_gain=far.gain, far_problem="", **told)
+
+
+def refuse_far_microphone(hears_far: bool) -> None:
+    """Raises ConfigError where a far microphone cannot follow: export, streams and monitoring."""
+    if hears_far:
+        raise ConfigError(
+            "denoise_far_microphone: expected a denoiser of one microphone for export, stream and"
+            " monitor, got one that hears the far one too. Train it with denoise_far_microphone:"
+            " off."
+        )
 
 
 def louder_than_clips_db(noise: Reel, clips: Clips) -> float:

@@ -6,13 +6,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.denoising.device import ready_device
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.sound.audio import (
     check_finite,
     check_rate,
-    read_wav,
+    read_channels,
     rounded,
     wav_files,
     write_wav,
@@ -29,7 +30,8 @@ def denoise_folder(
     device: str = "auto",
 ) -> int:
     """Denoises every wav under `source` into `target`, under the same relative path and in the same
-    sample format; returns how many there were. All are checked before the first is written.
+    sample format; returns how many there were. All are checked before the first is written. Of
+    two channels the near one is written.
 
     `Denoiser.load` says what `strength` and `preset` do, `ready_device` what `device` may be.
 
@@ -60,9 +62,9 @@ def denoise_folder(
     denoiser = Denoiser.load(checkpoint, ready_device(device), strength, preset)
     outputs = {clip: target / clip.relative_to(source) for clip in clips}
     _check_outputs(outputs)
-    subtypes = {clip: _check_clip(clip, denoiser.checkpoint.sample_rate_hz) for clip in clips}
+    subtypes = {clip: _check_clip(clip, denoiser.checkpoint) for clip in clips}
     for clip, subtype in subtypes.items():
-        wav, sample_rate_hz = read_wav(clip)
+        wav, sample_rate_hz = read_channels(clip, denoiser.checkpoint.channels)
         denoised = denoiser(wav, sample_rate_hz)
         check_finite(denoised, f"what {clip} became")
         write_wav(outputs[clip], rounded(denoised, subtype), sample_rate_hz, subtype)
@@ -82,16 +84,16 @@ def _check_outputs(outputs: Mapping[Path, Path]) -> None:
         taken[real] = output
 
 
-def _check_clip(clip: Path, expected_hz: int) -> str:
+def _check_clip(clip: Path, like: Checkpoint) -> str:
     """The coding of a clip that can be denoised and written again. Raises AudioError for any
     other.
     """
-    header = check_file(clip)
-    check_rate(header.sample_rate_hz, expected_hz, clip)
+    header = check_file(clip, like.channels)
+    check_rate(header.sample_rate_hz, like.sample_rate_hz, clip)
     if header.subtype not in OF_WHOLE_SAMPLES:
         raise AudioError(
             f"clip: expected PCM, float, u-law or A-law samples, got {header.subtype} in {clip}. A"
             " copy in that coding would be longer than the clip; convert it."
         )
-    read_wav(clip)
+    read_channels(clip, like.channels)
     return header.subtype

@@ -11,7 +11,7 @@ import numpy as np
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.audio import read_channels, read_wav
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 DYNAMIC_RANGE_DB = 60.0
@@ -39,8 +39,10 @@ def draw(clip: Path, denoiser: Denoiser, path: Path, reference: Path | None = No
             "picture: expected a name that ends in one of"
             f" {', '.join(f'.{known}' for known in kinds)}, got {path}. Name it .png."
         )
-    wav, sample_rate_hz = read_wav(clip)
-    shown = {"noisy": wav, "denoised": denoiser(wav, sample_rate_hz)}
+    clip_wav, sample_rate_hz = read_channels(clip, denoiser.checkpoint.channels)
+    denoised = denoiser(clip_wav, sample_rate_hz)
+    wav = clip_wav.reshape(len(clip_wav), -1)[:, 0]
+    shown = {"noisy": wav, "denoised": denoised}
     if reference:
         shown["clean reference"], reference_hz = read_wav(reference)
         if reference_hz != sample_rate_hz:

@@ -17,6 +17,7 @@ from torch import nn
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
+from dcase_denoise_plugin.denoising.findings import refuse_far_microphone
 from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, ScoreGraph, WavGraph
 from dcase_denoise_plugin.edge.onnx_model import FORMAT, INSTALL, PREFIX
 from dcase_denoise_plugin.edge.quantisation import quantise
@@ -57,6 +58,7 @@ def export_denoiser(
     AudioError
         If a clip of `calibration` is unfit.
     """
+    refuse_far_microphone(denoiser.far_gain is not None)
     if log_mel and denoiser.domain != "mel":
         raise ConfigError(
             f"--log-mel: expected a denoiser trained for mel, got one for {denoiser.domain}. Leave"

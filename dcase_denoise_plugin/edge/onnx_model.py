@@ -212,7 +212,7 @@ class OnnxScorer:
 
     Attributes
     ----------
-    sample_rate_hz, samples : what a clip must have.
+    sample_rate_hz, samples, channels : what a clip must have.
     thresholds : score → value above which the baseline decides for an anomaly.
     name : of the machine.
     channel : of a recording that it listens to, counted from 1; None for recordings of one.
@@ -223,6 +223,8 @@ class OnnxScorer:
     CheckpointError
         If the file is no exported scorer.
     """
+
+    channels = 1
 
     def __init__(self, path: Path):
         self.model = OnnxModel(path)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from dcase_denoise_plugin.denoising.denoiser import CPU_THREADS, Denoiser
+from dcase_denoise_plugin.denoising.findings import refuse_far_microphone
 from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
@@ -23,11 +24,9 @@ def streaming(denoiser: Denoiser, clip_s: float | None = None) -> Stream:
     clip's spectrum (another ``denoise_output``) has no answer before a clip is over; it becomes a
     `ClipStream`, which needs `clip_s`, the length of the clips it was trained on.
 
-    Raises
-    ------
-    ConfigError
-        If the latter lacks `clip_s`.
+    Raises ConfigError if the latter lacks `clip_s`, or the denoiser hears a far microphone.
     """
+    refuse_far_microphone(denoiser.far_gain is not None)
     config = denoiser.config
     if config.output == "frames":
         return FrameStream(denoiser)

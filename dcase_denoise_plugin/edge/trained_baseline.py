@@ -19,6 +19,7 @@ import torch
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.overrides import import_method
 from dcase_denoise_plugin.checkout.run_record import receipt_of
+from dcase_denoise_plugin.denoising.findings import refuse_far_microphone
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.edge.threshold import decision_threshold
 from dcase_denoise_plugin.errors import BaselineError, RunError, first_line
@@ -28,9 +29,9 @@ from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
-from dcase_denoise_plugin.sound.audio import check_file
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import check_file
 from dcase_denoise_plugin.stage.named_method import refuse_foreign
 from dcase_denoise_plugin.stage.stage import Stage
 
@@ -119,7 +120,7 @@ class TrainedBaseline:
         )
         features = FeatureSettings(**{name: getattr(settings, name) for name in FEATURES})
         machine = Machine.from_folder(run.raw, run.plan.dataset, features, run.seed)
-        first = check_file(machine.train_files[0])
+        first = check_file(machine.train_files[0], None)
         return cls(
             machine,
             settings,
@@ -192,6 +193,7 @@ def _stage_of(run: MachineRun, machine: Machine, own_method: str | None) -> Stag
     # As the baseline ran: a denoiser's name and file hold a noise folder's path as it was written.
     with _inside(root):
         stage = Stage(machine, config, torch.device("cpu"), root / DENOISERS, _train_command(run))
+    refuse_far_microphone(stage.hears_far)
     recorded = str(receipt.method_digest)
     if stage.method_digest != recorded:
         where = (
@@ -214,7 +216,7 @@ class BaselineScorer:
 
     Attributes
     ----------
-    sample_rate_hz, samples : what a clip must have.
+    sample_rate_hz, samples, channels : what a clip must have; the near channel is scored.
     thresholds : score → value above which the baseline decides for an anomaly.
     name, channel, calibration : as those of `onnx_model.OnnxScorer`.
     """
@@ -226,6 +228,7 @@ class BaselineScorer:
         self.name = trained.machine.machine_type
         self.trained, self.thresholds = trained, trained.thresholds
         self.sample_rate_hz, self.samples = trained.sample_rate_hz, trained.samples
+        self.channels = trained.machine.channels
         self.spectrogram = Spectrogram(trained.machine.features, trained.sample_rate_hz, "mel")
 
     @thread_limit(1)

@@ -17,7 +17,7 @@ from dcase_denoise_plugin.report.listening import log_mel
 from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
-from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.audio import read_channels, read_wav
 from dcase_denoise_plugin.stage.receipts import Receipt
 
 # Beyond it the clips are taken evenly from the list; a clip of 10 s takes some 0.1 s.
@@ -32,8 +32,8 @@ class MachineSound:
 
     Attributes
     ----------
-    function : (samples,) and rate in Hz in, (samples,) out; None if there is no denoiser to be had,
-        and then `reason` says why.
+    function : (samples,) or (samples, 2) and rate in Hz in, (samples,) out; None if
+        there is no denoiser to be had, and then `reason` says why.
     removed_db : per clip name, (n_mels,) mean over frames of the level before less the level after.
     separation : per clip name, in dB: SNR before, SNR after, SI-SDR before, SI-SDR after, against
         the clean reference.
@@ -110,9 +110,9 @@ class MachineSound:
                 f"{self.machine}: expected a recording of {name}, got none in"
                 f" {self.checkout.recordings(self.machine)}. Put it there."
             )
-        noisy, sample_rate_hz = read_wav(recording)
-        denoised = self.function(noisy, sample_rate_hz) if self.function else None
-        return noisy, denoised, sample_rate_hz
+        clip, sample_rate_hz = read_channels(recording, None)
+        denoised = self.function(clip, sample_rate_hz) if self.function else None
+        return clip.reshape(len(clip), -1)[:, 0], denoised, sample_rate_hz
 
     def sight(self, name: str) -> listening.Sight:
         """The clip to look at and listen to. Raises AudioError if its recording is unfit."""
@@ -161,7 +161,7 @@ def _function(
         find(asked, first, last)
         config = with_stated_domain(config)
     if config.method == "identity":
-        return lambda wav, sample_rate_hz: wav
+        return lambda clip, sample_rate_hz: clip.reshape(len(clip), -1)[:, 0]
     if config.domain != "waveform":
         raise ConfigError(
             f"denoise_domain: expected waveform for a method to listen to, got {config.domain} with"
@@ -177,10 +177,12 @@ def _function(
     if asked:
         _refuse_other(method.digest, receipt, f"by denoise_method {asked}")
 
-    def denoised(wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-        whole = method.of_clip(wav.copy(), sample_rate_hz, f"a clip of {machine}")
-        method.check(whole, wav, f"a clip of {machine}")
-        return wav - config.strength * (wav - whole)
+    def denoised(clip: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+        near, *far = clip.reshape(len(clip), -1).T.copy()
+        heard = far if method.hears_far else ()
+        whole = method.of_clip(near.copy(), sample_rate_hz, f"a clip of {machine}", *heard)
+        method.check(whole, near, f"a clip of {machine}")
+        return near - config.strength * (near - whole)
 
     return denoised
 

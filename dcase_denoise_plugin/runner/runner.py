@@ -205,7 +205,7 @@ def _run_step(
     if run.arm == "plain":
         # Behind the flag the stage refuses them; the baseline takes them, and scores vectors that
         # it made up.
-        check_alike(run.served_clips)
+        check_alike(run.served_clips, run.channels if baseline.takes_two_channels else 1)
         fresh = fresh_features(run.raw, run.processed, settings, baseline.loader_digest())
     command = [sys.executable, *run.command(step)]
     with fresh as held:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcase_denoise_plugin.errors import AudioError, error_in
-from dcase_denoise_plugin.sound.audio import check_file
-from dcase_denoise_plugin.sound.not_loaded import why_not_loaded
+from dcase_denoise_plugin.sound.wav_header import check_file
+from dcase_denoise_plugin.stage.not_loaded import why_not_loaded
 from dcase_denoise_plugin.training.epoch_line import EpochLine
 
 # What the baselines print within and after an epoch: "Train Epoch: 3 [0/18540 (0%)]", "====> Epoch:
@@ -93,7 +93,7 @@ def last_words(log: Path, start: int, status: int) -> str:
     broken = CALLED_BROKEN.search(text)
     if broken and not errors:
         try:
-            check_file(broken[1].strip())
+            check_file(broken[1].strip(), None)
             errors = [str(why_not_loaded(broken[1].strip()))]
         except AudioError as error:
             errors = [str(error)]

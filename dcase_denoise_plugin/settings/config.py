@@ -17,6 +17,7 @@ from dcase_denoise_plugin.settings.keys import check, declared, option_name
 from dcase_denoise_plugin.settings.values import (
     BUILT_IN_METHODS,
     DOMAINS,
+    FAR_MICROPHONE,
     NOISE_SOURCES,
     OUTPUTS,
     PAIRINGS,
@@ -33,9 +34,8 @@ RECOMMENDED = "recommended"  # the preset where nobody names one
 
 @dataclasses.dataclass(frozen=True)
 class DenoiseConfig:
-    """Settings of the denoising stage; construction checks every value.
-
-    The defaults belong to no preset: each preset says all of its keys.
+    """Settings of the denoising stage; construction checks every value. The defaults belong to no
+    preset: each preset says all of its keys.
 
     Raises
     ------
@@ -85,8 +85,13 @@ class DenoiseConfig:
         shapes="weights",
     )
     guessed_noise: bool = declared(
-        False,
-        "Denoise also where no recording tells what the noise in the clips is like.",
+        False, "Denoise also where no recording tells what the noise is like.", shapes="weights"
+    )
+    far_microphone: str = declared(
+        "auto",
+        "The clips' second channel. auto: the reference of the noise, in place of the U-Net, where"
+        " training clips tell that it helps. off: the near channel alone.",
+        choices=FAR_MICROPHONE,
         shapes="weights",
     )
     image_size: int = declared(
@@ -178,9 +183,7 @@ class DenoiseConfig:
         shapes="weights",
     )
     checkpoint: str = declared(
-        "",
-        "A trained denoiser to use instead of training one for the machine.",
-        shapes="weights",
+        "", "A trained denoiser to use instead of training one for the machine.", shapes="weights"
     )
 
     def __post_init__(self) -> None:

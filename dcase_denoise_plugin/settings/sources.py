@@ -72,6 +72,8 @@ def parse_value(field: dataclasses.Field, text: Any) -> Any:
             return ",".join(f"{name}={value}" for name, value in text.items())
         if not _is_scalar(text):
             raise TypeError
+        if text is False and "off" in field.metadata["choices"]:
+            return "off"  # which YAML 1.1 reads as false
         if kind is str:
             return "" if text is None or text == "None" else str(text)
         if kind is int and isinstance(text, float) and not text.is_integer():

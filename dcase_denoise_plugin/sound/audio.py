@@ -11,7 +11,7 @@ import soundfile
 
 from dcase_denoise_plugin.errors import AudioError, DataError, first_line, warn_once
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.sound.wav_header import check_file
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS, check_file
 
 SHORTEST_CLIP_S = 1.0
 LOUDEST = 2.0**32  # floats may hold integers of 32 bits; energies of more than 1e16 overflow
@@ -27,8 +27,8 @@ OTHER_SOUND = {f".{name.lower()}" for name in soundfile.available_formats()} - {
 BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
 
 
-def read_wav(path: Path) -> tuple[np.ndarray, int]:
-    """Reads one mono clip.
+def read_wav(path: Path | str, channels: int | None = 1) -> tuple[np.ndarray, int]:
+    """Reads the channel near the machine, a mono clip's only one.
 
     Returns
     -------
@@ -40,15 +40,36 @@ def read_wav(path: Path) -> tuple[np.ndarray, int]:
     AudioError
         If `check_file` refuses the file or `check_wav` its samples.
     """
-    check_file(path)
-    wav, sample_rate_hz = _decoded(path)
+    check_file(path, channels)
+    wavs, sample_rate_hz = _decoded(path)
+    wav = np.ascontiguousarray(wavs[:, 0])
     check_wav(wav, sample_rate_hz, path)
     return wav, sample_rate_hz
 
 
-def _decoded(path: Path) -> tuple[np.ndarray, int]:
+def read_channels(path: Path | str, channels: int | None) -> tuple[np.ndarray, int]:
+    """Reads a clip as `Denoiser` takes it, (samples,) or (samples, 2) float32, and its rate in Hz.
+    Raises AudioError as `read_wav` and `read_far` do.
+    """
+    near, sample_rate_hz = read_wav(path, channels)
+    if check_file(path, channels).channels == 1:
+        return near, sample_rate_hz
+    return np.stack([near, read_far(path)], axis=1), sample_rate_hz
+
+
+def read_far(path: Path | str) -> np.ndarray:
+    """The channel far from the machine of a two-channel clip: float32, (samples,). Raises
+    AudioError if the file is none, or not finite there.
+    """
+    check_file(path, MOST_CHANNELS)
+    wavs, _ = _decoded(path)
+    check_finite(wavs[:, 1], path)
+    return np.ascontiguousarray(wavs[:, 1])
+
+
+def _decoded(path: Path | str) -> tuple[np.ndarray, int]:
     try:
-        return soundfile.read(os.fsencode(path), dtype="float32")
+        return soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise AudioError(
             f"clip: expected samples that can be decoded, got {first_line(error)} in {path}. "
@@ -126,14 +147,14 @@ def check_rate(
         )
 
 
-def check_alike(files: Iterable[Path]) -> None:
-    """Refuses clips that are no whole one-channel wavs of one length and rate, by their headers,
-    or hold floats that are not finite. Raises AudioError as `check_file`, `check_fit` and
+def check_alike(files: Iterable[Path], channels: int) -> None:
+    """Refuses clips that are no whole wavs of so many channels, one length and rate, by their
+    headers, or hold floats that are not finite. Raises AudioError as `check_file`, `check_fit` and
     `check_finite` do.
     """
     first = None
     for file in files:
-        header = check_file(file)
+        header = check_file(file, channels)
         first = first or (file, header)
         check_fit(
             header.samples,

@@ -14,6 +14,7 @@ import torch
 from dcase_denoise_plugin.sound.audio import check_fit, read_wav
 from dcase_denoise_plugin.sound.images import Scaling
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import check_file
 
 # 2 GB hold 1000 clips of 12 s at 16 kHz; what does not fit is read again whenever it is needed.
 MEMORY_BYTES = 2 * 1024**3
@@ -25,15 +26,15 @@ class Clips:
     Raises
     ------
     AudioError
-        If a clip cannot be read, has another sample rate than `spectrogram`, or another length than
-        the first one.
+        If a clip cannot be read, has another sample rate than `spectrogram`, or another length or
+        number of channels than the first one.
     """
 
     def __init__(
         self, files: Sequence[Path], spectrogram: Spectrogram, memory_bytes: int = MEMORY_BYTES
     ):
         self.files, self.spectrogram = files, spectrogram
-        self.samples = len(read_wav(files[0])[0])
+        self.samples, *_, self.channels = check_file(files[0], None)
         first = self._read(0)
         self.frames = first.shape[-1]
         self._kept = None
@@ -93,7 +94,7 @@ class Clips:
         return Scaling(mean.float()[:, None], max(variance.item(), 1e-6) ** 0.5)
 
     def _read(self, index: int) -> torch.Tensor:
-        wav, sample_rate_hz = read_wav(self.files[index])
+        wav, sample_rate_hz = read_wav(self.files[index], self.channels)
         like = f"in {self.files[0]}" if index else "the denoiser was trained at"
         check_fit(
             len(wav),

@@ -5,6 +5,7 @@ only noise.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.settings.values import is_folder
 from dcase_denoise_plugin.sound.audio import wav_files
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS, check_channels, check_file
 
 NOISE_MARK = "_noise_"
 MACHINE_MARK = "_machine_"
@@ -89,6 +91,17 @@ class Machine:
             features,
             seed,
         )
+
+    @functools.cached_property
+    def channels(self) -> int:
+        """Of its first training clip: 1, or 2 (near the machine, far from it). Raises AudioError if
+        that is no wav.
+        """
+        return check_file(self.train_files[0], None).channels
+
+    def check_channels(self, mono: bool) -> None:
+        """Raises AudioError if the baseline is told otherwise than its training clips are."""
+        check_channels(self.channels, 1 if mono else MOST_CHANNELS, self.train_files[0])
 
     def training_digest(self, config: DenoiseConfig) -> str:
         """Hex digest of everything but the configuration itself that shapes a denoiser trained with

@@ -10,9 +10,10 @@ import scipy.ndimage
 import torch
 
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.sound.audio import check_file, read_wav
+from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.clips import Clips, spectrum
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import check_file
 
 # Noise clips beyond this are left out, evenly; 0.5 GB hold 380 clips of 10 s at 16 kHz.
 MEMORY_BYTES = 2**29
@@ -67,7 +68,7 @@ class Reel:
 
         Raises AudioError if one cannot be read or is not of the rate of the machine's clips.
         """
-        samples = [check_file(file).samples for file in files]
+        samples = [check_file(file, None).samples for file in files]
         in_all = read_noise(files[0], spectrogram, what).nbytes * sum(samples) // samples[0]
         kept = max(1, min(len(files), memory_bytes * len(files) // in_all))
         chosen = [files[index * len(files) // kept] for index in range(kept)]
@@ -166,10 +167,10 @@ def energy(spec: torch.Tensor) -> torch.Tensor:
 
 
 def read_noise(file: Path, spectrogram: Spectrogram, what: str = "noise clip") -> torch.Tensor:
-    """Spectrum of a supplemental clip, (bins, frames) complex64. Raises AudioError if it cannot be
-    read or has another sample rate than the machine's clips.
+    """Spectrum of a recording, its near channel: (bins, frames) complex64. Raises AudioError if it
+    cannot be read or has another sample rate than the machine's clips.
     """
-    wav, sample_rate_hz = read_wav(file)
+    wav, sample_rate_hz = read_wav(file, None)
     if sample_rate_hz != spectrogram.sample_rate_hz:
         raise AudioError(
             f"{what}: expected {spectrogram.sample_rate_hz} Hz as in the machine's training clips,"

@@ -17,6 +17,7 @@ from dcase_denoise_plugin.errors import AudioError, warn_once
 # Who does not know a length announces 0, or so much and more: SoX 0x7FFFF000 less what it rounds
 # to whole samples, arecord 0x80000000, FFmpeg 0xFFFFFFFF.
 UNKNOWN_BYTES = 0x7FFF0000
+MOST_CHANNELS = 2  # near the machine, far from it
 CONTAINERS = ("WAV", "WAVEX")
 # Codings with a number of bytes for each sample. The others come in blocks, and a file that is
 # written in them is longer than what it was written of.
@@ -26,17 +27,19 @@ _SHORTFALL = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 
 
 class Header(NamedTuple):
-    """What a one-channel wav file says of itself; `subtype` is libsndfile's name of the format of
-    its samples, such as PCM_16.
+    """What a wav file says of itself; `subtype` is libsndfile's name of the format of its samples,
+    such as PCM_16.
     """
 
     samples: int
     sample_rate_hz: int
     subtype: str
+    channels: int
 
 
-def check_file(path: Path | str) -> Header:
-    """Refuses a file that is no whole one-channel wav, by its header alone, which it returns.
+def check_file(path: Path | str, channels: int | None = 1) -> Header:
+    """Refuses a file that is no whole wav of so many `channels` (None: one or two), by its header
+    alone, which it returns.
 
     Raises
     ------
@@ -46,8 +49,8 @@ def check_file(path: Path | str) -> Header:
     check_present(path)
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
-            header = Header(file.frames, file.samplerate, file.subtype)
-            container, channels, report = file.format, file.channels, file.extra_info
+            header = Header(file.frames, file.samplerate, file.subtype, file.channels)
+            container, report = file.format, file.extra_info
     except (OSError, RuntimeError) as error:
         why = getattr(error, "error_string", str(error)).rstrip(".")
         raise AudioError(
@@ -57,17 +60,14 @@ def check_file(path: Path | str) -> Header:
         raise AudioError(
             f"clip: expected a wav file, got {container} in {path}. Convert it to wav."
         )
-    if channels != 1:
-        raise AudioError(
-            f"clip: expected one channel, got {channels} in {path}. Convert the clip to mono."
-        )
+    check_channels(header.channels, channels, path)
     fields = {name: int(value) for name, value in _FIELD.findall(report)}
     if header.subtype in OF_WHOLE_SAMPLES and {"Bit Width", "Block Align"} <= fields.keys():
         check_layout(
             fields["Bit Width"],
-            fields["Block Align"],
+            fields["Block Align"] // header.channels,
             header.sample_rate_hz,
-            fields.get("Bytes/sec", 0),
+            fields.get("Bytes/sec", 0) // header.channels,
             "clip",
             path,
         )
@@ -79,6 +79,28 @@ def check_file(path: Path | str) -> Header:
     if shortfall := _SHORTFALL.search(report):
         _check_length(int(shortfall[1]), int(shortfall[2]), fields["Length"], path)
     return header
+
+
+def check_channels(got: int, expected: int | None, path: Path | str) -> None:
+    """Refuses a clip of another number of channels than its machine's (None: of more than two).
+    Raises AudioError.
+    """
+    if got > MOST_CHANNELS:
+        raise AudioError(
+            f"clip: expected one channel, or two (near the machine, far from it), got {got} in"
+            f" {path}. Keep one or two of them."
+        )
+    if expected == 1 and got != 1:
+        raise AudioError(
+            f"clip: expected one channel, got {got} in {path}. Convert the clip to mono; or, where"
+            " all clips have a near and a far microphone, use a baseline from v5.0.0 on with"
+            " --mono=False."
+        )
+    if expected == MOST_CHANNELS and got == 1:
+        raise AudioError(
+            f"clip: expected two channels (near the machine, far from it), got one in {path}."
+            " Replace or remove the file; or, where all clips are mono, set --mono=True."
+        )
 
 
 KINDS = {

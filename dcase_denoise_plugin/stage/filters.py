@@ -6,12 +6,19 @@ import numpy as np
 import scipy.ndimage
 import torch
 
+from dcase_denoise_plugin.denoising.denoiser import MASK_DB
+from dcase_denoise_plugin.denoising.findings import find
+from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum
+from dcase_denoise_plugin.sound.clips import Clips
+from dcase_denoise_plugin.sound.far_microphone import subtracted_db
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.noise import read_noise
 from dcase_denoise_plugin.sound.noise_recordings import noise_recordings
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 
 LOWEST_GAIN_DB = -20.0
 FLOOR_QUANTILE = 0.1
@@ -34,7 +41,7 @@ class Filter:
     """
 
     def __init__(self, machine: Machine, config: DenoiseConfig):
-        _, sample_rate_hz = read_wav(machine.train_files[0])
+        _, sample_rate_hz = read_wav(machine.train_files[0], machine.channels)
         self.spectrogram = Spectrogram(machine.features, sample_rate_hz, config.domain)
         noise_db = [
             self.spectrogram.level_db(read_noise(file, self.spectrogram)).numpy()
@@ -101,3 +108,55 @@ class Wiener(Filter):
         noise_power = (10 ** (noise_db / 10)).mean(axis=-1, keepdims=True)
         gain = 1 - noise_power / self.smoothed(10 ** (level_db / 10))
         return 20 * np.log10(np.maximum(gain, 10 ** (LOWEST_GAIN_DB / 20)))
+
+
+class FarSubtraction:
+    """Subtracts from a clip what its far channel hears of the noise, then takes its spectrum at the
+    lower tenth over time.
+
+    Where the training clips tell that the far channel is of no help, clips stay as they are.
+
+    Attributes
+    ----------
+    findings : what they tell, in one plain line.
+
+    Raises
+    ------
+    DataError
+        If the machine's clips have one channel.
+    """
+
+    def __init__(self, machine: Machine, config: DenoiseConfig):
+        if machine.channels != MOST_CHANNELS:
+            raise DataError(
+                "denoise_method far_subtraction: expected clips of two channels (near the machine,"
+                f" far from it), got mono ones for machine {machine.machine_type}. Choose"
+                " denoise_method: unet."
+            )
+        _, sample_rate_hz = read_wav(machine.train_files[0], machine.channels)
+        self.spectrogram = Spectrogram(machine.features, sample_rate_hz, config.domain)
+        clips = Clips(machine.train_files, self.spectrogram, memory_bytes=0)
+        self._found, self._fluctuation = find(machine, config, clips, None, None), 1.0
+        if self._found.in_pauses:
+            self._fluctuation = config.fluctuation
+        self.findings = self._found.line(machine.machine_type, config)
+
+    @torch.inference_mode()
+    def __call__(self, array: np.ndarray, sample_rate_hz: int, far: np.ndarray) -> np.ndarray:
+        near = torch.from_numpy(array)
+        if self._found.far_gain is None:
+            return array
+        if self.spectrogram.domain == "mel":
+            return self._machine_db(near, torch.from_numpy(far)).numpy()
+        spec = self.spectrogram.spec(near)
+        level_db = self.spectrogram.level_db(spec)
+        far_db = torch.from_numpy(self.spectrogram.level_of_wav_db(far))
+        gain_db = (self._machine_db(level_db, far_db) - level_db).clamp(*MASK_DB)
+        return self.spectrogram.wav(spec * 10 ** (gain_db / 20), len(array)).numpy()
+
+    def _machine_db(self, near_db: torch.Tensor, far_db: torch.Tensor) -> torch.Tensor:
+        """What is left of the near channel: (rows, frames) dB twice -> the same shape, dB."""
+        assert self._found.far_gain is not None
+        cleaned_db = subtracted_db(near_db, far_db, self._found.far_gain)
+        fluctuation_db = cleaned_db - cleaned_db.mean(-1, keepdim=True)
+        return clip_spectrum(cleaned_db, self._found.quantile) + self._fluctuation * fluctuation_db

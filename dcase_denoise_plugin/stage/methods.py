@@ -1,4 +1,5 @@
-"""The registry of denoising methods: unet, identity, spectral_gate, wiener, and yours.
+"""The registry of denoising methods: unet, identity, spectral_gate, wiener, far_subtraction,
+and yours.
 
 The contract
 ------------
@@ -16,7 +17,7 @@ It states by an attribute ``domain`` what ``array`` is, unless the key ``denoise
 (samples,), full scale ±1. Without either the run stops. What comes back has the same shape and
 dtype, and the same absolute level. A method works at full strength and must not draw from a global
 random stream. The stage applies ``denoise_strength`` to its result. ``denoise_method`` names it:
-one of the four above, an entry point of the group
+one of the five above, an entry point of the group
 ``dcase_denoise_plugin.methods``, or ``package.module:function``.
 
 ``array`` is a copy: a method may work in place. What it raises stops the run with one line that
@@ -52,7 +53,7 @@ from dcase_denoise_plugin.files import digest_of
 from dcase_denoise_plugin.settings.config import BUILT_IN_METHODS, DenoiseConfig
 from dcase_denoise_plugin.sound.machine import Machine, manifest
 from dcase_denoise_plugin.sound.noise_recordings import noise_recordings
-from dcase_denoise_plugin.stage.filters import SpectralGate, Wiener
+from dcase_denoise_plugin.stage.filters import FarSubtraction, SpectralGate, Wiener
 from dcase_denoise_plugin.stage.own_method import (
     all_it_is_given,
     built,
@@ -61,7 +62,7 @@ from dcase_denoise_plugin.stage.own_method import (
     source_digest,
 )
 
-Array2Array = Callable[[np.ndarray, int], np.ndarray]
+Array2Array = Callable[..., np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Method:
     is_fitted : whether `digest` tells what it was built from and not what came of it: a user's
         class without a digest of its own.
     checkpoint : the trained denoiser behind it, of the U-Net.
+    hears_far : whether the functions take the far channel too, as a third argument.
+    findings : what it found out about the machine, in one plain line.
     """
 
     name: str
@@ -87,14 +90,20 @@ class Method:
     batch: Array2Array | None = None
     is_fitted: bool = False
     checkpoint: Checkpoint | None = None
+    hears_far: bool = False
+    findings: str = ""
 
     def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         return self.function(array, sample_rate_hz)
 
-    def of_clip(self, clip: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
-        """One denoised clip. Raises DenoiseError if a user's method raises anything."""
+    def of_clip(
+        self, clip: np.ndarray, sample_rate_hz: int, path: str, *far: np.ndarray
+    ) -> np.ndarray:
+        """One denoised clip, with its `far` channel where the method hears it. Raises DenoiseError
+        if a user's method raises anything.
+        """
         if self.name in BUILT_IN_METHODS:
-            return np.asarray(self.function(clip, sample_rate_hz))
+            return np.asarray(self.function(clip, sample_rate_hz, *far))
         try:  # on a copy: a method that works in place must leave the noisy clip to be blended with
             return np.asarray(self.function(clip.copy(), sample_rate_hz))
         except DenoiseError:
@@ -105,11 +114,17 @@ class Method:
                 f" {one_line_with_place(error)}. Correct the method."
             ) from error
 
-    def of_batch(self, clips: np.ndarray, sample_rate_hz: int, paths: Sequence[str]) -> np.ndarray:
+    def of_batch(
+        self,
+        clips: np.ndarray,
+        sample_rate_hz: int,
+        paths: Sequence[str],
+        far: Sequence[np.ndarray] = (),
+    ) -> np.ndarray:
         """Denoised clips. Raises DenoiseError if the GPU's memory does not hold a single image."""
         assert self.batch
         try:
-            return self.batch(clips, sample_rate_hz)
+            return self.batch(clips, sample_rate_hz, *([np.stack(far)] if far else []))
         except torch.OutOfMemoryError:
             raise DenoiseError(
                 "GPU memory: expected room for one spectrogram image, got none free for"
@@ -157,6 +172,10 @@ def build_method(
         return Method(name, target, source)
     if name in BUILT_IN:
         recordings = manifest(noise_recordings(machine, config))
+        if name == "far_subtraction":
+            filtered = FarSubtraction(machine, config)
+            digest = digest_of([source, manifest(machine.train_files)])
+            return Method(name, filtered, digest, hears_far=True, findings=filtered.findings)
         return Method(name, BUILT_IN[name](machine, config), digest_of([source, recordings]))
     method = built(target, machine, config)
     own = own_digest(method)
@@ -175,8 +194,9 @@ def unet(
     function: Array2Array = denoiser
     batch: Array2Array = denoiser.wavs
     if config.domain == "mel":
-        function = batch = lambda array, sample_rate_hz: denoiser.log_mel(array)
-    return Method("unet", function, denoiser.digest, batch, checkpoint=denoiser.checkpoint)
+        function = batch = lambda array, sample_rate_hz, far=None: denoiser.log_mel(array, far)
+    hears_far, checkpoint = denoiser.far_gain is not None, denoiser.checkpoint
+    return Method("unet", function, denoiser.digest, batch, False, checkpoint, hears_far)
 
 
 def unet_denoiser(
@@ -201,4 +221,9 @@ def identity(array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     return array
 
 
-BUILT_IN: dict[str, Any] = {"identity": identity, "spectral_gate": SpectralGate, "wiener": Wiener}
+BUILT_IN: dict[str, Any] = {
+    "identity": identity,
+    "spectral_gate": SpectralGate,
+    "wiener": Wiener,
+    "far_subtraction": FarSubtraction,
+}

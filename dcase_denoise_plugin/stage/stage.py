@@ -23,11 +23,12 @@ from dcase_denoise_plugin.names import DENOISERS, denoiser
 from dcase_denoise_plugin.process import untouched_random_streams
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import changed_keys
-from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_wav, read_wav
+from dcase_denoise_plugin.sound.audio import read_far, read_wav
 from dcase_denoise_plugin.sound.machine import Machine, manifest
-from dcase_denoise_plugin.sound.not_loaded import why_not_loaded
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.wav_header import check_file
 from dcase_denoise_plugin.stage import trial
+from dcase_denoise_plugin.stage.clip_check import ClipCheck
 from dcase_denoise_plugin.stage.code_digests import plugin_source_digest
 from dcase_denoise_plugin.stage.methods import build_method
 from dcase_denoise_plugin.stage.named_method import code_behind
@@ -61,6 +62,7 @@ class Stage:
         self.machine, self.asked, self.device = machine, config, device
         self.config = with_stated_domain(config) if config.strength else config
         self.checkpoint = Path(config.checkpoint) if config.checkpoint else self._own_file(folder)
+        self.check_clip = ClipCheck(machine)
         self.seconds = 0.0
         self._account = threading.Lock()
         with self._at_work():
@@ -99,6 +101,11 @@ class Stage:
         return self._method.batch is not None and not self.is_idle
 
     @property
+    def hears_far(self) -> bool:
+        """Whether it takes the clips' far channel too."""
+        return self._method.hears_far and not self.is_idle
+
+    @property
     def is_idle(self) -> bool:
         """Whether every clip is handed over as it is: strength 0, or no recording told anything."""
         trained = self._method.checkpoint
@@ -112,28 +119,9 @@ class Stage:
         if not self.config.strength:
             return f"{machine_type}: strength 0 → clips handed over as they are"
         if trained is None:
-            return f"{machine_type}: every clip through {self.config.method}"
+            method = self._method
+            return method.findings or f"{machine_type}: every clip through {method.name}"
         return trained.findings.line(machine_type, trained.config.with_output_of(self.config))
-
-    def check_clip(
-        self, loaded: tuple[np.ndarray, int] | None, path: str
-    ) -> tuple[np.ndarray, int]:
-        """What the baseline's `file_load` returned for `path`, if it can be scored.
-
-        Raises
-        ------
-        AudioError
-            If the clip is unreadable, truncated, not mono, silent, not finite, too short, or of
-            another length or rate than the machine's training clips.
-        """
-        check_file(path)
-        if loaded is None:
-            raise why_not_loaded(path)
-        wav, sample_rate_hz = loaded
-        check_wav(wav, sample_rate_hz, path)
-        first, samples, rate_hz = self._training_clip
-        check_fit(len(wav), sample_rate_hz, samples, rate_hz, path, f"in {first}")
-        return wav, sample_rate_hz
 
     def denoise(
         self, clips: Sequence[np.ndarray], sample_rate_hz: int, paths: Sequence[str]
@@ -153,19 +141,30 @@ class Stage:
         """
         if self.is_idle:
             return list(clips)
+        far = [self._far_channel(path) for path in paths] if self.hears_far else []
         if self.takes_batches:
             # Threads would restore each other's random streams; and the U-Net draws nothing.
             with self._timed():
-                denoised = list(self._method.of_batch(np.stack(clips), sample_rate_hz, paths))
+                denoised = list(self._method.of_batch(np.stack(clips), sample_rate_hz, paths, far))
         else:
             with self._at_work():
                 denoised = [
-                    self._method.of_clip(clip, sample_rate_hz, path)
-                    for clip, path in zip(clips, paths)
+                    self._method.of_clip(clip, sample_rate_hz, path, *far[index : index + 1])
+                    for index, (clip, path) in enumerate(zip(clips, paths))
                 ]
         for clip, result, path in zip(clips, denoised, paths):
             self._method.check(result, clip, path)
         return [blended(*both, self.config.strength) for both in zip(clips, denoised)]
+
+    def _far_channel(self, path: str) -> np.ndarray:
+        """As `denoise` takes the near one."""
+        far = read_far(path)
+        return self._spectrogram.level_of_wav_db(far) if self.config.domain == "mel" else far
+
+    @functools.cached_property
+    def _spectrogram(self) -> Spectrogram:
+        sample_rate_hz = check_file(self.machine.train_files[0], None).sample_rate_hz
+        return Spectrogram(self.machine.features, sample_rate_hz, "mel")
 
     def receipt(self) -> dict[str, Any]:
         """What the stage did, for the JSON beside the baseline's CSVs."""
@@ -192,11 +191,10 @@ class Stage:
         if not self._method.is_fitted or self.is_idle:
             return None
         path = self.machine.train_files[0]
-        wav, sample_rate_hz = read_wav(path)
+        wav, sample_rate_hz = read_wav(path, self.machine.channels)
         clip = wav
         if self.config.domain == "mel":
-            spectrogram = Spectrogram(self.machine.features, sample_rate_hz, "mel")
-            clip = spectrogram.level_of_wav_db(wav).astype(float)
+            clip = self._spectrogram.level_of_wav_db(wav).astype(float)
         (denoised,) = self.denoise([clip], sample_rate_hz, [str(path)])
         return trial.levels_db(denoised, self.config.domain)
 
@@ -205,12 +203,6 @@ class Stage:
         if self.trial:
             name = self.machine.train_files[0].name
             trial.refuse_other(self.trial, at_training, self.config.method, name)
-
-    @functools.cached_property
-    def _training_clip(self) -> tuple[str, int, int]:
-        """Name, samples and rate of the first one, which all clips are held against."""
-        wav, sample_rate_hz = read_wav(self.machine.train_files[0])
-        return self.machine.train_files[0].name, len(wav), sample_rate_hz
 
     def _own_file(self, folder: Path) -> Path:
         machine = self.machine

@@ -120,7 +120,7 @@ class Training:
             )
         files = noise_recordings(machine, config)
         needs_clips = bool(files or machine.machine_files or config.guessed_noise)
-        _, sample_rate_hz = read_wav(machine.train_files[0])
+        _, sample_rate_hz = read_wav(machine.train_files[0], machine.channels)
         spectrogram = Spectrogram(machine.features, sample_rate_hz, config.domain, self.device)
         self.clips = Clips(machine.train_files, spectrogram, MEMORY_BYTES if needs_clips else 0)
         self.images = ImageFormat.for_clips(config.image_size, config.depth, self.clips.frames)
@@ -230,6 +230,7 @@ class Training:
             findings=self.findings,
             weights=self.network.state_dict(),
             epochs=self.epochs,
+            channels=self.machine.channels,
         )
         return with_guard(trained, self.clips, self.device)
 

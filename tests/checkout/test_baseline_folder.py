@@ -76,9 +76,9 @@ def test_machine_types_come_from_the_years_file_else_from_the_legacy_file(tmp_pa
 
 
 def test_only_a_baseline_that_can_do_stereo_is_told_that_the_data_are_mono(tmp_path):
-    assert not fake_baseline.lay_out(tmp_path).has_stereo_data
+    assert not fake_baseline.lay_out(tmp_path).takes_two_channels
     (tmp_path / "common.py").write_text('parser.add_argument("--mono")')
-    assert Baseline.from_folder(tmp_path).has_stereo_data
+    assert Baseline.from_folder(tmp_path).takes_two_channels
 
 
 def test_the_code_digest_follows_the_code_and_nothing_else(tmp_path):

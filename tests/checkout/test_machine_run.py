@@ -1,6 +1,9 @@
 import fake_baseline
+import numpy as np
 import pytest
+import soundfile
 
+from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.errors import AudioError, DataError, RunError
 
 
@@ -91,6 +94,15 @@ def test_a_baseline_of_the_stereo_year_is_told_that_the_data_are_mono(tmp_path):
         fake_baseline.plan_of(type(fake_baseline.lay_out(tmp_path / "other")).from_folder(tmp_path))
     )
     assert "--mono=True" in run.command("train")
+
+
+def test_a_baseline_of_the_stereo_year_is_told_that_the_data_have_two_channels(tmp_path):
+    fake_baseline.lay_out(tmp_path)
+    (tmp_path / "common.py").write_text(fake_baseline.COMMON_PY + 'MONO = "--mono"\n')
+    run = fake_baseline.run_of(fake_baseline.plan_of(Baseline.from_folder(tmp_path)))
+    for clip in run.clips:
+        soundfile.write(clip, np.ones((8, 2)), 4000)
+    assert "--mono=False" in run.command("train")
 
 
 def test_evaluation_data_have_their_own_flag_folder_and_file_names(tmp_path):

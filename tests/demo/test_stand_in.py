@@ -241,7 +241,7 @@ def test_unknown_options_and_values_stop_it(fresh, word):
         ("datasets.loader_common:file_load", "wav_name mono"),
         (
             "datasets.loader_common:file_to_vectors",
-            "file_name n_mels n_frames n_fft hop_length power fmax fmin win_length",
+            "file_name n_mels n_frames n_fft hop_length power fmax fmin win_length mono",
         ),
         ("datasets.loader_common:get_machine_type_dict", "dataset_name mode"),
         (
@@ -253,7 +253,7 @@ def test_unknown_options_and_values_stop_it(fresh, word):
             (
                 "self data_path dataset_name section_keyword machine_type train section_ids frames"
                 " n_mels frame_hop_length n_fft hop_length power fmax fmin win_length data_type"
-                " use_id is_auto_download"
+                " use_id is_auto_download mono"
             ),
         ),
         (
@@ -261,6 +261,7 @@ def test_unknown_options_and_values_stop_it(fresh, word):
             (
                 "self pickle_name target_dir pickle_path n_sections unique_section_names dir_name"
                 " train n_mels frames frame_hop_length n_fft hop_length power fmax fmin win_length"
+                " mono"
             ),
         ),
         ("networks.base_model:BaseModel.__init__", "self args train test"),

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from small_machine import FEATURES, RATE_HZ, SMALL, hum, small_machine, write
+from small_machine import FEATURES, RATE_HZ, SMALL, hum, small_machine, two_channel_machine, write
 
 from dcase_denoise_plugin.denoising.adaptation import adapted
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
@@ -52,6 +52,15 @@ def test_a_denoiser_from_elsewhere_keeps_its_weights_and_takes_the_level_of_the_
     assert all(torch.equal(here.weights[name], trained.weights[name]) for name in trained.weights)
     assert (trained.scaling.mean_db - here.scaling.mean_db).mean() == pytest.approx(12, abs=1)
     assert here.digest != trained.digest
+
+
+def test_a_denoiser_from_a_mono_machine_hears_the_far_microphone_of_the_one_it_serves(
+    tmp_path, path
+):
+    here = adapted(Checkpoint.load(path), two_channel_machine(tmp_path / "two"))
+    assert here.channels == 2 and here.findings.far_gain is not None
+    back = adapted(here, machine_elsewhere(tmp_path))
+    assert back.channels == 1 and back.findings.far_gain is None
 
 
 def taken_by_domain(checkpoint, machine):

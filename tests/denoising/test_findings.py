@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
 from dcase_denoise_plugin.denoising.findings import Findings, find, louder_than_clips_db
@@ -63,6 +64,20 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
             {},
             "60 noise recordings; machine stands out by 4.2 dB in pauses → spectrum taken at the"
             " lower tenth, cleaned by the U-Net",
+        ),
+        (
+            Findings(
+                quantile=0.1, quantile_told=True, stands_out_db=1.0, far_gain=torch.ones(16, 1)
+            ),
+            {},
+            "far microphone hears the noise; machine stands out by 1.0 dB in pauses → what the far"
+            " one hears subtracted, spectrum taken at the lower tenth, the U-Net stays out",
+        ),
+        (
+            Findings(far_problem="it is silent"),
+            {"guessed_noise": False},
+            "far microphone of no help (it is silent); no recordings of the noise or of the machine"
+            " alone → clips handed over as they are",
         ),
         (
             Findings(**TOLD, quantile=0.9, stands_out_db=2.0),

@@ -12,7 +12,9 @@ from dcase_denoise_plugin.monitor.verdicts import read_clips
 
 
 def scorer(channel=None):
-    return types.SimpleNamespace(sample_rate_hz=RATE_HZ, samples=RATE_HZ, channel=channel)
+    return types.SimpleNamespace(
+        sample_rate_hz=RATE_HZ, samples=RATE_HZ, channels=1, channel=channel
+    )
 
 
 def test_a_file_of_a_clip_is_one_and_a_longer_one_is_cut(tmp_path):

@@ -45,8 +45,8 @@ def test_the_flag_is_off_by_default():
             "method",
             "rm -rf",
             (
-                "denoise_method: expected one of unet, identity, spectral_gate, wiener, an entry"
-                " point or package.module:function, got 'rm -rf'"
+                "denoise_method: expected one of unet, identity, spectral_gate, wiener,"
+                " far_subtraction, an entry point or package.module:function, got 'rm -rf'"
             ),
         ),
     ],
@@ -166,6 +166,12 @@ def test_the_flag_alone_means_the_recommended_preset():
 def test_a_preset_says_all_of_its_keys(name):
     fields = {field.name for field in configuration.field_names().values()}
     assert set(sources.read_preset(name)) == fields - {"denoise", "preset", "checkpoint"}
+
+
+def test_off_in_a_yaml_is_the_word_and_not_false(tmp_path):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("denoise_far_microphone: off\n")
+    assert sources.read_preset(str(preset)) == {"far_microphone": "off"}
 
 
 def test_what_differs_from_the_preset_is_told():

@@ -58,6 +58,30 @@ def test_a_bad_clip_is_refused_by_name_with_the_reason_and_the_fix(tmp_path, spo
     assert "bad.wav" in str(error.value) and str(error.value).endswith(".")
 
 
+def test_of_two_channels_the_one_near_the_machine_is_read(tmp_path):
+    near, far = tone(), tone() / 2
+    soundfile.write(tmp_path / "a.wav", np.stack([near, far], 1), RATE_HZ, subtype="FLOAT")
+    for channels in (2, None):
+        wav, _ = read_wav(tmp_path / "a.wav", channels)
+        np.testing.assert_array_equal(wav, near)
+
+
+@pytest.mark.parametrize(
+    "clip_channels, expected, message",
+    [
+        (2, 1, "expected one channel, got 2 in .*Convert the clip to mono; or, .*--mono=False"),
+        (1, 2, "expected two channels .*, got one in .*remove the file; or, .*--mono=True"),
+        (3, None, "expected one channel, or two .*, got 3 in .*Keep one or two"),
+    ],
+)
+def test_a_clip_of_another_number_of_channels_is_refused_with_the_remedies(
+    tmp_path, clip_channels, expected, message
+):
+    soundfile.write(tmp_path / "a.wav", np.stack([tone()] * clip_channels, 1), RATE_HZ)
+    with pytest.raises(AudioError, match=message):
+        read_wav(tmp_path / "a.wav", expected)
+
+
 def test_a_truncated_clip_is_refused(tmp_path):
     write_wav(tmp_path / "a.wav", tone(2.0), RATE_HZ)
     whole = (tmp_path / "a.wav").read_bytes()

@@ -64,6 +64,7 @@ def get_argparse():
     add("-lr", "--learning_rate", type=float, default=0.001)
     add("--shuffle", type=_switch, default=True)
     add("--validation_split", type=float, default=0.1)
+    add("--mono", type=_switch, default=True, help="False: two channels, of which the first counts")
     add("-tag", "--model_name_suffix", default="", help="part of every file name")
     add("--use_ids", type=int, nargs="*", default=[], help="sections; none means all")
     add("-d", "--dev", action="store_true", help="development data")

@@ -40,6 +40,7 @@ class DCASE202XT2:
             data_type="eval" if args.eval else "dev",
             use_id=args.use_ids,
             is_auto_download=args.is_auto_download,
+            mono=args.mono,
         )
 
         train = DCASE202XT2Loader(

@@ -12,7 +12,17 @@ from datasets import loader_common as com
 
 
 def file_list_to_data(
-    file_list, n_mels, frames, frame_hop_length, n_fft, hop_length, power, fmax, fmin, win_length
+    file_list,
+    n_mels,
+    frames,
+    frame_hop_length,
+    n_fft,
+    hop_length,
+    power,
+    fmax,
+    fmin,
+    win_length,
+    mono=True,
 ):
     """float32 (files, vectors, frames * n_mels). Raises ValueError if the clips differ in
     length.
@@ -29,6 +39,7 @@ def file_list_to_data(
                 fmax=fmax,
                 fmin=fmin,
                 win_length=win_length,
+                mono=mono,
             )[::frame_hop_length].astype(np.float32)
             for name in file_list
         ]
@@ -58,6 +69,7 @@ class DCASE202XT2Loader(torch.utils.data.Dataset):
         data_type="dev",
         use_id=(),
         is_auto_download=False,
+        mono=True,
     ):
         self.machine_type = machine_type
         self.section_ids = [number for number in section_ids if not use_id or number in use_id]
@@ -101,6 +113,7 @@ class DCASE202XT2Loader(torch.utils.data.Dataset):
             fmax=fmax,
             fmin=fmin,
             win_length=win_length,
+            mono=mono,
         )
 
     def load_pre_process(
@@ -121,6 +134,7 @@ class DCASE202XT2Loader(torch.utils.data.Dataset):
         fmax,
         fmin,
         win_length,
+        mono=True,
     ):
         """Takes over what the pickle holds; makes it from the wav files first if there is none."""
         if not Path(pickle_path).exists():
@@ -143,6 +157,7 @@ class DCASE202XT2Loader(torch.utils.data.Dataset):
                 fmax,
                 fmin,
                 win_length,
+                mono,
             )
             content = (
                 vectors.reshape(-1, vectors.shape[-1]),

@@ -62,13 +62,17 @@ def file_list_generator(target_dir, section_name, unique_section_names, dir_name
 
 
 def file_load(wav_name, mono=False):
-    """(wav float32, (samples,), rate in Hz), or None for a file that cannot be read."""
+    """(wav float32, (samples,), rate in Hz), or None for a file that cannot be read; of several
+    channels the first one.
+    """
     try:
-        wav, rate = soundfile.read(wav_name, dtype="float32")
+        wavs, rate = soundfile.read(wav_name, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
         print(f"cannot read {wav_name}")
         return None
-    return (wav.mean(1) if mono and wav.ndim > 1 else wav.T), rate
+    if mono != (wavs.shape[1] == 1):
+        raise ValueError(f"{wav_name} has {wavs.shape[1]} channels, which does not fit mono {mono}")
+    return wavs[:, 0], rate
 
 
 def file_to_vectors(
@@ -81,11 +85,12 @@ def file_to_vectors(
     fmax=None,
     fmin=None,
     win_length=None,
+    mono=True,
 ):
     """float64 (vectors, n_frames * n_mels): each row holds consecutive log-mel frames in dB, one
     after the other.
     """
-    wav, rate = file_load(file_name, mono=True)
+    wav, rate = file_load(file_name, mono=mono)
     spec = torch.stft(
         torch.from_numpy(wav),
         n_fft,
