@@ -14,7 +14,7 @@ import numpy as np
 from dcase_denoise_plugin.edge.pcm import STANDARD_INPUT, clips_of
 from dcase_denoise_plugin.errors import AudioError, DenoiseError
 from dcase_denoise_plugin.quoting import in_one_line
-from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_rate, check_wav, read_wav
+from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_rate, check_wav
 from dcase_denoise_plugin.sound.recordings import Clip, Recording
 
 if TYPE_CHECKING:
@@ -39,12 +39,8 @@ def read_clips(file: Path, scorer: Scorer) -> Iterator[Clip]:
     """The clips that a file gives `scorer`, one, or several where it is longer. Raises AudioError
     for a file that gives none.
     """
-    if scorer.channels > 1:
-        wav, sample_rate_hz = read_wav(file, scorer.channels)
-        check_fit(len(wav), sample_rate_hz, scorer.samples, scorer.sample_rate_hz, file)
-        return iter([Clip(file.name, wav)])
     if scorer.channel is None:
-        check_file(file)
+        check_file(file, scorer.channels)
     recording = Recording.from_file(file)
     check_rate(recording.sample_rate_hz, scorer.sample_rate_hz, file)
     if recording.samples < scorer.samples:
