@@ -80,7 +80,10 @@ def test_bits_that_fill_no_byte_are_no_contradiction(tmp_path):
 def test_every_coding_of_whole_samples_passes(tmp_path, container, subtype):
     sound = SOUND / 2**15
     soundfile.write(tmp_path / "a.wav", sound, RATE_HZ, format=container, subtype=subtype)
-    assert check_file(tmp_path / "a.wav") == (len(SOUND), RATE_HZ, subtype)
+    assert check_file(tmp_path / "a.wav") == (len(SOUND), RATE_HZ, subtype, 1)
+    both = np.stack([sound, sound / 2], axis=1)
+    soundfile.write(tmp_path / "b.wav", both, RATE_HZ, format=container, subtype=subtype)
+    assert check_file(tmp_path / "b.wav", 2) == (len(SOUND), RATE_HZ, subtype, 2)
 
 
 @pytest.mark.parametrize("container", ["OGG", "FLAC", "MP3", "RF64", "W64", "AIFF", "CAF"])
