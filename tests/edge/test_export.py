@@ -281,7 +281,7 @@ def test_a_place_where_nothing_can_be_written_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("package", "message"),
     [
-        ("onnxscript", "export: expected onnx and onnxscript"),
+        ("onnxscript", "export: expected onnx, onnxscript and onnxruntime"),
         ("onnxruntime", "expected onnxruntime to run it"),
     ],
 )

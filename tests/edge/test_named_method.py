@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.edge import trained_baseline
+from dcase_denoise_plugin.settings.values import BUILT_IN_METHODS
 from dcase_denoise_plugin.stage import methods
 from dcase_denoise_plugin.stage.named_method import code_behind
 from dcase_denoise_plugin.stage.own_method import find, source_digest
@@ -92,7 +93,7 @@ def assert_refused(result, text):
 def test_the_monitor_does_not_import_a_method_that_only_a_receipt_names(checkout):
     assert_refused(
         monitored(checkout),
-        f"denoise_method: expected unet, identity, spectral_gate, wiener, got '{METHOD}' in",
+        f"denoise_method: expected {', '.join(BUILT_IN_METHODS)}, got '{METHOD}' in",
     )
     assert not has_run(checkout)
 

@@ -260,8 +260,8 @@ def test_a_method_that_a_receipt_names_is_never_imported(tmp_path, monkeypatch):
     }
     sound = MachineSound.from_checkout(checkout_with(tmp_path, receipt), "fan")
     assert sound.function is None and sound.reason == (
-        "denoise_method: expected unet, identity, spectral_gate, wiener, got"
-        " 'beside_the_baseline:quieter' in the receipt. Its code is run by monitor, report and"
+        "denoise_method: expected unet, identity, spectral_gate, wiener, far_subtraction,"
+        " got 'beside_the_baseline:quieter' in the receipt. Its code is run by monitor, report and"
         " compare alone, if you name it there: --method beside_the_baseline:quieter."
     )
     assert "beside_the_baseline" not in sys.modules
