@@ -218,8 +218,62 @@ def stopped(run, *texts):
     assert run.returncode == 2 and all(text in line for text in texts), line
 
 
-def test_testing_without_a_denoiser_stops_and_names_the_command_that_trains_it(checkout):
-    run = checkout.train_py("--test_only", *UNET, ok=False)
+# One hooked process that has imported train.py, and a fork of it a call.
+FORKS = """
+import json, os, sys, tempfile, train
+for line in sys.stdin:
+    with tempfile.TemporaryFile("w+") as errors:
+        child = os.fork()
+        if not child:
+            os.dup2(errors.fileno(), 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.argv = ["train.py", *json.loads(line)]
+            train.main()
+            sys.exit()
+        returncode = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        errors.seek(0)
+        print(json.dumps([returncode, errors.read()]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def calls_of_train_py(tmp_path_factory):
+    """A checkout, and a function that calls its train.py; the imports are made once."""
+    checkout = Checkout(lay_out(tmp_path_factory.mktemp("calls") / "baseline"))
+    make_machine(checkout.raw)
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKS],
+        cwd=checkout.root,
+        env=checkout.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+
+        def call(*options):
+            process.stdin.write(f"{json.dumps([*TRAIN_PY[2:], *options])}\n")
+            process.stdin.flush()
+            returncode, errors = json.loads(process.stdout.readline())
+            return SimpleNamespace(returncode=returncode, stderr=errors)
+
+        yield checkout, call
+        process.stdin.close()
+
+
+@pytest.fixture
+def own_call(calls_of_train_py):
+    """The same, for a test that changes settings or brings code of its own."""
+    checkout, call = calls_of_train_py
+    settings = checkout.root / "baseline.yaml"
+    before = settings.read_text()
+    yield checkout, call
+    settings.write_text(before)
+    (checkout.root / "mine.py").unlink(missing_ok=True)
+
+
+def test_testing_without_a_denoiser_stops_and_names_the_command_that_trains_it(own_call):
+    checkout, call = own_call
+    run = call("--test_only", *UNET)
     stopped(
         run,
         "denoiser of fan: expected one trained with these settings",
@@ -390,17 +444,20 @@ def test_an_empty_key_takes_back_what_the_preset_says_in_the_hook_as_in_the_runn
         ("denoise_strength: 7", "denoise_strength: expected a number from 0 to 1, got 7"),
     ],
 )
-def test_a_bad_key_in_baseline_yaml_stops_before_anything_runs(checkout, line, message):
+def test_a_bad_key_in_baseline_yaml_stops_before_anything_runs(own_call, line, message):
+    checkout, call = own_call
     with (checkout.root / "baseline.yaml").open("a") as settings:
         settings.write(f"\n{line}\n")
-    run = checkout.train_py("--train_only", ok=False)
+    features = everything_under(checkout.raw.parent / "processed")
+    run = call("--train_only")
     assert run.returncode == 2 and message in run.stderr
-    assert not (checkout.raw.parent / "processed").exists()
+    assert everything_under(checkout.raw.parent / "processed") == features
 
 
-def test_an_unknown_option_on_the_command_line_names_the_nearest(checkout):
+def test_an_unknown_option_on_the_command_line_names_the_nearest(own_call):
+    checkout, call = own_call
     stopped(
-        checkout.train_py("--train_only", "--denoise_strenght", "1", ok=False),
+        call("--train_only", "--denoise_strenght", "1"),
         "got an unknown one in the command line. Did you mean denoise_strength?",
     )
 
@@ -491,54 +548,11 @@ def test_a_bad_clip_stops_the_run_by_name_and_leaves_nothing_half_written(
     )
 
 
-# One hooked process that has imported train.py, and a fork of it a call.
-FORKS = """
-import json, os, sys, tempfile, train
-for line in sys.stdin:
-    with tempfile.TemporaryFile("w+") as errors:
-        child = os.fork()
-        if not child:
-            os.dup2(errors.fileno(), 2)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            sys.argv = ["train.py", *json.loads(line)]
-            train.main()
-            sys.exit()
-        returncode = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        errors.seek(0)
-        print(json.dumps([returncode, errors.read()]), flush=True)
-"""
-
-
-@pytest.fixture(scope="module")
-def calls_of_train_py(tmp_path_factory):
-    """A checkout, and a function that calls its train.py; the imports are made once."""
-    checkout = Checkout(lay_out(tmp_path_factory.mktemp("calls") / "baseline"))
-    make_machine(checkout.raw)
-    with subprocess.Popen(
-        [sys.executable, "-c", FORKS],
-        cwd=checkout.root,
-        env=checkout.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-
-        def call(*options):
-            process.stdin.write(f"{json.dumps([*TRAIN_PY[2:], *options])}\n")
-            process.stdin.flush()
-            returncode, errors = json.loads(process.stdout.readline())
-            return SimpleNamespace(returncode=returncode, stderr=errors)
-
-        yield checkout, call
-        process.stdin.close()
-
-
-def test_a_bad_test_clip_stops_the_test_and_leaves_no_csv(checkout):
-    checkout.train_py("--train_only", *IDENTITY)
-    clip = bad_clip(checkout, "test")
+def test_a_bad_test_clip_stops_the_test_and_leaves_no_csv(behind_identity):
+    clip = bad_clip(behind_identity, "test")
     spoil("nan", clip)
-    stopped(checkout.train_py("--test_only", *IDENTITY, ok=False), clip.name)
-    assert not list((checkout.root / "results").rglob("*.csv"))
+    stopped(behind_identity.train_py("--test_only", *IDENTITY, ok=False), clip.name)
+    assert not list((behind_identity.root / "results").rglob("*.csv"))
 
 
 def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(checkout):
@@ -679,12 +693,13 @@ def test_a_users_class_that_comes_out_otherwise_in_the_test_stops_it(checkout):
     assert not checkout.csvs("other")
 
 
-def test_the_traceback_of_a_users_method_stands_before_the_line_that_names_its_place(checkout):
+def test_the_traceback_of_a_users_method_stands_before_the_line_that_names_its_place(own_call):
+    checkout, call = own_call
     (checkout.root / "mine.py").write_text(
         "import numpy as np\n\ndef bad(log_mel, sample_rate_hz):\n    return"
         " np.concatenate([log_mel, log_mel[:3]], 1)\n"
     )
-    run = checkout.train_py(
+    run = call(
         "--train_only",
         "--denoise",
         "true",
@@ -692,7 +707,6 @@ def test_the_traceback_of_a_users_method_stands_before_the_line_that_names_its_p
         "mine:bad",
         "--denoise_domain",
         "mel",
-        ok=False,
     )
     assert (
         run.returncode == 2
@@ -709,12 +723,13 @@ def test_the_traceback_of_a_users_method_stands_before_the_line_that_names_its_p
         ("log_mel.astype('float32')", "got float32"),
     ],
 )
-def test_a_users_function_that_breaks_the_contract_stops_the_run(checkout, returned, message):
+def test_a_users_function_that_breaks_the_contract_stops_the_run(own_call, returned, message):
+    checkout, call = own_call
     (checkout.root / "mine.py").write_text(
         f"def bad(log_mel, sample_rate_hz):\n    return {returned}\n"
     )
     stopped(
-        checkout.train_py(
+        call(
             "--train_only",
             "--denoise",
             "true",
@@ -722,7 +737,6 @@ def test_a_users_function_that_breaks_the_contract_stops_the_run(checkout, retur
             "mine:bad",
             "--denoise_domain",
             "mel",
-            ok=False,
         ),
         "denoise_method mine:bad",
         message,
