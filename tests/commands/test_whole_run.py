@@ -5,7 +5,7 @@ hand.
 import csv
 
 import pytest
-from baseline_checkouts import make_machine
+from baseline_checkouts import Checkout, make_machine
 from click.testing import CliRunner
 
 from dcase_denoise_plugin.cli import main
@@ -13,28 +13,31 @@ from dcase_denoise_plugin.cli import main
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def compared(any_checkout):
-    """A checkout with a small machine, and the call that compared plain with an identity denoiser
-    on it.
+SETTINGS = "--set", "epochs=1", "--set", "denoise_method=identity"
+
+
+@pytest.fixture(scope="module", params=["demo", pytest.param("real", marks=pytest.mark.baseline)])
+def compared(request, tmp_path_factory, real_checkout_of):
+    """A checkout with a small machine, a call that compares plain with an identity denoiser on it,
+    and what the first one said: the demo's stand-in, or the real baseline.
     """
-    make_machine(any_checkout.raw)
-    call = [
-        "run",
-        "-d",
-        "compare",
-        "--baseline",
-        str(any_checkout.root),
-        "--jobs",
-        "2",
-        "--set",
-        "epochs=1",
-        "--set",
-        "denoise_method=identity",
-    ]
-    result = CliRunner().invoke(main, call)
+    folder = tmp_path_factory.mktemp("called_from")
+    if request.param == "real":
+        checkout = real_checkout_of()
+        make_machine(checkout.raw)
+        words = ["compare", "--baseline", str(checkout.root), "--jobs", "2", *SETTINGS]
+    else:
+        checkout = Checkout(folder / "demo")
+        words = ["denoise", "--demo", "--machine", "fan", *SETTINGS]
+
+    def call():
+        with pytest.MonkeyPatch.context() as patched:
+            patched.chdir(folder)
+            return CliRunner().invoke(main, ["run", "-d", *words])
+
+    result = call()
     assert result.exit_code == 0, result.output
-    return any_checkout, call, result.output
+    return checkout, call, result.output
 
 
 def test_plain_and_identity_end_with_the_same_csvs_and_a_difference_of_zero(compared):
@@ -61,29 +64,15 @@ def test_the_baselines_summary_has_a_row_for_each_of_the_four_systems(compared):
     ]
 
 
-def test_the_demo_makes_everything_it_needs_and_says_that_it_is_one(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(
-        main,
-        [
-            "run",
-            "-d",
-            "denoise",
-            "--demo",
-            "--machine",
-            "fan",
-            "--set",
-            "epochs=1",
-            "--set",
-            "denoise_method=identity",
-        ],
-    )
-    assert result.exit_code == 0, result.output
-    assert "DEMO on made-up machines, MSE" in result.output and "difference" in result.output
-    assert [folder.name for folder in tmp_path.iterdir()] == ["demo"]
+def test_the_demo_makes_everything_it_needs_and_says_that_it_is_one(compared):
+    checkout, _, output = compared
+    if checkout.root.name != "demo":
+        pytest.skip("the real baseline is no demo")
+    assert "DEMO on made-up machines, MSE" in output and "difference" in output
+    assert [folder.name for folder in checkout.root.parent.iterdir()] == ["demo"]
 
 
 def test_the_same_call_runs_nothing_again(compared):
     _, call, _ = compared
-    output = CliRunner().invoke(main, call).output
+    output = call().output
     assert output.count("finished before") == 6 and "starts" not in output
