@@ -75,9 +75,7 @@ def main(clips: int, rounds: int, device: str):
     with scratch_checkout(own_clips=True) as root:
         machine = Machine.from_folder(root / RAW / "fan", "DCASE2025T2")
         # A denoiser is as fast after one epoch as after all.
-        config = sources.resolve(
-            {"preset": "recommended", "epochs": 1, "pairs_per_clip": 1, "threads": 1}
-        )
+        config = sources.resolve({"preset": "recommended", "epochs": 1, "pairs_per_clip": 1})
         checkpoint = Stage(machine, config, torch.device("cpu"), Path(root, "denoisers")).checkpoint
         loaded = [read_wav(file) for file in machine.train_files[:clips]]
         denoiser, head, threads = (
