@@ -195,7 +195,7 @@ class Denoiser:
         if self.far_gain is None:
             return self._residual_db(level_db)
         if far_db is None:
-            raise AudioError(f"clip: expected its far channel too, got the near one in {ARRAY}.")
+            raise AudioError(f"clip: expected its far channel too, got one in {ARRAY}. Pass both.")
         cleaned_db = subtracted_db(level_db, far_db, self.far_gain)
         return level_db - cleaned_db + self._residual_db(cleaned_db)
 
