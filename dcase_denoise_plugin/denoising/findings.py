@@ -71,14 +71,22 @@ class Findings:
         return heard_in_pauses(self.quantile)
 
     def uses_network(self, config: DenoiseConfig) -> bool:
-        """Whether the U-Net takes anything away: its noise is known, or guesses are taken, and no
-        far microphone hears it.
+        """Whether the U-Net takes anything away: it is trained, its noise is known, or guesses are
+        taken, and no far microphone hears it.
         """
-        return self.far_gain is None and (self.noise_known or config.guessed_noise)
+        is_needed = self.far_gain is None and (self.noise_known or config.guessed_noise)
+        return config.epochs > 0 and is_needed
+
+    def takes_spectrum(self, config: DenoiseConfig) -> bool:
+        """Whether a clip's spectrum is taken at a quantile, with the U-Net or without."""
+        if config.output == "clip_spectrum":
+            return self.quantile is not None
+        return config.output == "steady_machine" and self.in_pauses
 
     def changes_clips(self, config: DenoiseConfig) -> bool:
         """Whether any clip is handed over otherwise than it is."""
-        return self.uses_network(config) or self.quantile_told or self.far_gain is not None
+        network_or_far = self.uses_network(config) or self.far_gain is not None
+        return network_or_far or self.takes_spectrum(config)
 
     def line(self, machine_type: str, config: DenoiseConfig) -> str:
         """What was found and what follows, in one plain line."""
@@ -118,7 +126,7 @@ class Findings:
     def _effect(self, config: DenoiseConfig) -> str:
         if not self.changes_clips(config):
             cure = ""
-            if self.noise_recordings:
+            if self.noise_recordings and not self.noise_known:
                 cure = "; if they hold this noise, set denoise_noise_source: supplemental"
             return f"clips handed over as they are{cure}"
         far = "what the far one hears subtracted" if self.far_gain is not None else ""
@@ -127,9 +135,12 @@ class Findings:
         place = "the mean over time"
         if self.quantile is not None:
             place = PLACES.get(self.quantile, f"quantile {self.quantile:g}")
-        cleaned = "cleaned by the U-Net" if self.uses_network(config) else "the U-Net stays out"
-        guess = "" if self.noise_known or not self.uses_network(config) else " on guessed noise"
-        return ", ".join(filter(None, [far, f"spectrum taken at {place}", f"{cleaned}{guess}"]))
+        cleaned = kept = ""
+        if self.uses_network(config):
+            cleaned = "cleaned by the U-Net" + ("" if self.noise_known else " on guessed noise")
+        if config.output == "clip_spectrum" and self.in_pauses and config.fluctuation < 1:
+            kept = f"{100 * config.fluctuation:g} % of the fluctuation kept"
+        return ", ".join(filter(None, [far, f"spectrum taken at {place}", cleaned, kept]))
 
 
 def find(

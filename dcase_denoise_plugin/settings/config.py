@@ -167,7 +167,7 @@ class DenoiseConfig:
         8, "Training pairs in a batch.", unit="pairs", low=1, high=4096, shapes="weights"
     )
     epochs: int = declared(
-        5, "Training epochs.", unit="epochs", low=1, high=100000, shapes="weights"
+        5, "Epochs of the U-Net; 0: no U-Net.", unit="epochs", low=0, high=10**5, shapes="weights"
     )
     machine_epochs: str = declared(
         "",
@@ -196,7 +196,7 @@ class DenoiseConfig:
             )
         check_image_size(self.image_size, self.depth)
         check_method(self.method, self.domain)
-        check_machine_epochs(self.machine_epochs)
+        check_machine_epochs(self.machine_epochs, self.epochs)
         check_clip_level(self.clip_level)
         check_noise_source(self.noise_source)
 

@@ -51,8 +51,13 @@ def machine_epochs(text: str) -> Iterator[tuple[str, int]]:
         yield name.strip(), int(count)
 
 
-def check_machine_epochs(text: str) -> None:
-    """Raises ConfigError if an entry is not machine=epochs."""
+def check_machine_epochs(text: str, epochs: int) -> None:
+    """Raises ConfigError if an entry is not machine=epochs, or `epochs` is 0 beside one."""
+    if text and not epochs:
+        raise ConfigError(
+            f"denoise_machine_epochs: expected nothing beside denoise_epochs 0, got {quoted(text)}."
+            " Raise denoise_epochs, or leave the machines out."
+        )
     for entry in filter(None, (part.strip() for part in text.split(","))):
         count = entry.partition("=")[2]
         if not re.fullmatch(r"0*[1-9][0-9]{,8}", count):

@@ -63,7 +63,24 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
             Findings(**TOLD, quantile=0.1, stands_out_db=4.23),
             {},
             "60 noise recordings; machine stands out by 4.2 dB in pauses → spectrum taken at the"
-            " lower tenth, cleaned by the U-Net",
+            " lower tenth, cleaned by the U-Net, 50 % of the fluctuation kept",
+        ),
+        (
+            Findings(**TOLD, quantile=0.1, stands_out_db=4.23),
+            {"epochs": 0, "fluctuation": 1.0},
+            "60 noise recordings; machine stands out by 4.2 dB in pauses → spectrum taken at the"
+            " lower tenth",
+        ),
+        (
+            Findings(60, 0, -14.0, True, stands_out_db=0.4),
+            {"epochs": 0},
+            "60 noise recordings; machine stands out at no moment → clips handed over as they are",
+        ),
+        (
+            Findings(**TOLD, quantile=0.1, stands_out_db=4.23),
+            {"epochs": 0, "output": "frames"},
+            "60 noise recordings; machine stands out by 4.2 dB in pauses → clips handed over as"
+            " they are",
         ),
         (
             Findings(
@@ -71,7 +88,8 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
             ),
             {},
             "far microphone hears the noise; machine stands out by 1.0 dB in pauses → what the far"
-            " one hears subtracted, spectrum taken at the lower tenth, the U-Net stays out",
+            " one hears subtracted, spectrum taken at the lower tenth, 50 % of the fluctuation"
+            " kept",
         ),
         (
             Findings(far_problem="it is silent"),
@@ -106,7 +124,7 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
             Findings(0, 60, quantile=0.1, quantile_told=True, stands_out_db=3.0),
             {},
             "60 recordings of the machine alone; machine stands out by 3.0 dB in pauses → spectrum"
-            " taken at the lower tenth, the U-Net stays out",
+            " taken at the lower tenth, 50 % of the fluctuation kept",
         ),
         (
             Findings(),

@@ -16,7 +16,7 @@ def test_the_flag_is_off_by_default():
     "key, value, message",
     [
         ("strength", 1.5, "denoise_strength: expected a number from 0 to 1, got 1.5"),
-        ("epochs", 0, "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 0"),
+        ("epochs", -1, "denoise_epochs: expected a whole number from 0 to 100000 epochs, got -1"),
         ("epochs", 2.5, "denoise_epochs: expected a whole number"),
         (
             "domain",
@@ -106,7 +106,7 @@ def test_the_flag_takes_true_and_false_only(value):
         (
             "denoise_epochs",
             "many",
-            "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 'many'",
+            "denoise_epochs: expected a whole number from 0 to 100000 epochs, got 'many'",
         ),
         ("denoise_epochs", 1.5, "denoise_epochs: expected a whole number"),
         ("denoise_strength", "half", "denoise_strength: expected a number from 0 to 1, got 'half'"),
@@ -130,6 +130,15 @@ def test_a_mapping_of_machine_epochs_becomes_its_text_form():
     assert (
         DenoiseConfig(**values).epochs_of("slider") == 65
         and DenoiseConfig(**values).epochs_of("valve") == DenoiseConfig().epochs
+    )
+
+
+def test_machine_epochs_beside_no_u_net_are_refused():
+    with pytest.raises(ConfigError) as refused:
+        DenoiseConfig(epochs=0, machine_epochs="slider=65")
+    assert str(refused.value) == (
+        "denoise_machine_epochs: expected nothing beside denoise_epochs 0, got 'slider=65'. Raise"
+        " denoise_epochs, or leave the machines out."
     )
 
 

@@ -59,7 +59,7 @@ def test_the_table_has_every_method_and_the_upper_bound_is_above_the_noisy_clip(
         (
             "denoise_epochs=no",
             (
-                "denoise_epochs: expected a whole number from 1 to 100000 epochs, got 'no'. Correct"
+                "denoise_epochs: expected a whole number from 0 to 100000 epochs, got 'no'. Correct"
                 " the value.\n"
             ),
         ),
