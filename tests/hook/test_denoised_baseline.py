@@ -2,6 +2,7 @@
 (all supported tags) where DCASE_BASELINE_DIR is set.
 """
 
+import functools
 import json
 import os
 import re
@@ -10,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -218,46 +218,12 @@ def stopped(run, *texts):
     assert run.returncode == 2 and all(text in line for text in texts), line
 
 
-# One hooked process that has imported train.py, and a fork of it a call.
-FORKS = """
-import json, os, sys, tempfile, train
-for line in sys.stdin:
-    with tempfile.TemporaryFile("w+") as errors:
-        child = os.fork()
-        if not child:
-            os.dup2(errors.fileno(), 2)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            sys.argv = ["train.py", *json.loads(line)]
-            train.main()
-            sys.exit()
-        returncode = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        errors.seek(0)
-        print(json.dumps([returncode, errors.read()]), flush=True)
-"""
-
-
 @pytest.fixture(scope="module")
 def calls_of_train_py(tmp_path_factory):
-    """A checkout, and a function that calls its train.py; the imports are made once."""
+    """A checkout, and a function that calls its train.py."""
     checkout = Checkout(lay_out(tmp_path_factory.mktemp("calls") / "baseline"))
     make_machine(checkout.raw)
-    with subprocess.Popen(
-        [sys.executable, "-c", FORKS],
-        cwd=checkout.root,
-        env=checkout.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-
-        def call(*options):
-            process.stdin.write(f"{json.dumps([*TRAIN_PY[2:], *options])}\n")
-            process.stdin.flush()
-            returncode, errors = json.loads(process.stdout.readline())
-            return SimpleNamespace(returncode=returncode, stderr=errors)
-
-        yield checkout, call
-        process.stdin.close()
+    return checkout, functools.partial(checkout.train_py, ok=False)
 
 
 @pytest.fixture
