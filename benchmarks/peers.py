@@ -26,14 +26,3 @@ class NoiseReduce:
     def __call__(self, wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         denoised = self.reduced(wav, sample_rate_hz, y_noise=self.noise, stationary=True)
         return denoised.astype(wav.dtype)
-
-
-def low_quantile(log_mel: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """The spectrum at the lower tenth over time and half of the fluctuation, without a network:
-    (n_mels, frames) dB in and out.
-    """
-    spectrum = np.quantile(log_mel, 0.1, axis=-1, keepdims=True)
-    return (spectrum + 0.5 * (log_mel - log_mel.mean(-1, keepdims=True))).astype(log_mel.dtype)
-
-
-low_quantile.domain = "mel"

@@ -21,7 +21,6 @@ from benchmarks.denoisers import trained
 from benchmarks.options import given_keys, seeds_option
 from benchmarks.peers import NoiseReduce
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
-from dcase_denoise_plugin.denoising.findings import UNBOUNDED_DB
 from dcase_denoise_plugin.report.denoised_clips import si_sdr_db
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.features import FeatureSettings
@@ -81,26 +80,19 @@ def main(folder, references, seeds, settings, keep):
 def denoisers(folder: Path, seeds: tuple[int, ...], given: dict, keep: Path):
     """(name, one function for each seed or a single one) of every contender."""
     machine = Machine.from_folder(folder, "BENCHMARK")
-    unet = [
-        trained(folder, resolve({"preset": "waveform", **given}, {}), seed, keep) for seed in seeds
-    ]
-    yield f"unet, preset waveform (quantile {unet[0].findings.quantile})", unet
-    yield "the same without the U-Net", [without_network(unet[0])]
-    yield (
-        "unet, preset recommended, mel gains",
-        [trained(folder, resolve({"preset": "recommended"}, {}), seed, keep) for seed in seeds],
-    )
+    waveform = {"preset": "waveform", **given}
+
+    def unet(keys: dict) -> list[Denoiser]:
+        return [trained(folder, resolve(keys, {}), seed, keep) for seed in seeds]
+
+    with_network = unet(waveform)
+    quantile = with_network[0].findings.quantile
+    yield f"unet, preset waveform (quantile {quantile})", with_network
+    yield "the same without the U-Net", unet({**waveform, "epochs": 0})[:1]
+    yield "preset recommended, mel gains", unet({"preset": "recommended"})[:1]
     for method in ("wiener", "spectral_gate"):
         yield method, [build_method(machine, DenoiseConfig(method=method, domain="waveform"))]
     yield "noisereduce", [NoiseReduce(machine, DenoiseConfig(domain="waveform"))]
-
-
-def without_network(denoiser: Denoiser) -> Denoiser:
-    """The same rule on the clip as it is: a copy whose U-Net takes nothing away."""
-    copy = Denoiser(denoiser.checkpoint.with_findings(guard_db=UNBOUNDED_DB), "cpu")
-    for weights in copy.network.last.parameters():
-        torch.nn.init.zeros_(weights)
-    return copy
 
 
 def ideal(noisy: np.ndarray, clean: np.ndarray, sample_rate_hz: int) -> np.ndarray:

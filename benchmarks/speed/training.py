@@ -131,6 +131,8 @@ def main() -> None:
     )
     call = parser.parse_args()
     config = resolve({"preset": call.preset, **given_keys(call.set)})
+    if not config.epochs:
+        parser.error(f"preset {call.preset} trains no U-Net: add --set denoise_epochs=5")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         machine = (

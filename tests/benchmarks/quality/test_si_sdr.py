@@ -9,7 +9,7 @@ from dcase_denoise_plugin.report.denoised_clips import si_sdr_db
 METHODS = [
     "unet, preset waveform",
     "the same without the U-Net",
-    "unet, preset recommended, mel gains",
+    "preset recommended, mel gains",
     "wiener",
     "spectral_gate",
     "noisereduce",
