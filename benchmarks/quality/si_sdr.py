@@ -82,14 +82,14 @@ def denoisers(folder: Path, seeds: tuple[int, ...], given: dict, keep: Path):
     machine = Machine.from_folder(folder, "BENCHMARK")
     waveform = {"preset": "waveform", **given}
 
-    def unet(keys: dict) -> list[Denoiser]:
+    def unet(keys: dict, seeds: tuple[int, ...] = seeds[:1]) -> list[Denoiser]:
         return [trained(folder, resolve(keys, {}), seed, keep) for seed in seeds]
 
-    with_network = unet(waveform)
+    with_network = unet(waveform, seeds)
     quantile = with_network[0].findings.quantile
     yield f"unet, preset waveform (quantile {quantile})", with_network
-    yield "the same without the U-Net", unet({**waveform, "epochs": 0})[:1]
-    yield "preset recommended, mel gains", unet({"preset": "recommended"})[:1]
+    yield "the same without the U-Net", unet({**waveform, "epochs": 0})
+    yield "preset recommended, mel gains", unet({"preset": "recommended"})
     for method in ("wiener", "spectral_gate"):
         yield method, [build_method(machine, DenoiseConfig(method=method, domain="waveform"))]
     yield "noisereduce", [NoiseReduce(machine, DenoiseConfig(domain="waveform"))]

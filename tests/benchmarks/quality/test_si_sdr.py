@@ -45,7 +45,7 @@ def test_the_table_has_every_method_and_the_upper_bound_is_above_the_noisy_clip(
     )
     lines = [line for line in result.stdout.splitlines() if line.startswith("| ")][1:]
     assert [line.split("|")[1].strip().split(" (")[0] for line in lines] == METHODS
-    assert len(list((tmp_path / "kept").glob("fan_*.pt"))) == 6
+    assert len(list((tmp_path / "kept").glob("fan_*.pt"))) == 4
     assert float(lines[-1].split("|")[4].split("±")[0]) > 5
 
 
