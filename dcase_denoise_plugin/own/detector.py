@@ -17,7 +17,7 @@ from dcase_denoise_plugin.checkout.overrides import read_overrides, resolve_stag
 from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.run_record import findings_of
 from dcase_denoise_plugin.demo.stand_in import lay_out
-from dcase_denoise_plugin.edge.export import check_exporter, export_scorer
+from dcase_denoise_plugin.edge.export import export_scorer
 from dcase_denoise_plugin.edge.onnx_model import OnnxScorer, store_facts
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.errors import ConfigError, DataError
@@ -94,7 +94,6 @@ def build(
         If the recordings, the settings or the folder do not allow it, or the training fails.
     """
     _check(name, out, asked)
-    check_exporter()
     split = Split.from_folders(asked)
     _say_split(name, asked, split)
     plan = _plan(name, out / WORK, (*USUAL, *settings))

@@ -4,7 +4,6 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from edge_extra import skip_without_it
 from small_machine import RATE_HZ, hiss, hum, write
 
 from dcase_denoise_plugin.cli import main
@@ -33,7 +32,6 @@ def recorded(folder):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    skip_without_it()
     folder = tmp_path_factory.mktemp("own")
     recorded(folder)
     words = [
@@ -91,11 +89,3 @@ def test_a_name_or_a_folder_that_cannot_be_is_refused(tmp_path, monkeypatch, opt
     result = call("own", "normal", *options)
     assert result.exit_code == 2 and text in result.stderr
     assert len(result.stderr.splitlines()) == 1
-
-
-def test_a_missing_extra_is_told_before_anything_is_trained(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "onnxscript", None)
-    write(tmp_path / "normal" / "a.wav", hum(0))
-    result = call("own", tmp_path / "normal", "--name", "pump7", "--out", tmp_path / "out")
-    assert result.exit_code == 2 and "Install the extra in a clone" in result.stderr
-    assert not (tmp_path / "out").exists()
