@@ -7,19 +7,18 @@ from typing import Any
 
 import click
 
-from dcase_denoise_plugin.commands.options import device_option, preset_option, strength_option
+from dcase_denoise_plugin.commands.options import (
+    checkpoint_option,
+    device_option,
+    preset_option,
+    strength_option,
+)
 
 
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option(
-    "--checkpoint",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A trained denoiser.",
-)
+@checkpoint_option
 @strength_option
 @preset_option
 @device_option
@@ -46,13 +45,7 @@ def apply(source: Path, target: Path, checkpoint: Path, **options: Any) -> None:
 @click.command()
 @click.argument("clip", metavar="CLIP", type=click.Path(path_type=Path))
 @click.argument("target", metavar="PNG", type=click.Path(path_type=Path))
-@click.option(
-    "--checkpoint",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A trained denoiser.",
-)
+@checkpoint_option
 @click.option(
     "--reference",
     type=click.Path(path_type=Path),

@@ -89,3 +89,35 @@ def test_a_name_or_a_folder_that_cannot_be_is_refused(tmp_path, monkeypatch, opt
     result = call("own", "normal", *options)
     assert result.exit_code == 2 and text in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def of_two_rates(folder):
+    write(folder / "normal" / "a.wav", hum(0))
+    write(folder / "normal" / "b.wav", hum(0, 8000, 8000), 8000)
+
+
+def forty(folder):
+    for number in range(40):
+        write(folder / "normal" / "test" / f"{number}.wav", hum(number))
+
+
+@pytest.mark.parametrize(
+    ("lay_out", "options", "text"),
+    [
+        (lambda folder: (folder / "normal").mkdir(), (), "got none under"),
+        (lambda folder: write(folder / "normal/a.wav", hum(0)), (), "expected at least 2 recordin"),
+        (of_two_rates, (), "recordings: expected one sample rate, got 4000 Hz in"),
+        (forty, ("--test", "normal/test"), "--test: expected a folder outside NORMAL_FOLDER"),
+        (forty, ("--false-alarms", 0), "--false-alarms: expected a rate above 0 and below 1"),
+        (forty, ("--false-alarms", 1), "--false-alarms: expected a rate above 0 and below 1"),
+    ],
+    ids=["empty", "one recording", "two rates", "test inside", "rate 0", "rate 1"],
+)
+def test_recordings_and_rates_that_cannot_be_are_one_line(
+    tmp_path, monkeypatch, lay_out, options, text
+):
+    monkeypatch.chdir(tmp_path)
+    lay_out(tmp_path)
+    result = call("own", "normal", "--name", "pump7", "--out", "out", "--clip-s", 1, *options)
+    assert result.exit_code == 2 and text in result.stderr
+    assert len(result.stderr.splitlines()) == 1 and not (tmp_path / "out").exists()
