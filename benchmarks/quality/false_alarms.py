@@ -20,7 +20,7 @@ from benchmarks.options import seeds_option
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
 from dcase_denoise_plugin.edge.trained_baseline import BaselineScorer, TrainedBaseline
 from dcase_denoise_plugin.errors import DataError
-from dcase_denoise_plugin.monitor.calibration import Calibration, calibrate
+from dcase_denoise_plugin.monitor.calibration import ROUNDING, Calibration, calibrate
 from dcase_denoise_plugin.monitor.verdicts import Scorer, scored
 from dcase_denoise_plugin.own.clips import clips_of, lay_out_clips
 from dcase_denoise_plugin.own.detector import USUAL, plan_of
@@ -79,36 +79,34 @@ def threshold(normal: np.ndarray, rate: float) -> float:
     return Calibration({"": tuple(normal)}, rate, "").thresholds[""]
 
 
-def expected(normal: np.ndarray, clips: int, rate: float) -> tuple[int, int]:
+def expected(normal: int, clips: int, rate: float) -> tuple[int, int]:
     """How many of `clips` like the `normal` ones raise an alarm in 95 of 100 such trials: between
     the quantiles of a beta-binomial, as both are drawn (Vovk 2012).
     """
-    allowed = np.count_nonzero(normal >= threshold(normal, rate))
-    low, high = scipy.stats.betabinom(clips, allowed, len(normal) + 1 - allowed).interval(0.95)
+    allowed = int(rate * (normal + 1) + ROUNDING)
+    low, high = scipy.stats.betabinom(clips, allowed, normal + 1 - allowed).interval(0.95)
     return int(low), int(high)
 
 
-def told(said: str, of_seeds: Sequence[tuple[np.ndarray, Scores]], rate: float) -> str:
-    """A line: alarms in each group, mean over the seeds, by thresholds of each seed's own."""
-    parts = []
+def line(
+    said: str, of_seeds: Sequence[tuple[float, Scores]], normal: int = 0, rate: float = 0.0
+) -> str:
+    """Alarms in each group and F1 over all, means over the seeds, each with its threshold; beside
+    the alarms of normal clips how many are `expected` by so many `normal` ones.
+    """
+    parts, correct, wrong, total = [], 0.0, 0.0, 0
     for group in sorted(of_seeds[0][1]):
-        alarms = [
-            int((scores[group] > threshold(normal, rate)).sum()) for normal, scores in of_seeds
-        ]
-        total = len(of_seeds[0][1][group])
-        low, high = expected(of_seeds[0][0], total, rate)
-        range_ = f" (expected {low} to {high})" if group.endswith("normal") else ""
-        parts.append(f"{group} {np.mean(alarms):.1f} of {total}{range_}")
-    return f"{said}, {100 * rate:g} %: " + "; ".join(parts)
-
-
-def baseline_line(said: str, of_seeds: Sequence[tuple[float, Scores]]) -> str:
-    """The same at the baseline's own threshold."""
-    parts = []
-    for group in sorted(of_seeds[0][1]):
-        alarms = [int((scores[group] > limit).sum()) for limit, scores in of_seeds]
-        parts.append(f"{group} {np.mean(alarms):.1f} of {len(of_seeds[0][1][group])}")
-    return f"{said}, the baseline's threshold: " + "; ".join(parts)
+        clips = len(of_seeds[0][1][group])
+        alarms = float(np.mean([np.count_nonzero(scores[group] > at) for at, scores in of_seeds]))
+        parts.append(f"{group} {alarms:.1f} of {clips}")
+        if group.endswith("normal"):
+            wrong += alarms
+            if normal:
+                parts[-1] += " (expected {} to {})".format(*expected(normal, clips, rate))
+        else:
+            correct, total = correct + alarms, total + clips
+    f1 = 200 * correct / (correct + wrong + total)
+    return f"{said}: {'; '.join(parts)}; F1 {f1:.1f}"
 
 
 @click.command()
@@ -137,14 +135,13 @@ def main(raw, out, clip_s, settings, score, seeds):
     click.echo(", ".join(f"{what} {clips} clips" for what, (_, clips) in split.counts().items()))
     for arm in arms:
         found = [_judged(run, split, others, score) for run in runs[arm]]
-        chosen = ", ".join(name for name, *_ in found)
-        click.echo(f"{arm}: score {chosen}")
-        click.echo(baseline_line(arm, [(limit, scores) for _, limit, _, _, scores in found]))
-        for rate in RATES:
-            click.echo(told(arm, [(held_out, scores) for _, _, held_out, _, scores in found], rate))
-        if "ten" in others:
-            ten = [(few, scores) for *_, few, scores in found]
-            click.echo(told(f"{arm}, by {len(ten[0][0])} target clips", ten, RATES[-1]))
+        click.echo(f"{arm}: score {', '.join(score for score, *_ in found)}")
+        own = [(limit, scores) for _, limit, _, _, scores in found]
+        click.echo(line(f"{arm}, the baseline's threshold", own))
+        for said, at, rates in (("", 2, RATES), (", by ten target clips", 3, RATES[-1:])):
+            for rate in rates if len(found[0][at]) else ():
+                by = [(threshold(each[at], rate), each[-1]) for each in found]
+                click.echo(line(f"{arm}, {100 * rate:g} %{said}", by, len(found[0][at]), rate))
 
 
 def _judged(run, split, others, score):
