@@ -18,7 +18,7 @@ extra=""
 [[ ${1:-} != --test ]] || extra=test
 
 stop() { echo "run_all.sh: $*" >&2; exit 2; }
-meets_pins() { "$1" "$here/dcase_denoise_plugin/commands/environment.py" "$here/setup.cfg" $extra > /dev/null 2>&1; }
+works_in() { "$1" "$here/dcase_denoise_plugin/commands/environment.py" "$here/setup.cfg" $extra > /dev/null 2>&1; }
 find_python() {
     for name in python3 python3.13 python3.12 python3.11 python3.10; do
         if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null; then echo "$name"; return; fi
@@ -32,14 +32,14 @@ make_environment() {  # or what an interrupted call left out of it
     "$base" -m venv "$here/.venv" >&2 || stop "expected $base to make a virtual environment, got the error above. Install its venv package."
 }
 
-if [[ -n ${VIRTUAL_ENV:-}${CONDA_PREFIX:-} ]] && meets_pins python3; then
+if [[ -n ${VIRTUAL_ENV:-}${CONDA_PREFIX:-} ]] && works_in python3; then
     python=python3
 else
     python=$here/.venv/bin/python3
-    if ! meets_pins "$python"; then
+    if ! works_in "$python"; then
         "$python" -m pip --version > /dev/null 2>&1 || make_environment
-        echo "run_all.sh: installs the pinned packages there; with PyTorch some 5 GB, once" >&2
-        "$python" -m pip install --quiet --disable-pip-version-check --editable "$here${extra:+[$extra]}" >&2 ||
+        echo "run_all.sh: installs the tested packages there; with PyTorch some 5 GB, once" >&2
+        "$python" -m pip install --quiet --disable-pip-version-check --constraint "$here/constraints.txt" --editable "$here${extra:+[$extra]}" >&2 ||
             stop "expected pip to install the packages, got the error above. Look at the network and the disk."
     fi
 fi

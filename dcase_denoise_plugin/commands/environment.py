@@ -1,4 +1,4 @@
-"""Whether a Python environment holds the versions that setup.cfg pins, and what it can run on.
+"""Whether a Python environment holds the versions that setup.cfg states, and what it can run on.
 
 ``python3 environment.py SETUP_CFG [EXTRA …]`` exits 1 and says what is missing, in any environment:
 it needs neither the package nor its requirements. run_all.sh asks it before it sets up an
@@ -47,6 +47,16 @@ def pinned() -> list[str]:
     )
 
 
+def matched() -> list[str]:
+    """The requirement that torchaudio is of torch's version; none without torch. No file of
+    requirements can say so.
+    """
+    try:
+        return [f"torchaudio =={metadata.version('torch').partition('+')[0]}"]
+    except metadata.PackageNotFoundError:
+        return []
+
+
 def unmet(requirements: Iterable[str]) -> list[str]:
     """Those of `requirements` that this environment does not meet, each with what it has
     instead.
@@ -80,6 +90,6 @@ def described() -> list[str]:
 
 
 if __name__ == "__main__":
-    lacking = unmet(pinned_in(Path(sys.argv[1]), sys.argv[2:]))
+    lacking = unmet([*pinned_in(Path(sys.argv[1]), sys.argv[2:]), *matched()])
     print("; ".join(lacking))
     sys.exit(bool(lacking))

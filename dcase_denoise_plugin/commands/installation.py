@@ -30,7 +30,7 @@ def doctor(baseline_folder: str | None) -> None:
         f"start-up file: {path if path.exists() else 'not enabled; dcase-denoise run needs none'}"
     )
     _describe_baseline(baseline_folder)
-    lacking = environment.unmet(environment.pinned())
+    lacking = environment.unmet([*environment.pinned(), *environment.matched()])
     click.echo(f"pinned versions: {'; '.join(lacking) or 'all met'}")
     if lacking:
         raise SystemExit(1)

@@ -5,6 +5,7 @@ that some of them choose.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -47,6 +48,13 @@ own_method_option = click.option(
     "own_method",
     metavar="PACKAGE.MODULE:FUNCTION",
     help="Your own denoiser, if the baseline was trained behind it; its code is run.",
+)
+checkpoint_option = click.option(
+    "--checkpoint",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A trained denoiser.",
 )
 # Of a trained denoiser: how much it takes away, what is made of its prediction, and where it runs.
 strength_option = click.option(

@@ -73,7 +73,7 @@ def own(
     length, one sample rate. A part of them is kept from the training and sets the threshold. Ends
     with DIR/NAME.onnx for `monitor --onnx`, and DIR/NAME.html about it.
 
-    Killed at any point, the same command goes on where it was. Takes the extra `edge`.
+    Killed at any point, the same command goes on where it was.
 
     \b
     Example:

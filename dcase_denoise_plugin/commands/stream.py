@@ -10,7 +10,12 @@ from typing import cast
 
 import click
 
-from dcase_denoise_plugin.commands.options import clip_s_option, preset_option, strength_option
+from dcase_denoise_plugin.commands.options import (
+    checkpoint_option,
+    clip_s_option,
+    preset_option,
+    strength_option,
+)
 from dcase_denoise_plugin.edge.pcm import FORMATS
 from dcase_denoise_plugin.errors import error_line
 from dcase_denoise_plugin.files import standard_input
@@ -18,13 +23,7 @@ from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 
 
 @click.command()
-@click.option(
-    "--checkpoint",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A trained denoiser.",
-)
+@checkpoint_option
 @clip_s_option("Length of its training clips, for a denoiser that rests on a clip's spectrum.")
 @click.option(
     "--pcm",

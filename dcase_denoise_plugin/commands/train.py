@@ -47,7 +47,8 @@ def train(
     device: str,
 ) -> None:
     """Train a denoiser on MACHINE_FOLDER (with train/*.wav and, if there are noise clips,
-    supplemental/*.wav).
+    supplemental/*.wav). The loss of each epoch goes beside FILE, as CSV and, where it is installed,
+    for TensorBoard.
 
     Killed at any point, the same command goes on from the last finished epoch; of a finished
     denoiser it changes the output settings alone. On several GPUs or nodes: torchrun
@@ -66,6 +67,7 @@ def train(
     from dcase_denoise_plugin.sound.machine import Machine
     from dcase_denoise_plugin.training.distributed import joined
     from dcase_denoise_plugin.training.loop import train_denoiser
+    from dcase_denoise_plugin.training.loss_file import LossFile
 
     log_to_stdout()
     with joined():
@@ -80,6 +82,7 @@ def train(
             config,
             out,
             ready_device(device),
+            watch=LossFile(out),
         )
         if rank() == 0:
             click.echo(f"wrote {out}" if written else f"{out} was finished before")

@@ -14,11 +14,10 @@ from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import resolve
-from dcase_denoise_plugin.sound.audio import check_wav
+from dcase_denoise_plugin.sound.audio import channels_of, check_rate, check_wav
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, steady_machine_residual_db
 from dcase_denoise_plugin.sound.far_microphone import subtracted_db
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
-from dcase_denoise_plugin.sound.wav_header import check_channels
 
 # The gain put on an STFT bin. A mask only takes away: one that could add 6 dB left a third more
 # log-mel error on `fan` clips at 10 dB SNR. Noise that bursts 40 dB above the machine needs a
@@ -103,6 +102,13 @@ class Denoiser:
             config = config.with_output_of(resolve({"preset": preset}, {}))
         return cls(checkpoint, device, config.strength if strength is None else strength, config)
 
+    def __repr__(self) -> str:
+        kept = self.checkpoint
+        return (
+            f"<Denoiser of {kept.machine_type}: {self.domain}, {kept.sample_rate_hz} Hz,"
+            f" {kept.channels} channel(s), strength {self.strength:g}>"
+        )
+
     def __call__(self, wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         """Denoises a clip: a mask on its STFT, with the noisy phase; a mel denoiser's band gains
         are spread over the STFT bins.
@@ -119,11 +125,9 @@ class Denoiser:
         Raises
         ------
         AudioError
-            If the clip is unfit, or its rate or number of channels is not the one the denoiser was
-            trained with.
+            If the clip is unfit, or has another shape or rate than the denoiser was trained with.
         """
-        near, *far = wav.T if wav.ndim == 2 else (wav,)
-        check_channels(1 + len(far), self.checkpoint.channels, ARRAY)
+        near, *far = channels_of(wav, self.checkpoint.channels, ARRAY)
         check_wav(near, sample_rate_hz, ARRAY)
         return self.wavs(near, sample_rate_hz, *far)
 
@@ -135,12 +139,7 @@ class Denoiser:
         """The same for clips of one length at once, whose samples were checked: (..., samples) in
         and out, float32, and the `far` channels likewise. Raises AudioError for another rate.
         """
-        trained_hz = self.checkpoint.sample_rate_hz
-        if sample_rate_hz != trained_hz:
-            raise AudioError(
-                f"clip: expected {trained_hz} Hz as in training, got {sample_rate_hz} Hz in"
-                f" {ARRAY}. Resample it."
-            )
+        check_rate(sample_rate_hz, self.checkpoint.sample_rate_hz, ARRAY)
         noisy = torch.from_numpy(np.asarray(wavs, dtype=np.float32)).to(self.device)
         spec = self.spectrogram.spec(noisy)
         far_db = None

@@ -19,7 +19,7 @@ from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.denoising.findings import refuse_far_microphone
 from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, ScoreGraph, WavGraph
-from dcase_denoise_plugin.edge.onnx_model import FORMAT, INSTALL, PREFIX
+from dcase_denoise_plugin.edge.onnx_model import FORMAT, PREFIX
 from dcase_denoise_plugin.edge.quantisation import quantise
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
@@ -51,8 +51,7 @@ def export_denoiser(
     Raises
     ------
     ConfigError
-        If log-mel is asked for of a denoiser trained on waveforms, there is nothing to quantise, or
-        the exporter's packages are not installed.
+        If log-mel is asked for of a denoiser trained on waveforms, or there is nothing to quantise.
     CheckpointError
         If the file cannot be written.
     AudioError
@@ -143,12 +142,10 @@ def write_graph(
     Raises
     ------
     ConfigError
-        If the exporter's packages are not installed, or there is nothing to quantise by
-        `calibration`.
+        If there is nothing to quantise by `calibration`.
     CheckpointError
         If the file cannot be written.
     """
-    check_exporter()
     program = _exported(graph.eval(), example)
     # A whole clip must be there before anything of it can come out.
     metadata = {
@@ -170,19 +167,6 @@ def write_graph(
         raise CheckpointError(
             f"exported model: expected to write {out}, got {error}. Free space or choose another"
             " folder."
-        ) from None
-
-
-def check_exporter() -> None:
-    """Raises ConfigError if a package that an export takes is not installed."""
-    try:
-        # PyTorch's exporter needs them, and says so in twenty lines.
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            f"export: expected onnx, onnxscript and onnxruntime, got {error}. {INSTALL}."
         ) from None
 
 

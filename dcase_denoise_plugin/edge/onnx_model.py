@@ -17,7 +17,6 @@ from dcase_denoise_plugin.files import Text, fitted, written_whole
 
 FORMAT = "dcase_denoise_plugin graph 1"
 PREFIX = "dcase_denoise."  # of our keys in the file's metadata, to which tools add theirs
-INSTALL = "Install the extra in a clone of this plugin: pip install '.[edge]'"
 
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -73,7 +72,7 @@ class OnnxModel:
         except ImportError as error:
             raise ConfigError(
                 f"exported model: expected onnxruntime to run it, got {error} for {path}."
-                f" {INSTALL}."
+                " Install it: pip install onnxruntime."
             ) from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

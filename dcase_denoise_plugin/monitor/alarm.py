@@ -38,10 +38,15 @@ class Watcher:
 
     def __init__(self, name: str, after: tuple[int, int] = (1, 1), calibration_clips: int = 0):
         self.name, self.clips, self.anomalies, self.alarms, self.skipped = name, 0, 0, 0, 0
-        self._needed, self._last = after[0], collections.deque[bool](maxlen=after[1])
+        self.after, self._last = after, collections.deque[bool](maxlen=after[1])
         self._p_values = collections.deque[float](maxlen=DRIFT_CLIPS)
         self._calibration_clips = calibration_clips
-        self._is_on = self.is_changed = False
+        self.is_changed = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the last clips make an alarm."""
+        return sum(self._last) >= self.after[0]
 
     def take(
         self, verdict: Mapping[str, Any], now: datetime.datetime
@@ -53,18 +58,17 @@ class Watcher:
         if "skipped" in verdict:
             self.skipped += 1
             return taken, []
-        events = []
+        events, was_on = [], self.is_on
         is_anomaly = verdict["verdict"] == "anomaly"
         self.clips += 1
         self.anomalies += is_anomaly
         self._last.append(is_anomaly)
-        was_on, self._is_on = self._is_on, sum(self._last) >= self._needed
-        if self._is_on and not was_on and not self.is_changed:
+        if self.is_on and not was_on and not self.is_changed:
             self.alarms += 1
             events.append("alarm")
         if "p_values" in verdict and self._has_changed(verdict["p_values"][verdict["score"]]):
             events.append("changed")
-        return {**taken, "alarm": self._is_on, "changed": self.is_changed}, events
+        return {**taken, "alarm": self.is_on, "changed": self.is_changed}, events
 
     def _has_changed(self, p_value: float) -> bool:
         """Whether this clip is the first to tell that the sound has changed."""

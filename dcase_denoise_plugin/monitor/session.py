@@ -59,8 +59,8 @@ class Session:
     ):
         self._scorer, self._calibration, self._say = scorer, calibration, say
         self._score = score or next(iter(scorer.thresholds))
-        self._after = parsed_after(alarm_after)
-        self._watcher = Watcher(scorer.name, self._after, calibration.clips if calibration else 0)
+        after = parsed_after(alarm_after)
+        self._watcher = Watcher(scorer.name, after, calibration.clips if calibration else 0)
         self._table = CsvFile(csv_file, say) if csv_file else None
         self._command = Command(on_alarm, say) if on_alarm else None
         self._heartbeat_s, self._as_json = heartbeat_s, as_json
@@ -95,7 +95,7 @@ class Session:
                 self._command.tell({"event": event, "machine": name, **verdict})
 
     def _start_line(self, source: str) -> str:
-        needed, last = self._after
+        needed, last = self._watcher.after
         threshold = self._calibration or (
             f"{self._score} above {self._scorer.thresholds[self._score]:.4g} is an anomaly, by the"
             " baseline's own threshold, which promises nothing"

@@ -17,7 +17,7 @@ from dcase_denoise_plugin.checkout.overrides import read_overrides, resolve_stag
 from dcase_denoise_plugin.checkout.plan import Plan
 from dcase_denoise_plugin.checkout.run_record import findings_of
 from dcase_denoise_plugin.demo.stand_in import lay_out
-from dcase_denoise_plugin.edge.export import check_exporter, export_scorer
+from dcase_denoise_plugin.edge.export import export_scorer
 from dcase_denoise_plugin.edge.onnx_model import OnnxScorer, store_facts
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.errors import ConfigError, DataError
@@ -94,10 +94,9 @@ def build(
         If the recordings, the settings or the folder do not allow it, or the training fails.
     """
     _check(name, out, asked)
-    check_exporter()
     split = Split.from_folders(asked)
     _say_split(name, asked, split)
-    plan = _plan(name, out / WORK, (*USUAL, *settings))
+    plan = plan_of(name, out / WORK, (*USUAL, *settings))
     run = MachineRun(plan, name, plan.baseline.seed, "denoised", steps=("train",))
     left_out = split.left_out + tuple(lay_out_clips(split, run.raw, asked.channel))
     for error in run_all([run], 1, watch).values():
@@ -136,7 +135,11 @@ def _check(name: str, out: Path, asked: Asked) -> None:
             )
 
 
-def _plan(name: str, work: Path, settings: tuple[str, ...]) -> Plan:
+def plan_of(name: str, work: Path, settings: tuple[str, ...]) -> Plan:
+    """A checkout of the project's own autoencoder in the folder `work` for the one machine `name`,
+    and how it is trained there. Raises ConfigError for `settings`, each ``key=value``, that cannot
+    be.
+    """
     lay_out(work)
     listed = {DATASET: {"machine_type": {name: {"dev": [0]}}}}
     (work / "datasets" / "machine_type_2025_dev.yaml").write_text(

@@ -11,7 +11,7 @@ import soundfile
 
 from dcase_denoise_plugin.errors import AudioError, DataError, first_line, warn_once
 from dcase_denoise_plugin.files import written_whole
-from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS, check_file
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS, check_channels, check_file
 
 SHORTEST_CLIP_S = 1.0
 LOUDEST = 2.0**32  # floats may hold integers of 32 bits; energies of more than 1e16 overflow
@@ -75,6 +75,21 @@ def _decoded(path: Path | str) -> tuple[np.ndarray, int]:
             f"clip: expected samples that can be decoded, got {first_line(error)} in {path}. "
             "Replace or remove the file."
         ) from None
+
+
+def channels_of(wav: np.ndarray, expected: int, place: str) -> tuple[np.ndarray, ...]:
+    """Each channel, (samples,), of an array (samples,) or (samples, channels). Raises AudioError
+    for another shape, or another number of channels than `expected`.
+    """
+    is_turned = wav.ndim == 2 and wav.shape[0] <= MOST_CHANNELS < wav.shape[1]
+    if is_turned or wav.ndim not in (1, 2):
+        found = f"{wav.shape}{', (channels, samples),' if is_turned else ''}"
+        raise AudioError(
+            f"clip: expected shape (samples,) or (samples, channels), got {found} in {place}."
+            f" {'Transpose it' if is_turned else 'Pass one clip'}."
+        )
+    check_channels(1 if wav.ndim == 1 else wav.shape[1], expected, place)
+    return tuple(np.atleast_2d(wav.T))
 
 
 def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
@@ -143,7 +158,7 @@ def check_rate(
     if sample_rate_hz != expected_hz:
         raise AudioError(
             f"clip: expected {expected_hz} Hz as {like}, got {sample_rate_hz} Hz in {path}."
-            " Resample or remove the file."
+            " Resample it or leave it out."
         )
 
 

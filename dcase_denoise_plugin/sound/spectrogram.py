@@ -10,9 +10,8 @@ import warnings
 import numpy as np
 import torch
 import torch.nn.functional as F
-import torchaudio.functional
 
-from dcase_denoise_plugin.errors import ConfigError
+from dcase_denoise_plugin.errors import ConfigError, first_line
 from dcase_denoise_plugin.settings.features import FeatureSettings
 
 # The baseline clamps mel energies at the float64 epsilon before its logarithm (-156.5 dB).
@@ -148,12 +147,20 @@ class Spectrogram:
 
 def mel_filters(features: FeatureSettings, sample_rate_hz: int) -> torch.Tensor:
     """Slaney's mel filters, as the baseline's librosa makes them: (n_mels, n_fft // 2 + 1)
-    float32.
+    float32. Raises ConfigError if torchaudio was built for another torch.
     """
+    try:
+        from torchaudio.functional import melscale_fbanks
+    except (ImportError, OSError, RuntimeError) as error:
+        version = torch.__version__.partition("+")[0]
+        raise ConfigError(
+            f"torchaudio: expected the one of torch {version}, got {first_line(error)}. Install"
+            f" it: pip install torchaudio=={version}."
+        ) from None
     highest_hz = sample_rate_hz / 2 if features.fmax is None else features.fmax
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of empty filters the baseline's librosa warns too
-        filters = torchaudio.functional.melscale_fbanks(
+        filters = melscale_fbanks(
             features.n_fft // 2 + 1,
             features.fmin,
             highest_hz,

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -44,6 +45,7 @@ def train_denoiser(
     path: Path,
     device: torch.device,
     shared: bool = False,
+    watch: Callable[[EpochLine], None] | None = None,
 ) -> bool:
     """Trains the machine's denoiser and writes it to `path`.
 
@@ -54,6 +56,7 @@ def train_denoiser(
     ----------
     shared : whether runs of other strengths and outputs take the file too. It then holds none of
         those of `config`, so that it does not matter who was first.
+    watch : gets each epoch that ends; in the first of several processes.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def train_denoiser(
         if from_first(path.exists()):
             return rank() == 0 and _finished_with_output_of(machine, config, path, shared)
         try:
-            Training(machine, config, path, device, shared).run()
+            Training(machine, config, path, device, shared).run(watch)
         except torch.OutOfMemoryError as error:
             raise TrainingError(
                 f"training of {machine.machine_type}: expected memory on {device} for it, got"
@@ -143,8 +146,8 @@ class Training:
         self.resume_path = path.with_name(f"{path.name}.resume")
         self.identity = f"{FORMAT} {machine.training_digest(config)} {config.weights_digest()}"
 
-    def run(self) -> None:
-        """Trains to the end and writes the file."""
+    def run(self, watch: Callable[[EpochLine], None] | None = None) -> None:
+        """Trains to the end and writes the file; `watch` as in `train_denoiser`."""
         first = self._resume() if self.epochs else 0
         started = time.monotonic()
         for epoch in range(first, self.epochs):
@@ -167,6 +170,8 @@ class Training:
                     left_s=(now - started) / (epoch + 1 - first) * (self.epochs - epoch - 1),
                 )
                 logger.info("%s", line)
+                if watch:
+                    watch(line)
         if rank() == 0:
             self._checkpoint().save(self.path)
             self.resume_path.unlink(missing_ok=True)

@@ -128,7 +128,7 @@ def test_a_failed_machine_is_named_last_and_the_exit_code_is_1(root):
             ("run", "-d", "--baseline", "checkout", "--set", "result_directory=out/res "),
             "dcase-denoise: result_directory: expected a name without spaces",
         ),
-        (("apply", "checkout/networks", "out", "--checkpoint", "none.pt"), "dcase-denoise: IN_DIR"),
+        (("apply", "checkout/networks", "out", "--checkpoint", "none.pt"), "dcase-denoise: IN: "),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_2_and_nothing_has_run(root, words, line):

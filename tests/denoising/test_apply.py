@@ -61,7 +61,7 @@ def test_recordings_with_any_name_are_denoised_and_hidden_files_left(tmp_path, c
 
 
 def test_a_folder_without_clips_is_refused(tmp_path, checkpoint):
-    with pytest.raises(DataError, match="IN_DIR: expected wav files"):
+    with pytest.raises(DataError, match="IN: expected a wav file, or a folder of them"):
         denoise_folder(tmp_path, tmp_path / "out", checkpoint)
 
 
@@ -70,8 +70,42 @@ def test_the_recordings_cannot_be_overwritten_nor_what_was_denoised_be_denoised_
     tmp_path, checkpoint, target
 ):
     write(tmp_path / "a.wav", hum(1))
-    with pytest.raises(DataError, match="OUT_DIR: expected a folder outside IN_DIR"):
+    with pytest.raises(DataError, match="OUT: expected a folder outside IN,"):
         denoise_folder(tmp_path, tmp_path / target, checkpoint)
+
+
+@pytest.mark.parametrize("target", ["new.wav", "new", "folder"])
+def test_one_file_becomes_a_file_of_that_name_or_of_its_own_in_a_folder(
+    tmp_path, checkpoint, target
+):
+    clip = write(tmp_path / "a.wav", hum(1))
+    (tmp_path / "folder").mkdir()
+    assert denoise_folder(clip, tmp_path / target, checkpoint) == 1
+    written = tmp_path / target if target == "new.wav" else tmp_path / target / "a.wav"
+    assert len(read_wav(written)[0]) == RATE_HZ and not np.allclose(read_wav(written)[0], hum(1))
+    with pytest.raises(DataError, match="OUT: expected a place of its own for each denoised clip"):
+        denoise_folder(clip, clip, checkpoint, overwrite=True)
+
+
+def test_a_file_that_is_there_is_overwritten_only_when_that_is_asked_for(tmp_path, checkpoint):
+    write(tmp_path / "in/a.wav", hum(1))
+    there = write(tmp_path / "out/a.wav", hum(2))
+    before = there.read_bytes()
+    with pytest.raises(DataError, match=r"OUT: expected no files .*got 1, such as .*--overwrite"):
+        denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint)
+    assert there.read_bytes() == before
+    assert denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint, overwrite=True) == 1
+    assert there.read_bytes() != before
+
+
+def test_clips_that_come_out_as_they_went_in_are_told(tmp_path, checkpoint, caplog):
+    write(tmp_path / "in/a.wav", hum(1))
+    write(tmp_path / "in/b.wav", hum(2))
+    denoise_folder(tmp_path / "in", tmp_path / "out", checkpoint)
+    assert caplog.messages == []
+    denoise_folder(tmp_path / "in", tmp_path / "same", checkpoint, strength=0.0)
+    (line,) = caplog.messages
+    assert "expected denoised clips, got 2 of 2 as they were in" in line
 
 
 def test_a_checkpoint_that_is_none_writes_nothing(tmp_path):
@@ -174,10 +208,10 @@ def test_a_pipe_among_the_clips_is_told_before_anything_is_written(tmp_path, che
 def test_two_calls_at_once_into_one_folder_both_end_well(tmp_path, checkpoint):
     for index in range(4):
         write(tmp_path / "in" / f"{index}.wav", hum(index))
+    folders = tmp_path / "in", tmp_path / "out"
     with ThreadPoolExecutor(2) as pool:
         calls = [
-            pool.submit(denoise_folder, tmp_path / "in", tmp_path / "out", checkpoint)
-            for _ in range(2)
+            pool.submit(denoise_folder, *folders, checkpoint, overwrite=True) for _ in range(2)
         ]
         assert [call.result() for call in calls] == [4, 4]
     assert sorted(os.listdir(tmp_path / "out")) == [f"{index}.wav" for index in range(4)]

@@ -263,7 +263,7 @@ def test_denoising_takes_one_thread_and_gives_the_others_back(monkeypatch):
 def test_a_clip_of_another_rate_is_refused():
     with pytest.raises(
         AudioError,
-        match="expected 4000 Hz as in training, got 8000 Hz in the array passed in. Resample it.",
+        match="expected 4000 Hz as in training, got 8000 Hz in the array passed in. Resample it",
     ):
         denoiser_that()(hum(0, 8000, 8000), 8000)
 
@@ -281,6 +281,31 @@ def test_a_clip_of_another_rate_is_refused():
 def test_a_clip_that_is_unfit_is_refused(wav):
     with pytest.raises(AudioError, match="in the array passed in"):
         denoiser_that()(wav, RATE_HZ)
+
+
+@pytest.mark.parametrize(
+    ("shape", "complaint"),
+    [
+        ((2, 4000), r"got \(2, 4000\), \(channels, samples\), in .* Transpose it"),
+        ((1, 4000), r"got \(1, 4000\), \(channels, samples\), in .* Transpose it"),
+        ((4000, 2), "expected one channel, got 2 in"),
+        ((2, 4000, 1), r"expected shape .* got \(2, 4000, 1\) in .* Pass one clip"),
+        ((), r"expected shape .* got \(\) in .* Pass one clip"),
+    ],
+)
+def test_a_shape_is_named_as_what_it_is(shape, complaint):
+    with pytest.raises(AudioError, match=complaint):
+        denoiser_that()(np.ones(shape, np.float32), RATE_HZ)
+
+
+def test_a_clip_may_be_a_column():
+    denoiser = denoiser_that(0.5)
+    assert np.array_equal(denoiser(hum(0)[:, None], RATE_HZ), denoiser(hum(0), RATE_HZ))
+
+
+def test_a_denoiser_says_what_it_is():
+    said = repr(denoiser_that(strength=0.5))
+    assert said == "<Denoiser of fan: mel, 4000 Hz, 1 channel(s), strength 0.5>"
 
 
 def test_a_waveform_denoiser_has_no_log_mel():

@@ -1,3 +1,4 @@
+import json
 import re
 from types import SimpleNamespace
 
@@ -49,12 +50,23 @@ def test_the_readme_takes_five_minutes():
     assert words_in(README) <= 1200
 
 
+def two_commands():
+    demo, test = re.findall(r"^(\./run_all\.sh .*?)  +#", text_of(README), re.M)
+    return demo, test
+
+
 def test_the_workflow_calls_the_two_commands_of_the_readme():
     workflow = text_of(PROJECT / ".github/workflows/test.yml")
-    commands = re.findall(r"^(\./run_all\.sh .*?)  +#", text_of(README), re.M)
-    assert len(commands) == 2
-    for command in commands:
+    for command in two_commands():
         assert f"- run: {command}\n" in workflow
+
+
+def test_the_dockerfile_calls_the_two_commands_of_the_readme():
+    lines = text_of(PROJECT / "Dockerfile").splitlines()
+    given = dict(line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
+    script, demo = json.loads(given["ENTRYPOINT"]), json.loads(given["CMD"])
+    assert (" ".join(script + demo), f"{script[0]} --test") == two_commands()
+    assert given["RUN"].startswith(f"{script[0]} --test ")  # sets up both
 
 
 def test_every_path_that_the_readme_names_is_there():

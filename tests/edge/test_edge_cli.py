@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from edge_extra import skip_without_it
 from small_machine import RATE_HZ, hum, write
 from test_export import PATHS, SAMPLES, busy, clips
 
@@ -42,7 +41,6 @@ def checkpoint(tmp_path):
 
 
 def export(checkpoint, out, *options):
-    skip_without_it()
     return call(
         "export", "--checkpoint", checkpoint, "--clip-s", SAMPLES / RATE_HZ, "--out", out, *options
     )
@@ -218,7 +216,6 @@ def test_a_closed_standard_input_is_told_in_one_line(checkpoint, tmp_path, words
 
 def export_scorer_of_zeros(path):
     """A graph that the monitor takes: one second in, two scores out."""
-    skip_without_it()
 
     class Zeros(torch.nn.Module):
         def forward(self, wav):

@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from edge_extra import skip_without_it
 from small_machine import FEATURES, RATE_HZ, denoiser_that, hiss, hum, log_mel_of
 
 from dcase_denoise_plugin import __version__
@@ -49,11 +48,6 @@ PATHS = {
         domain="waveform", image_size=0, output="clip_spectrum"
     ),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def exporter():
-    skip_without_it()
 
 
 def busy(keys):
@@ -278,20 +272,7 @@ def test_a_place_where_nothing_can_be_written_is_named(tmp_path):
         )
 
 
-@pytest.mark.parametrize(
-    ("package", "message"),
-    [
-        ("onnxscript", "export: expected onnx, onnxscript and onnxruntime"),
-        ("onnxruntime", "expected onnxruntime to run it"),
-    ],
-)
-def test_missing_packages_are_named_with_the_extra(tmp_path, monkeypatch, model, package, message):
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(
-        ConfigError,
-        match=message + r".* Install the extra in a clone of this plugin: pip install '.\[edge\]'",
-    ):
-        if package == "onnxscript":
-            export_denoiser(denoiser_that(), SAMPLES, tmp_path / "model.onnx")
-        else:
-            OnnxModel(model)
+def test_a_missing_onnxruntime_is_named(monkeypatch, model):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ConfigError, match="expected onnxruntime to run it, .*pip install onnxrun"):
+        OnnxModel(model)

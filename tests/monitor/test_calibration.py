@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from edge_extra import skip_without_it
 from small_machine import RATE_HZ, hum, write
 
 from dcase_denoise_plugin.cli import main
@@ -137,7 +136,6 @@ def call(*words):
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """An exported scorer that scores loudness, without a baseline."""
-    skip_without_it()
     import torch
 
     from dcase_denoise_plugin.edge.export import write_graph

@@ -18,7 +18,6 @@ import soundfile
 import torch
 from baseline_checkouts import PROJECT, RATE_HZ, TAG, TINY_UNET, Checkout, make_machine
 from click.testing import CliRunner
-from edge_extra import skip_without_it
 
 from benchmarks.speed.edge import MEMORY
 from dcase_denoise_plugin.cli import main
@@ -119,7 +118,6 @@ def test_scores_and_decisions_are_those_of_the_baselines_csvs(trained, arm):
 
 @pytest.fixture(scope="module")
 def exported(trained, tmp_path_factory):
-    skip_without_it()
     folder = tmp_path_factory.mktemp("exported")
     for arm in ARMS:
         result = call("export", "--out", folder / f"{arm}.onnx", *arm_options(trained, arm))
@@ -143,7 +141,6 @@ def test_text_says_the_same_in_one_line_a_clip(trained, exported):
 
 
 def test_int8_scores_stay_near(trained, tmp_path):
-    skip_without_it()
     call("export", "--int8", "--out", tmp_path / "int8.onnx", *arm_options(trained, "mel"))
     lines = monitored(trained, "--onnx", tmp_path / "int8.onnx")
     expected = csv_of(trained, "mel", "MSE", "anomaly_score")
@@ -153,7 +150,6 @@ def test_int8_scores_stay_near(trained, tmp_path):
 
 
 def test_int8_without_a_unet_is_refused(trained, tmp_path):
-    skip_without_it()
     out = "--out", tmp_path / "int8.onnx"
     result = call("export", "--int8", *out, *arm_options(trained, "plain"))
     assert (

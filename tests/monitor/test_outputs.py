@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,8 @@ def test_a_table_of_something_else_and_a_folder_that_is_not_there_are_refused(tm
     (tmp_path / "a.csv").write_text("day,weather\n")
     with pytest.raises(DataError, match="--csv: expected a file that begins with time,clip,verd"):
         CsvFile(tmp_path / "a.csv", print)
+    with pytest.raises(DataError, match="--csv: expected a file that begins with .* in /dev/full"):
+        CsvFile(Path("/dev/full"), print)
     with pytest.raises(DataError, match="--csv: expected to write .*No such file or directory"):
         CsvFile(tmp_path / "none" / "a.csv", print)
 

@@ -4,7 +4,6 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from edge_extra import skip_without_it
 from small_machine import RATE_HZ, hiss, hum, write
 
 from dcase_denoise_plugin.cli import main
@@ -33,7 +32,6 @@ def recorded(folder):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    skip_without_it()
     folder = tmp_path_factory.mktemp("own")
     recorded(folder)
     words = [
@@ -93,9 +91,33 @@ def test_a_name_or_a_folder_that_cannot_be_is_refused(tmp_path, monkeypatch, opt
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_missing_extra_is_told_before_anything_is_trained(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "onnxscript", None)
-    write(tmp_path / "normal" / "a.wav", hum(0))
-    result = call("own", tmp_path / "normal", "--name", "pump7", "--out", tmp_path / "out")
-    assert result.exit_code == 2 and "Install the extra in a clone" in result.stderr
-    assert not (tmp_path / "out").exists()
+def of_two_rates(folder):
+    write(folder / "normal" / "a.wav", hum(0))
+    write(folder / "normal" / "b.wav", hum(0, 8000, 8000), 8000)
+
+
+def forty(folder):
+    for number in range(40):
+        write(folder / "normal" / "test" / f"{number}.wav", hum(number))
+
+
+@pytest.mark.parametrize(
+    ("lay_out", "options", "text"),
+    [
+        (lambda folder: (folder / "normal").mkdir(), (), "got none under"),
+        (lambda folder: write(folder / "normal/a.wav", hum(0)), (), "expected at least 2 recordin"),
+        (of_two_rates, (), "recordings: expected one sample rate, got 4000 Hz in"),
+        (forty, ("--test", "normal/test"), "--test: expected a folder outside NORMAL_FOLDER"),
+        (forty, ("--false-alarms", 0), "--false-alarms: expected a rate above 0 and below 1"),
+        (forty, ("--false-alarms", 1), "--false-alarms: expected a rate above 0 and below 1"),
+    ],
+    ids=["empty", "one recording", "two rates", "test inside", "rate 0", "rate 1"],
+)
+def test_recordings_and_rates_that_cannot_be_are_one_line(
+    tmp_path, monkeypatch, lay_out, options, text
+):
+    monkeypatch.chdir(tmp_path)
+    lay_out(tmp_path)
+    result = call("own", "normal", "--name", "pump7", "--out", "out", "--clip-s", 1, *options)
+    assert result.exit_code == 2 and text in result.stderr
+    assert len(result.stderr.splitlines()) == 1 and not (tmp_path / "out").exists()

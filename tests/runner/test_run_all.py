@@ -95,7 +95,8 @@ def test_otherwise_an_environment_is_made_once_and_used_from_then_on(copy, varia
     copy.run("-d", **variables)
     assert copy.calls == [
         f"system -m venv {copy.project}/.venv",
-        f".venv -m pip install --quiet --disable-pip-version-check --editable {copy.project}",
+        f".venv -m pip install --quiet --disable-pip-version-check"
+        f" --constraint {copy.project}/constraints.txt --editable {copy.project}",
         *[".venv -m dcase_denoise_plugin run -d"] * 2,
     ]
 
@@ -117,7 +118,7 @@ def test_the_set_up_leaves_stdout_to_the_program(copy):
     result = copy.run("-d", "--json")
     assert (
         result.stdout == f"PYTHONPATH={copy.project}\n"
-        and "installs the pinned packages" in result.stderr
+        and "installs the tested packages" in result.stderr
     )
 
 

@@ -9,7 +9,7 @@ from small_machine import FEATURES, RATE_HZ
 from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.images import ImageFormat, Scaling
-from dcase_denoise_plugin.sound.spectrogram import Spectrogram
+from dcase_denoise_plugin.sound.spectrogram import Spectrogram, mel_filters
 
 
 def loud_and_quiet(seconds=2, rate_hz=16000):
@@ -172,3 +172,10 @@ def test_neighbouring_tiles_cross_fade():
     images = ImageFormat(0, 1, 30)
     joined = images.join(torch.stack([torch.zeros(1, 30), torch.ones(1, 30)]), 50)[0]
     assert joined[:20].eq(0).all() and joined[30:].eq(1).all() and (joined[20:30].diff() > 0).all()
+
+
+def test_a_torchaudio_that_was_built_for_another_torch_is_told_with_the_one_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchaudio.functional", None)
+    version = torch.__version__.partition("+")[0]
+    with pytest.raises(ConfigError, match=f"got .*pip install torchaudio=={version}\\.$"):
+        mel_filters(FeatureSettings(), 16_000)

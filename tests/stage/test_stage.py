@@ -236,7 +236,7 @@ def test_a_clip_of_another_rate_than_the_training_clips_is_refused_naming_both(m
         AudioError,
         match=(
             "expected 16000 Hz as in section_00_source_train_normal_0000_spd_1.wav, got 8000 Hz in"
-            " .*Resample or remove the file"
+            " .*Resample it or leave it out"
         ),
     ):
         stage.check_clip(path, lambda path: (wav, 8000))
