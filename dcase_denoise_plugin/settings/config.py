@@ -66,8 +66,9 @@ class DenoiseConfig:
     )
     output: str = declared(
         "clip_spectrum",
-        "What the U-Net cleans: every frame, the clip's spectrum alone, or that spectrum as the"
-        " machine's in a Wiener gain (steady_machine, where denoise_clip_level lies below 0.5).",
+        "What is handed over: every frame as the U-Net cleans it; the clip's spectrum, cleaned or"
+        " not, with its fluctuation; or the clip through a Wiener gain with that spectrum as the"
+        " machine's (steady_machine, where denoise_clip_level lies below 0.5).",
         choices=OUTPUTS,
     )
     fluctuation: float = declared(
