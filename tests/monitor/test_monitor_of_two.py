@@ -55,8 +55,8 @@ def add_gusts(file):
 def test_a_checkout_scores_both_channels_as_the_baselines_csvs(trained, arm):
     lines = monitored(trained, *arm_options(trained, arm), *DATASET)
     assert_as_in_the_csvs(trained, arm, lines, rtol=1e-3)
-    logged = "".join(path.read_text() for path in trained.root.glob("models/**/*receipt*.json"))
-    assert "far microphone hears the noise" in logged
+    found = call("doctor", "--baseline", trained.root).stdout
+    assert "v5 (2026) family" in found and "fan: far microphone hears the noise; " in found
 
 
 @pytest.mark.parametrize("arm", ["plain", "mel", "wave"])
