@@ -100,10 +100,12 @@ def denoiser_that(
     quantile=None,
     noise_known=True,
     guard_db=(-math.inf, math.inf),
+    channels=1,
+    far_gain=None,
     **keys,
 ):
     """A denoiser with an untrained U-Net, or one that takes away a constant (in units of
-    std_db).
+    std_db); with `far_gain` one that subtracts so much of the far channel's power.
     """
     config = dataclasses.replace(
         SMALL, domain=domain, image_size=image_size, strength=strength, **keys
@@ -111,7 +113,8 @@ def denoiser_that(
     network = UNet(config.width, config.depth, torch.Generator().manual_seed(0))
     if takes_away is not None:
         torch.nn.init.constant_(network.last.bias, takes_away)
-    scaling = Scaling(torch.full((Spectrogram(FEATURES, RATE_HZ, domain).rows, 1), -40.0), std_db)
+    rows = Spectrogram(FEATURES, RATE_HZ, domain).rows
+    scaling = Scaling(torch.full((rows, 1), -40.0), std_db)
     return Denoiser(
         Checkpoint(
             config,
@@ -127,8 +130,10 @@ def denoiser_that(
                 quantile=quantile,
                 quantile_told=config.clip_level == "auto" and quantile is not None,
                 guard_db=torch.tensor(guard_db, dtype=torch.float32).view(2, 1, 1),
+                far_gain=None if far_gain is None else torch.full((rows, 1), far_gain),
             ),
             network.state_dict(),
+            channels=channels,
         ),
         "cpu",
     )

@@ -64,15 +64,15 @@ class Mixture:
                     split,
                     name,
                     LEVEL * (wav / np.sqrt(np.mean(wav**2)))
-                    + LEVEL * (_of_level_1(noise) * 10 ** (-snr_db / 20)),
+                    + LEVEL * (of_level_1(noise) * 10 ** (-snr_db / 20)),
                 )
         training = [kind[0] for kind in self.source]
         for index in range(NOISE_CLIPS):
-            noise = _stretch(training[index % len(training)], len(wav), rng)
+            noise = stretch(training[index % len(training)], len(wav), rng)
             yield (
                 "supplemental",
                 f"section_00_noise_{index:04d}_.wav",
-                LEVEL * 10 ** (-np.mean(self.snr_db) / 20) * _of_level_1(noise),
+                LEVEL * 10 ** (-np.mean(self.snr_db) / 20) * of_level_1(noise),
             )
 
     def lay_out(self, folder: Path, alone: Alone, rng: np.random.Generator) -> None:
@@ -83,7 +83,7 @@ class Mixture:
 
     def _noise(self, domain, split, samples, rng):
         kinds = getattr(self, domain)
-        return _stretch(kinds[rng.integers(len(kinds))][split == "test"], samples, rng)
+        return stretch(kinds[rng.integers(len(kinds))][split == "test"], samples, rng)
 
 
 def hu(noises: Path, numbers: Sequence[int]) -> list[np.ndarray]:
@@ -156,7 +156,7 @@ def git(repository: Path, *command: str) -> bytes:
     return run.stdout
 
 
-def _stretch(recordings, samples, rng):
+def stretch(recordings, samples, rng):
     """So many samples of one of the recordings: it starts anywhere and begins again where
     it ends.
     """
@@ -169,5 +169,5 @@ def _stretch(recordings, samples, rng):
     return np.concatenate(turns)[:samples]
 
 
-def _of_level_1(wav):
+def of_level_1(wav):
     return wav / np.sqrt(np.mean(wav**2) + 1e-12)  # a stretch of noise may be silent

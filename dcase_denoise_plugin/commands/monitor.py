@@ -78,7 +78,10 @@ _calibration_options = stacked(
 @click.option(
     "--pcm",
     type=click.Choice(list(FORMATS)),
-    help="Raw samples on standard input, one channel, at the clips' rate; S24_LE: 4-byte words.",
+    help=(
+        "Raw samples on standard input, at the clips' rate, interleaved where clips have two"
+        " channels; S24_LE: 4-byte words."
+    ),
 )
 @click.option("--once", is_flag=True, help="Score what lies in the folder and end.")
 @click.option(

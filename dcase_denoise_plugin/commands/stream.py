@@ -37,10 +37,11 @@ from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 def stream(
     checkpoint: Path, clip_s: float | None, pcm: str, strength: float | None, preset: str
 ) -> None:
-    """Denoise sound without end: raw samples of one channel on standard input, as many denoised
-    ones on standard output, at the training clips' rate.
+    """Denoise sound without end: raw samples on standard input, as many denoised ones of one
+    channel on standard output, at the training clips' rate.
 
-    What comes out lags behind by what the first line on standard error says.
+    A denoiser of two microphones takes two interleaved channels, near and far. What comes out lags
+    behind by what the first line on standard error says.
 
     \b
     Example:
@@ -54,9 +55,12 @@ def stream(
 
     denoiser = Denoiser.load(checkpoint, "cpu", strength, preset)
     through, rate_hz = streaming(denoiser, clip_s), denoiser.checkpoint.sample_rate_hz
-    click.echo(f"{rate_hz} Hz, {pcm}, {through.latency_samples / rate_hz:.1f} s behind", err=True)
+    channels = denoiser.checkpoint.channels
+    both = ", two channels in (near, far), one out" if channels > 1 else ""
+    behind_s = through.latency_samples / rate_hz
+    click.echo(f"{rate_hz} Hz, {pcm}{both}, {behind_s:.1f} s behind", err=True)
     with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-        for wav in blocks_of(cast(io.BufferedReader, standard_input()), pcm):
+        for wav in blocks_of(cast(io.BufferedReader, standard_input()), pcm, channels):
             sys.stdout.buffer.write(encoded(through.push(wav), pcm))
             sys.stdout.buffer.flush()
         sys.stdout.buffer.write(encoded(through.flush(), pcm))

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, heard_in_pauses
 from dcase_denoise_plugin.sound.clips import Clips
@@ -188,16 +187,6 @@ def with_far_microphone(findings: Findings, config: DenoiseConfig, clips: Clips)
     if config.clip_level == "auto":
         told = {"quantile": LOWER_TENTH, "quantile_told": True, "stands_out_db": far.stands_out_db}
     return dataclasses.replace(findings, far_gain=far.gain, far_problem="", **told)
-
-
-def refuse_far_microphone(hears_far: bool) -> None:
-    """Raises ConfigError where a far microphone cannot follow: export, streams and monitoring."""
-    if hears_far:
-        raise ConfigError(
-            "denoise_far_microphone: expected a denoiser of one microphone for export, stream and"
-            " monitor, got one that hears the far one too. Train it with denoise_far_microphone:"
-            " off."
-        )
 
 
 def louder_than_clips_db(noise: Reel, clips: Clips) -> float:

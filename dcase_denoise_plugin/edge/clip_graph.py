@@ -1,5 +1,5 @@
 """The way of a clip through denoiser and autoencoder as modules that PyTorch can export: one input,
-one output, one length.
+one output, one length. A clip of two microphones is one input: (samples, 2), near and far.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 
 class WavGraph(nn.Module):
-    """What `Denoiser.__call__` does to a waveform of `samples` samples: (samples,) ->
-    (samples,).
+    """What `Denoiser.__call__` does to a waveform of `samples` samples: (samples,) or (samples, 2)
+    -> (samples,).
     """
 
     def __init__(self, denoiser: Denoiser, samples: int):
@@ -25,26 +25,31 @@ class WavGraph(nn.Module):
         self.stft = RealSTFT(denoiser.spectrogram, samples)
 
     def forward(self, wav: torch.Tensor) -> torch.Tensor:
-        real, imaginary = self.stft.spec(wav)
-        level_db = self.denoiser.spectrogram.level_of_power_db(real.square() + imaginary.square())
-        taken = 1 - self.denoiser.mask(self.denoiser.residual_db(level_db))
-        return wav - self.denoiser.strength * self.stft.wav(real * taken, imaginary * taken)
+        near, *far = _channels(wav)
+        spectrogram, (real, imaginary) = self.denoiser.spectrogram, self.stft.spec(near)
+        level_db = spectrogram.level_of_power_db(real.square() + imaginary.square())
+        far_db = [self.stft.level_db(wav, spectrogram) for wav in far]
+        taken = 1 - self.denoiser.mask(self.denoiser.residual_db(level_db, *far_db))
+        return near - self.denoiser.strength * self.stft.wav(real * taken, imaginary * taken)
 
 
 class LogMelGraph(nn.Module):
-    """What `Denoiser.log_mel` does: (n_mels, frames) dB -> (n_mels, frames) dB."""
+    """What `Denoiser.log_mel` does: (n_mels, frames) dB -> (n_mels, frames) dB; of two channels
+    (2, n_mels, frames), near and far -> (n_mels, frames).
+    """
 
     def __init__(self, denoiser: Denoiser):
         super().__init__()
         self.denoiser, self.network = denoiser, denoiser.network
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
-        return log_mel - self.denoiser.strength * self.denoiser.residual_db(log_mel)
+        near, *far = log_mel if log_mel.ndim == 3 else (log_mel,)
+        return near - self.denoiser.strength * self.denoiser.residual_db(near, *far)
 
 
 class ScoreGraph(nn.Module):
-    """From a waveform of `samples` samples to its anomaly scores MSE and MAHALA: (samples,) ->
-    (2,).
+    """From a waveform of `samples` samples to its anomaly scores MSE and MAHALA: (samples,) or
+    (samples, 2) -> (2,).
 
     Parameters
     ----------
@@ -64,19 +69,23 @@ class ScoreGraph(nn.Module):
         super().__init__()
         self.spectrogram = Spectrogram(features, sample_rate_hz, "mel")
         self.stft, self.autoencoder = RealSTFT(self.spectrogram, samples), autoencoder
-        self.first = (
-            WavGraph(denoiser, samples)
-            if denoiser and denoiser.domain == "waveform"
-            else nn.Identity()
-        )
-        self.second = (
-            LogMelGraph(denoiser) if denoiser and denoiser.domain == "mel" else nn.Identity()
-        )
+        domain = denoiser.domain if denoiser else ""
+        self.first = WavGraph(denoiser, samples) if denoiser and domain == "waveform" else None
+        self.second = LogMelGraph(denoiser) if denoiser and domain == "mel" else None
 
     def forward(self, wav: torch.Tensor) -> torch.Tensor:
-        real, imaginary = self.stft.spec(self.first(wav))
-        log_mel = self.spectrogram.level_of_power_db(real.square() + imaginary.square())
-        return self.autoencoder(self.second(log_mel))
+        wavs = [self.first(wav)] if self.first else _channels(wav)
+        if self.second is None:
+            return self.autoencoder(self.stft.level_db(wavs[0], self.spectrogram))
+        log_mels = [self.stft.level_db(wav, self.spectrogram) for wav in wavs]
+        return self.autoencoder(
+            self.second(torch.stack(log_mels) if len(log_mels) > 1 else log_mels[0])
+        )
+
+
+def _channels(wav: torch.Tensor) -> list[torch.Tensor]:
+    """(samples,), or the two of (samples, 2), near and far."""
+    return list(wav.unbind(1)) if wav.ndim == 2 else [wav]
 
 
 class RealSTFT(nn.Module):
@@ -123,6 +132,11 @@ class RealSTFT(nn.Module):
         padded = F.pad(wav[None, None], (self.n_fft // 2, self.n_fft // 2))
         real, imaginary = F.conv1d(padded, self.forward_basis, stride=self.hop)[0].chunk(2)
         return real, imaginary
+
+    def level_db(self, wav: torch.Tensor, spectrogram: Spectrogram) -> torch.Tensor:
+        """Levels by `spectrogram`: (samples,) -> (rows, frames) dB."""
+        real, imaginary = self.spec(wav)
+        return spectrogram.level_of_power_db(real.square() + imaginary.square())
 
     def wav(self, real: torch.Tensor, imaginary: torch.Tensor) -> torch.Tensor:
         """Way back of `spec`: 2 of (bins, frames) -> (samples,)."""

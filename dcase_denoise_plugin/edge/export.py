@@ -17,7 +17,6 @@ from torch import nn
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
-from dcase_denoise_plugin.denoising.findings import refuse_far_microphone
 from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, ScoreGraph, WavGraph
 from dcase_denoise_plugin.edge.onnx_model import FORMAT, PREFIX
 from dcase_denoise_plugin.edge.quantisation import quantise
@@ -25,7 +24,7 @@ from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.process import thread_limit
-from dcase_denoise_plugin.sound.audio import check_fit, read_wav, wav_files
+from dcase_denoise_plugin.sound.audio import check_fit, read_channels, wav_files
 from dcase_denoise_plugin.stage.methods import unet_denoiser
 
 OPSET = 20
@@ -38,7 +37,9 @@ def export_denoiser(
     log_mel: bool = False,
     calibration: Sequence[Path] = (),
 ) -> None:
-    """Writes the path wav -> wav, or log-mel -> log-mel, for clips of `samples` samples.
+    """Writes the path wav -> wav, or log-mel -> log-mel, for clips of `samples` samples; of a
+    machine with two microphones (samples, 2) -> (samples,), or (2, n_mels, frames) -> (n_mels,
+    frames).
 
     The graph has one length: how an image is cut into tiles, and at which frame a quantile lies,
     depends on it.
@@ -57,7 +58,6 @@ def export_denoiser(
     AudioError
         If a clip of `calibration` is unfit.
     """
-    refuse_far_microphone(denoiser.far_gain is not None)
     if log_mel and denoiser.domain != "mel":
         raise ConfigError(
             f"--log-mel: expected a denoiser trained for mel, got one for {denoiser.domain}. Leave"
@@ -65,14 +65,22 @@ def export_denoiser(
         )
     kind, spectrogram = "log_mel" if log_mel else "wav", denoiser.spectrogram
     frames = 1 + samples // denoiser.checkpoint.features.hop_length
-    wavs = (_fit(clip, samples, denoiser.checkpoint.sample_rate_hz) for clip in calibration)
+    channels, rate_hz = denoiser.checkpoint.channels, denoiser.checkpoint.sample_rate_hz
+    wavs = (_fit(clip, samples, rate_hz, channels) for clip in calibration)
     graph: nn.Module
     if log_mel:
-        graph, example = LogMelGraph(denoiser), torch.zeros(spectrogram.rows, frames)
-        inputs: Iterable[np.ndarray] = map(spectrogram.level_of_wav_db, wavs)
+        graph, example = LogMelGraph(denoiser), torch.zeros(channels, spectrogram.rows, frames)
+        example = example.squeeze(0)
+        inputs: Iterable[np.ndarray] = (spectrogram.level_of_wav_db(wav.T) for wav in wavs)
     else:
-        graph, example, inputs = WavGraph(denoiser, samples), torch.zeros(samples), wavs
-    facts = {"input": kind, "output": kind, "samples": samples, **_facts(denoiser)}
+        graph, example, inputs = WavGraph(denoiser, samples), _silence(samples, channels), wavs
+    facts = {
+        "input": kind,
+        "output": kind,
+        "samples": samples,
+        "channels": channels,
+        **_facts(denoiser),
+    }
     write_graph(graph, example, facts, out, inputs if calibration else None)
 
 
@@ -108,11 +116,19 @@ def export_scorer(trained: TrainedBaseline, out: Path, int8: bool = False) -> No
         "machine": machine.machine_type,
         "sample_rate_hz": trained.sample_rate_hz,
         "samples": trained.samples,
+        "channels": machine.channels,
         "thresholds": dict(trained.thresholds),
         **(_facts(denoiser) if denoiser else {}),
     }
-    inputs = (_fit(clip, trained.samples, trained.sample_rate_hz) for clip in machine.train_files)
-    write_graph(graph, torch.zeros(trained.samples), facts, out, inputs if int8 else None)
+    clips = (trained.samples, trained.sample_rate_hz, machine.channels)
+    inputs = (_fit(clip, *clips) for clip in machine.train_files)
+    example = _silence(trained.samples, machine.channels)
+    write_graph(graph, example, facts, out, inputs if int8 else None)
+
+
+def _silence(samples: int, channels: int) -> torch.Tensor:
+    """(samples,) or (samples, 2)."""
+    return torch.zeros(samples) if channels == 1 else torch.zeros(samples, channels)
 
 
 def _facts(denoiser: Denoiser) -> dict[str, Any]:
@@ -181,9 +197,11 @@ def training_clips(folder: Path) -> tuple[Path, ...]:
     return found
 
 
-def _fit(clip: Path, samples: int, sample_rate_hz: int) -> np.ndarray:
-    """The waveform of `clip`. Raises AudioError if it has another length or rate."""
-    wav, rate_hz = read_wav(clip)
+def _fit(clip: Path, samples: int, sample_rate_hz: int, channels: int) -> np.ndarray:
+    """The waveform of `clip`, (samples,) or (samples, 2). Raises AudioError if it has another
+    length, rate or number of channels.
+    """
+    wav, rate_hz = read_channels(clip, channels)
     check_fit(len(wav), rate_hz, samples, sample_rate_hz, clip)
     return wav
 

@@ -14,12 +14,14 @@ import numpy as np
 
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, first_line
 from dcase_denoise_plugin.files import Text, fitted, written_whole
+from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 
 FORMAT = "dcase_denoise_plugin graph 1"
 PREFIX = "dcase_denoise."  # of our keys in the file's metadata, to which tools add theirs
 
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Channels = Annotated[int, msgspec.Meta(ge=1, le=MOST_CHANNELS)]
 
 
 class _Denoiser(msgspec.Struct):
@@ -29,6 +31,7 @@ class _Denoiser(msgspec.Struct):
     output: Literal["wav", "log_mel"]
     sample_rate_hz: Count
     samples: Count
+    channels: Channels = 1
 
 
 class _Scorer(msgspec.Struct):
@@ -39,6 +42,7 @@ class _Scorer(msgspec.Struct):
     sample_rate_hz: Count
     samples: Count
     thresholds: dict[Text, float]
+    channels: Channels = 1
     machine: Text = ""
     channel: Count | None = None
     calibration: dict[Text, Any] | None = None
@@ -49,8 +53,10 @@ class OnnxModel:
 
     Attributes
     ----------
+    channels : of the clips that it takes, 1 or 2 (near the machine, far from it).
     facts : what the file says of itself: ``input`` and ``output`` (wav, log_mel, scores),
-        ``sample_rate_hz``, ``samples``, ``digest``, ``domain``, ``strength``, ``latency_samples`` …
+        ``sample_rate_hz``, ``samples``, ``channels``, ``digest``, ``domain``, ``strength``,
+        ``latency_samples`` …
 
     Raises
     ------
@@ -89,11 +95,15 @@ class OnnxModel:
         self.facts = self._read_facts()
         (first, *_), (last, *_) = self._session.get_inputs(), self._session.get_outputs()
         self._input, self._shape = first.name, tuple(first.shape)
+        self.channels: int = self.facts.get("channels", 1)
+        both = (self.channels,) if self.channels > 1 else ()
+        one: tuple[int, ...] = (self.facts["samples"],)
+        expected = (*one, *both)
+        if self.facts["input"] == "log_mel":
+            one = self._shape[-2:]
+            expected = (*both, *one)
         scores = (len(self.facts["thresholds"]),) if "thresholds" in self.facts else None
-        is_wav = self.facts["input"] == "wav"
-        if (is_wav and self._shape != (self.facts["samples"],)) or tuple(last.shape) != (
-            scores or self._shape
-        ):
+        if self._shape != expected or tuple(last.shape) != (scores or one):
             raise CheckpointError(
                 f"exported model: expected the shapes that its metadata tell, got {self._shape} and"
                 f" {tuple(last.shape)} in {path}. Export it again."
@@ -196,7 +206,9 @@ class OnnxDenoiser:
         self.model.require(input="wav", output="wav")
 
     def __call__(self, wav: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-        """float32 (samples,) in and out. Raises AudioError for another length or rate."""
+        """float32 (samples,) or, of two microphones, (samples, 2) in and (samples,) out. Raises
+        AudioError for another shape or rate.
+        """
         trained_hz = self.model.facts["sample_rate_hz"]
         if sample_rate_hz != trained_hz:
             raise AudioError(
@@ -223,20 +235,15 @@ class OnnxScorer:
         If the file is no exported scorer.
     """
 
-    channels = 1
-
     def __init__(self, path: Path):
         self.model = OnnxModel(path)
         self.model.require(input="wav", output="scores")
-        facts = self.model.facts
+        facts, self.channels = self.model.facts, self.model.channels
         self.name: str = facts.get("machine", "")
         self.channel: int | None = facts.get("channel")
         self.calibration: Mapping[str, Any] | None = facts.get("calibration")
-        self.sample_rate_hz, self.samples, self.thresholds = (
-            facts["sample_rate_hz"],
-            facts["samples"],
-            facts["thresholds"],
-        )
+        self.sample_rate_hz, self.samples = facts["sample_rate_hz"], facts["samples"]
+        self.thresholds: Mapping[str, float] = facts["thresholds"]
 
     def __call__(self, wav: np.ndarray, clip: str) -> dict[str, float]:
         return dict(zip(self.thresholds, self.model(wav).tolist()))

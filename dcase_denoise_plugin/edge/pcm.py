@@ -52,30 +52,35 @@ SHORTEST_GUESS_BYTES, SIGNS = 256, {0x00, 0xFF}
 
 
 def clips_of(
-    stream: BinaryIO, samples: int, sample_rate_hz: int, pcm: str | None = None
+    stream: BinaryIO,
+    samples: int,
+    sample_rate_hz: int,
+    pcm: str | None = None,
+    channels: int = 1,
 ) -> Iterator[np.ndarray]:
-    """Cuts a stream of one channel into clips, one after the other, holding no more than one.
+    """Cuts a stream into clips, one after the other, holding no more than one.
 
     Parameters
     ----------
     samples, sample_rate_hz : of each clip; a wav stream must have that rate.
     pcm : format of headerless samples, a key of `FORMATS`; None for a wav stream, whose announced
         length may be wrong, as in a pipe: too large or 0.
+    channels : 1, or 2, interleaved: near the machine, far from it.
 
     Yields
     ------
-    float32, (samples,), full scale ±1
+    float32, (samples,) or (samples, 2), full scale ±1
 
     Raises
     ------
     AudioError
-        If the stream is no wav, of another rate, not mono, or ends within a sample; or within a
-        clip, after the whole ones.
+        If the stream is no wav, of another rate or number of channels, or ends within a sample; or
+        within a clip, after the whole ones.
     """
     announced = math.inf
     if not pcm:
-        pcm, announced = _opened(stream, sample_rate_hz)
-    done, width = 0, FORMATS[pcm][1]
+        pcm, announced = _opened(stream, sample_rate_hz, channels)
+    done, width = 0, FORMATS[pcm][1] * channels
     while True:
         content = stream.read(int(min(samples * width, announced)))
         announced -= len(content)
@@ -83,10 +88,10 @@ def clips_of(
             _check_no_wav(content, pcm, "Leave --pcm out.")
             _check_packed(content, pcm)
         if len(content) % width:
-            raise _cut_off(width, len(content) % width, f", after {done} clips")
+            raise _cut_off(pcm, channels, len(content), f", after {done} clips")
         if len(content) < samples * width:
             break
-        yield _decoded(content, pcm)
+        yield _decoded(content, pcm, channels)
         done += 1
     if content or not done:
         raise AudioError(
@@ -95,22 +100,22 @@ def clips_of(
         )
 
 
-def blocks_of(stream: io.BufferedReader, pcm: str) -> Iterator[np.ndarray]:
-    """Raw samples of one channel as they arrive, without waiting for more: float32, (samples,),
-    full scale ±1.
+def blocks_of(stream: io.BufferedReader, pcm: str, channels: int = 1) -> Iterator[np.ndarray]:
+    """Raw samples as they arrive, without waiting for more: float32, (samples,) or, of two
+    interleaved channels, (samples, 2), full scale ±1.
 
     Raises
     ------
     AudioError
         If the stream is a wav, or ends within a sample; then after all whole ones.
     """
-    width, content = FORMATS[pcm][1], stream.read(len(WAV_MARK))
+    width, content = FORMATS[pcm][1] * channels, stream.read(len(WAV_MARK))
     _check_no_wav(content, pcm, "Send the samples alone, as arecord -t raw does.")
     while True:
         whole = len(content) - len(content) % width
         if whole:
             _check_packed(content[:whole], pcm)
-            wav = _decoded(content[:whole], pcm)
+            wav = _decoded(content[:whole], pcm, channels)
             check_finite(wav, STANDARD_INPUT)
             yield wav
         arrived = stream.read1()
@@ -118,7 +123,7 @@ def blocks_of(stream: io.BufferedReader, pcm: str) -> Iterator[np.ndarray]:
             break
         content = content[whole:] + arrived
     if len(content) > whole:
-        raise _cut_off(width, len(content) - whole)
+        raise _cut_off(pcm, channels, len(content))
 
 
 def encoded(wav: np.ndarray, pcm: str) -> bytes:
@@ -133,7 +138,7 @@ def encoded(wav: np.ndarray, pcm: str) -> bytes:
     return (np.frombuffer(content.getvalue(), "<i4") >> 8).tobytes()
 
 
-def _decoded(content: bytes, pcm: str) -> np.ndarray:
+def _decoded(content: bytes, pcm: str, channels: int) -> np.ndarray:
     subtype = FORMATS[pcm][0]
     if FORMATS[pcm] == IN_WORDS:  # the upper byte of a word may hold anything
         content, subtype = (np.frombuffer(content, "<i4") << 8).tobytes(), "PCM_32"
@@ -143,7 +148,7 @@ def _decoded(content: bytes, pcm: str) -> np.ndarray:
         format="RAW",
         subtype=subtype,
         samplerate=1,
-        channels=1,
+        channels=channels,
         endian="LITTLE",
     )[0]
 
@@ -166,16 +171,19 @@ def _check_packed(content: bytes, pcm: str) -> None:
         )
 
 
-def _cut_off(width: int, left: int, after: str = "") -> AudioError:
+def _cut_off(pcm: str, channels: int, count: int, after: str = "") -> AudioError:
+    """For `count` bytes that are no whole samples."""
+    width = FORMATS[pcm][1] * channels
+    both = " (near, far)" if channels > 1 else ""
     return AudioError(
-        f"{STANDARD_INPUT}: expected whole samples of {width} bytes, got {left} bytes of one at the"
-        f" end{after}. The sender was cut off, or --pcm names another format."
+        f"{STANDARD_INPUT}: expected whole samples of {width} bytes{both}, got {count % width}"
+        f" bytes of one at the end{after}. The sender was cut off, or --pcm names another format."
     )
 
 
-def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[str, float]:
+def _opened(stream: BinaryIO, sample_rate_hz: int, expected: int) -> tuple[str, float]:
     """Reads a wav stream up to its first sample: the samples' format, and how many bytes of them
-    follow, infinite where nobody can have known.
+    follow, infinite where nobody can have known. `expected` channels are taken.
 
     Python's `wave` opens neither extensible nor float files before 3.12, and libsndfile no pipe.
     """
@@ -197,9 +205,12 @@ def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[str, float]:
     )
     if tag == EXTENSIBLE and len(layout) >= 26:
         (tag,) = struct.unpack("<H", layout[24:26])
-    if channels != 1:
+    if channels != expected:
         raise AudioError(
             f"{STANDARD_INPUT}: expected one channel, got {channels}. Convert it to mono."
+            if expected == 1
+            else f"{STANDARD_INPUT}: expected two channels (near the machine, far from it), got"
+            f" {channels}. Send both."
         )
     if (tag, bits) not in {kind[:2] for kind in OF_WAV}:
         raise _no_wav(f"format {tag} of {bits} bits")
@@ -208,10 +219,11 @@ def _opened(stream: BinaryIO, sample_rate_hz: int) -> tuple[str, float]:
             f"{STANDARD_INPUT}: expected {sample_rate_hz} Hz as in training, got {rate_hz} Hz."
             " Resample it."
         )
-    stored = 32 if (bits, frame_bytes) == (24, 4) else bits
-    check_layout(stored, frame_bytes, rate_hz, bytes_a_second, "wav", STANDARD_INPUT)
+    width, bytes_a_second = frame_bytes // channels, bytes_a_second // channels
+    stored = 32 if (bits, width) == (24, 4) else bits
+    check_layout(stored, width, rate_hz, bytes_a_second, "wav", STANDARD_INPUT)
     (announced,) = struct.unpack("<I", chunk[4:])
-    pcm = OF_WAV[tag, bits, frame_bytes]
+    pcm = OF_WAV[tag, bits, width]
     return pcm, announced if 0 < announced < UNKNOWN_BYTES else math.inf
 
 

@@ -4,15 +4,14 @@ of samples later.
 
 from __future__ import annotations
 
-import abc
 import math
 
 import numpy as np
 import torch
 
 from dcase_denoise_plugin.denoising.denoiser import CPU_THREADS, Denoiser
-from dcase_denoise_plugin.denoising.findings import refuse_far_microphone
-from dcase_denoise_plugin.errors import AudioError, ConfigError
+from dcase_denoise_plugin.edge.stream import Stream
+from dcase_denoise_plugin.errors import ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.audio import SHORTEST_CLIP_S
 
@@ -24,9 +23,8 @@ def streaming(denoiser: Denoiser, clip_s: float | None = None) -> Stream:
     clip's spectrum (another ``denoise_output``) has no answer before a clip is over; it becomes a
     `ClipStream`, which needs `clip_s`, the length of the clips it was trained on.
 
-    Raises ConfigError if the latter lacks `clip_s`, or the denoiser hears a far microphone.
+    Raises ConfigError if the latter lacks `clip_s`.
     """
-    refuse_far_microphone(denoiser.far_gain is not None)
     config = denoiser.config
     if config.output == "frames":
         return FrameStream(denoiser)
@@ -36,72 +34,6 @@ def streaming(denoiser: Denoiser, clip_s: float | None = None) -> Stream:
             f" (denoise_output {config.output}), got none. Pass the length of its training clips."
         )
     return ClipStream(denoiser, round(clip_s * denoiser.checkpoint.sample_rate_hz))
-
-
-class Stream(abc.ABC):
-    """Sound in by `push`, denoised sound out, as many samples in the end as were pushed; the rest
-    by `flush`.
-
-    How the sound is cut into pushes changes nothing. Memory is that of one block and one push.
-
-    Attributes
-    ----------
-    latency_samples : largest number of samples that were pushed and are not out yet, between two
-        pushes.
-    untouched_samples : how many of those that `flush` returned are as they came, for there were too
-        few to denoise.
-    """
-
-    latency_samples: int
-    untouched_samples = 0
-
-    def __init__(self, denoiser: Denoiser):
-        self.denoiser = denoiser
-        self._wav = np.zeros(0, np.float32)  # what is kept of the sound
-        self._start = 0  # the sample that it starts with
-        self._out = 0  # samples that are out
-
-    def push(self, wav: np.ndarray) -> np.ndarray:
-        """Takes the next samples, float32 (samples,), any number; returns those that are done,
-        likewise, maybe none. Raises AudioError if one is not finite.
-        """
-        if not np.isfinite(wav).all():
-            raise AudioError(
-                f"stream: expected finite samples, got {np.count_nonzero(~np.isfinite(wav))} that"
-                " are NaN or infinite. Look at the microphone."
-            )
-        self._wav = np.concatenate([self._wav, np.asarray(wav, dtype=np.float32)])
-        done = []
-        while self._pushed >= self._needed():
-            done.append(self._block())
-        return np.concatenate([*done, np.zeros(0, np.float32)])
-
-    def flush(self) -> np.ndarray:
-        """The samples that are not out yet; nothing may be pushed afterwards."""
-        return self._rest() if self._pushed > self._out else np.zeros(0, np.float32)
-
-    @property
-    def _pushed(self) -> int:
-        return self._start + len(self._wav)
-
-    def _sound(self, start: int, stop: int) -> np.ndarray:
-        return self._wav[start - self._start : stop - self._start]
-
-    def _forget(self, before: int) -> None:
-        if before > self._start:
-            self._wav, self._start = self._wav[before - self._start :].copy(), before
-
-    @abc.abstractmethod
-    def _needed(self) -> int:
-        """Number of samples that must have been pushed for the next block."""
-
-    @abc.abstractmethod
-    def _block(self) -> np.ndarray:
-        """The samples that the next block settles."""
-
-    @abc.abstractmethod
-    def _rest(self) -> np.ndarray:
-        """The samples after the last block, when no more will come."""
 
 
 class FrameStream(Stream):
@@ -137,7 +69,8 @@ class FrameStream(Stream):
     @torch.inference_mode()
     def _block(self) -> np.ndarray:
         spec = self._spec(self._first, self._first + self._tile)
-        total, weight = self._joined(self._residual_db(spec), 0)
+        residual_db = self._residual_db(self._first, spec)
+        total, weight = self._joined(residual_db, 0)
         self._sum, self._weight = total[:, self._step :], weight[self._step :]
         done = self._settled(
             spec[:, : self._step],
@@ -159,19 +92,25 @@ class FrameStream(Stream):
         spec, out = self._spec(start, frames), self._first - start
         total, weight = self._sum, self._weight
         if start != self._first - self._step:  # else the tile before ends with the sound
-            total, weight = self._joined(self._residual_db(spec)[:, out:], out)
+            total, weight = self._joined(self._residual_db(start, spec)[:, out:], out)
         return np.concatenate([*done, self._settled(spec[:, out:], total / weight, self._pushed)])
 
-    def _residual_db(self, spec: torch.Tensor) -> torch.Tensor:
-        return self.denoiser.residual_db(self.denoiser.spectrogram.level_db(spec))
+    def _residual_db(self, first: int, spec: torch.Tensor) -> torch.Tensor:
+        """Of the frames from `first` on, whose near channel has this spectrum."""
+        specs = [spec]
+        if self._channels > 1:
+            specs.append(self._spec(first, first + spec.shape[1], 1))
+        return self.denoiser.residual_db(*map(self.denoiser.spectrogram.level_db, specs))
 
-    def _spec(self, first: int, end: int) -> torch.Tensor:
+    def _spec(self, first: int, end: int, channel: int = 0) -> torch.Tensor:
         """Spectra of the frames from `first` to before `end`, (bins, frames); sound that is not
         there yet counts as silence.
         """
         before = min(self._context, first)
         stop = min((end - 1) * self._hop + self._n_fft // 2, self._pushed)
-        wav = torch.from_numpy(self._sound((first - before) * self._hop, stop))
+        # On its own: one channel of two is no array that lies in one piece.
+        sound = self._sound((first - before) * self._hop, stop, channel).copy()
+        wav = torch.from_numpy(sound)
         spec = self.denoiser.spectrogram.spec(wav.to(self.denoiser.device))
         return spec[:, before : before + end - first]
 
@@ -239,9 +178,10 @@ class ClipStream(Stream):
         """The clip from `start` to `stop`, denoised, without what is out already; it follows on
         from the tail of the clip before.
         """
-        noisy = self._sound(start, stop)
-        rate_hz = self.denoiser.checkpoint.sample_rate_hz
-        denoised = self.denoiser(noisy, rate_hz) if noisy.any() else noisy.copy()
+        clip = self._wav[start - self._start : stop - self._start]
+        denoised, rate_hz = clip[:, 0].copy(), self.denoiser.checkpoint.sample_rate_hz
+        if denoised.any():
+            denoised = self.denoiser(clip if self._channels > 1 else denoised, rate_hz)
         denoised = denoised[self._out - start :]
         count = min(len(self._tail), len(denoised))
         denoised[:count] += (1 - self._rise[:count]) * (self._tail[:count] - denoised[:count])

@@ -19,7 +19,6 @@ import torch
 from dcase_denoise_plugin.checkout.machine_run import SCORES, MachineRun
 from dcase_denoise_plugin.checkout.overrides import import_method
 from dcase_denoise_plugin.checkout.run_record import receipt_of
-from dcase_denoise_plugin.denoising.findings import refuse_far_microphone
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
 from dcase_denoise_plugin.edge.threshold import decision_threshold
 from dcase_denoise_plugin.errors import BaselineError, RunError, first_line
@@ -193,7 +192,6 @@ def _stage_of(run: MachineRun, machine: Machine, own_method: str | None) -> Stag
     # As the baseline ran: a denoiser's name and file hold a noise folder's path as it was written.
     with _inside(root):
         stage = Stage(machine, config, torch.device("cpu"), root / DENOISERS, _train_command(run))
-    refuse_far_microphone(stage.hears_far)
     recorded = str(receipt.method_digest)
     if stage.method_digest != recorded:
         where = (
@@ -216,7 +214,8 @@ class BaselineScorer:
 
     Attributes
     ----------
-    sample_rate_hz, samples, channels : what a clip must have; the near channel is scored.
+    sample_rate_hz, samples, channels : what a clip must have; of two channels the near one is
+        scored.
     thresholds : score → value above which the baseline decides for an anomaly.
     name, channel, calibration : as those of `onnx_model.OnnxScorer`.
     """
@@ -234,15 +233,16 @@ class BaselineScorer:
     @thread_limit(1)
     @torch.inference_mode()
     def __call__(self, wav: np.ndarray, clip: str) -> dict[str, float]:
-        """Score → value for a waveform, float32 (samples,), full scale ±1; `clip` names it in
-        errors. Raises DenoiseError if the stage cannot serve it.
+        """Score → value for a waveform, float32 (samples,) or (samples, 2), full scale ±1; `clip`
+        names it in errors. Raises DenoiseError if the stage cannot serve it.
         """
         stage, rate_hz = self.trained.stage, self.sample_rate_hz
+        near, *far = wav.reshape(len(wav), -1).T.copy()
         if stage and stage.config.domain == "waveform":
-            (wav,) = stage.denoise([wav], rate_hz, [clip])
-        log_mel = self.spectrogram.level_of_wav_db(wav)
+            (near,) = stage.denoise([near], rate_hz, [clip], far)
+        log_mel = self.spectrogram.level_of_wav_db(near)
         if stage and stage.config.domain == "mel":
-            (log_mel,) = stage.denoise([log_mel], rate_hz, [clip])
+            (log_mel,) = stage.denoise([log_mel], rate_hz, [clip], far)
         return dict(
             zip(self.thresholds, self.trained.autoencoder(torch.from_numpy(log_mel)).tolist())
         )

@@ -21,6 +21,7 @@ from dcase_denoise_plugin.monitor import faults
 from dcase_denoise_plugin.monitor.verdicts import Scorer, scored
 from dcase_denoise_plugin.sound.audio import check_rate as check_rate_of
 from dcase_denoise_plugin.sound.recordings import Clip, Recordings, Sample
+from dcase_denoise_plugin.sound.wav_header import check_channels
 
 # Rates such as 0.05 are no binary fractions: 0.05 * 20 must be 1.
 ROUNDING = 1e-9
@@ -198,7 +199,7 @@ def normal_clips(folder: Path, scorer: Scorer) -> Iterator[Clip]:
     DataError
         If there are none.
     AudioError
-        If they have another rate than `scorer` takes, or no such channel.
+        If they have another rate or other channels than `scorer` takes.
     """
     recordings = Recordings.from_folder(
         folder, scorer.samples / scorer.sample_rate_hz, "normal recordings"
@@ -207,7 +208,9 @@ def normal_clips(folder: Path, scorer: Scorer) -> Iterator[Clip]:
     check_rate_of(first.sample_rate_hz, scorer.sample_rate_hz, first.path)
     yield from (Clip(line, None, "left out") for line in recordings.left_out)
     for recording in recordings.found:
-        yield from recording.clips(scorer.samples, scorer.channel or 1)
+        if scorer.channel is None:
+            check_channels(recording.channels, scorer.channels, recording.path)
+        yield from recording.clips(scorer.samples, scorer.channel)
 
 
 def caught_faults(
@@ -217,16 +220,18 @@ def caught_faults(
     levels_db: Sequence[float] = FAULT_LEVELS_DB,
 ) -> dict[str, dict[tuple[str, float], float]]:
     """Score → (kind, level in dB above the clip) → share of `clips` that is an anomaly with this
-    fault added.
+    fault added, to the near one of two channels.
     """
     rng, thresholds = np.random.default_rng(0), calibration.thresholds
     caught: dict[str, dict[tuple[str, float], float]] = {name: {} for name in thresholds}
     for kind in faults.KINDS:
         for level_db in levels_db:
             found = dict.fromkeys(thresholds, 0)
-            for wav in clips:
-                added = faults.fault(kind, wav, level_db, rng, scorer.sample_rate_hz)
-                scores = scorer((wav + added).astype(np.float32), kind)
+            for clip in clips:
+                near, faulty = clip.reshape(len(clip), -1)[:, 0], clip.astype(float)
+                added = faults.fault(kind, near, level_db, rng, scorer.sample_rate_hz)
+                faulty.reshape(len(clip), -1)[:, 0] += added
+                scores = scorer(faulty.astype(np.float32), kind)
                 for name, value in scores.items():
                     found[name] += value > thresholds[name]
             for name, count in found.items():

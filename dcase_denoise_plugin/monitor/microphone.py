@@ -33,6 +33,7 @@ def heard(device: str, scorer: Scorer, say: Callable[[str], None]) -> Iterator[C
             f"--microphone: expected sounddevice, got {first_line(error)}. Install the extra in a"
             " clone of this plugin: pip install '.[live]'; or pipe arecord."
         ) from None
+    channels = scorer.channel or scorer.channels
     blocks: queue.Queue[np.ndarray] = queue.Queue(MOST_BLOCKS)
     lost: list[str] = []
 
@@ -40,7 +41,7 @@ def heard(device: str, scorer: Scorer, say: Callable[[str], None]) -> Iterator[C
         if status:
             lost.append(str(status))
         try:
-            blocks.put_nowait(block[:, -1].copy())
+            blocks.put_nowait(block[:, -scorer.channels :].copy())
         except queue.Full:
             lost.append("clips come faster than they are scored")
 
@@ -48,13 +49,13 @@ def heard(device: str, scorer: Scorer, say: Callable[[str], None]) -> Iterator[C
         stream = sounddevice.InputStream(
             samplerate=scorer.sample_rate_hz,
             device=int(device) if device.isdigit() else device or None,
-            channels=scorer.channel or 1,
+            channels=channels,
             dtype="float32",
             callback=take,
         )
     except (ValueError, sounddevice.PortAudioError) as error:
         raise AudioError(
-            f"--microphone: expected a device with {scorer.channel or 1} channels at"
+            f"--microphone: expected a device with {channels} channels at"
             f" {scorer.sample_rate_hz} Hz, got {first_line(error)} for {device or 'the usual one'}."
             " python -m sounddevice lists what is there."
         ) from None
@@ -68,7 +69,7 @@ def _clips(
     scorer: Scorer,
     say: Callable[[str], None],
 ) -> Iterator[Clip]:
-    number, parts = 0, np.zeros(0, np.float32)
+    number, parts = 0, np.zeros((0, scorer.channels), np.float32)
     while True:
         parts = np.concatenate([parts, blocks.get()])
         while len(parts) >= scorer.samples:
@@ -77,5 +78,5 @@ def _clips(
             if lost:
                 say(warning_line(f"--microphone: sound was lost before {name} ends ({lost[0]})."))
                 lost.clear()
-            yield checked(name, wav, scorer.sample_rate_hz)
+            yield checked(name, wav if scorer.channels > 1 else wav[:, 0], scorer.sample_rate_hz)
             number += 1

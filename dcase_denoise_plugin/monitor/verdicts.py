@@ -14,7 +14,7 @@ import numpy as np
 from dcase_denoise_plugin.edge.pcm import STANDARD_INPUT, clips_of
 from dcase_denoise_plugin.errors import AudioError, DenoiseError
 from dcase_denoise_plugin.quoting import in_one_line
-from dcase_denoise_plugin.sound.audio import check_file, check_fit, check_rate, check_wav
+from dcase_denoise_plugin.sound.audio import check_clip, check_file, check_fit, check_rate
 from dcase_denoise_plugin.sound.recordings import Clip, Recording
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Scorer(Protocol):
 
 def read_clips(file: Path, scorer: Scorer) -> Iterator[Clip]:
     """The clips that a file gives `scorer`, one, or several where it is longer. Raises AudioError
-    for a file that gives none.
+    for a file that gives none, or has other channels.
     """
     if scorer.channel is None:
         check_file(file, scorer.channels)
@@ -47,14 +47,15 @@ def read_clips(file: Path, scorer: Scorer) -> Iterator[Clip]:
         check_fit(
             recording.samples, scorer.sample_rate_hz, scorer.samples, scorer.sample_rate_hz, file
         )
-    return recording.clips(scorer.samples, scorer.channel or 1)
+    return recording.clips(scorer.samples, scorer.channel)
 
 
 def streamed_clips(stream: BinaryIO, scorer: Scorer, pcm: str | None) -> Iterator[Clip]:
     """The clips of a wav or PCM stream, named by the second at which they start. Raises AudioError
     as `pcm.clips_of` does.
     """
-    for number, wav in enumerate(clips_of(stream, scorer.samples, scorer.sample_rate_hz, pcm)):
+    cut = clips_of(stream, scorer.samples, scorer.sample_rate_hz, pcm, scorer.channels)
+    for number, wav in enumerate(cut):
         name = f"{STANDARD_INPUT} from {number * scorer.samples / scorer.sample_rate_hz:g} s"
         yield checked(name, wav, scorer.sample_rate_hz)
 
@@ -62,7 +63,7 @@ def streamed_clips(stream: BinaryIO, scorer: Scorer, pcm: str | None) -> Iterato
 def checked(name: str, wav: np.ndarray, sample_rate_hz: int) -> Clip:
     """The clip, or why it cannot be scored."""
     try:
-        check_wav(wav, sample_rate_hz, name)
+        check_clip(wav, sample_rate_hz, name)
     except AudioError as error:
         return Clip(name, None, str(error))
     return Clip(name, wav)

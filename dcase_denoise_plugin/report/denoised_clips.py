@@ -103,7 +103,13 @@ class MachineSound:
                 )
 
     def pair(self, name: str) -> tuple[np.ndarray, np.ndarray | None, int]:
-        """A clip before and after the denoiser, and its rate in Hz."""
+        """A clip before and after the denoiser, of two channels the near one, and its rate in
+        Hz.
+        """
+        clip, denoised, sample_rate_hz = self._through(name)
+        return clip.reshape(len(clip), -1)[:, 0], denoised, sample_rate_hz
+
+    def _through(self, name: str) -> tuple[np.ndarray, np.ndarray | None, int]:
         recording = self.checkout.clip(self.machine, name)
         if recording is None:
             raise DataError(
@@ -111,13 +117,12 @@ class MachineSound:
                 f" {self.checkout.recordings(self.machine)}. Put it there."
             )
         clip, sample_rate_hz = read_channels(recording, None)
-        denoised = self.function(clip, sample_rate_hz) if self.function else None
-        return clip.reshape(len(clip), -1)[:, 0], denoised, sample_rate_hz
+        return clip, self.function(clip, sample_rate_hz) if self.function else None, sample_rate_hz
 
     def sight(self, name: str) -> listening.Sight:
         """The clip to look at and listen to. Raises AudioError if its recording is unfit."""
-        noisy, denoised, sample_rate_hz = self.pair(name)
-        return listening.show(noisy, denoised, sample_rate_hz, self.checkout.features(self.machine))
+        clip, denoised, sample_rate_hz = self._through(name)
+        return listening.show(clip, denoised, sample_rate_hz, self.checkout.features(self.machine))
 
 
 def snr_db(estimate: np.ndarray, clean: np.ndarray) -> float:

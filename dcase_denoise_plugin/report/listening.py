@@ -33,7 +33,8 @@ TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000, 16000)
 
 @dataclasses.dataclass(frozen=True)
 class Sight:
-    """Pictures and sounds as data URIs, by "noisy", "denoised" and, of sounds, "removed".
+    """Pictures and sounds as data URIs, by "noisy", "denoised" and, of sounds, "removed"; of two
+    microphones "near" in place of "noisy" and, of sounds, "far".
 
     Attributes
     ----------
@@ -62,18 +63,19 @@ def band_centres_hz(sample_rate_hz: int, features: FeatureSettings) -> np.ndarra
 
 
 def show(
-    noisy: np.ndarray, denoised: np.ndarray | None, sample_rate_hz: int, features: FeatureSettings
+    clip: np.ndarray, denoised: np.ndarray | None, sample_rate_hz: int, features: FeatureSettings
 ) -> Sight:
-    """Pictures and sounds of a clip, (samples,) before and, if a denoiser is at hand, after it."""
-    wavs = (
-        {"noisy": noisy}
-        if denoised is None
-        else {"noisy": noisy, "denoised": denoised, "removed": noisy - denoised}
-    )
+    """Pictures and sounds of a clip, (samples,) or (samples, 2), before the denoiser and, if one is
+    at hand, after it, (samples,).
+    """
+    noisy, *far = clip.reshape(len(clip), -1).T.copy()
+    wavs = {"near": noisy, "far": far[0]} if far else {"noisy": noisy}
+    if denoised is not None:
+        wavs |= {"denoised": denoised, "removed": noisy - denoised}
     log_mels = {
         name: log_mel(wav, sample_rate_hz, features)
         for name, wav in wavs.items()
-        if name != "removed"
+        if name not in ("far", "removed")
     }
     highest = max(float(np.quantile(picture, 0.999)) for picture in log_mels.values())
     lowest = max(

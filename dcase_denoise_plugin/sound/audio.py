@@ -114,6 +114,16 @@ def check_wav(wav: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
         )
 
 
+def check_clip(clip: np.ndarray, sample_rate_hz: int, path: Path | str) -> None:
+    """The same for a clip, (samples,) or (samples, 2): its far channel may be silent, so that an
+    unplugged microphone ends no watch. Raises AudioError.
+    """
+    near, *far = clip.reshape(len(clip), -1).T
+    check_wav(near, sample_rate_hz, path)
+    for wav in far:
+        check_finite(wav, path)
+
+
 def check_finite(wav: np.ndarray, place: Path | str) -> None:
     """Refuses samples, float (samples,), that are not finite, or so large that their spectrum is
     not. Raises AudioError naming `place`.

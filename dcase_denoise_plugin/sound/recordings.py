@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.sound.audio import check_wav
+from dcase_denoise_plugin.sound.audio import check_clip
 
 SUFFIXES = (".wav", ".flac")
 
@@ -27,7 +27,9 @@ def is_sound(file: Path) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """A clip, float32 (samples,), full scale ±1; or, without `wav`, why it cannot be scored."""
+    """A clip, float32 (samples,) or (samples, 2), full scale ±1; or, without `wav`, why it cannot
+    be scored.
+    """
 
     name: str
     wav: np.ndarray | None
@@ -66,23 +68,26 @@ class Recording:
             path, name or path.name, info.frames, info.samplerate, info.channels, info.subtype
         )
 
-    def clips(self, samples: int, channel: int = 1) -> Iterator[Clip]:
+    def clips(self, samples: int, channel: int | None = 1) -> Iterator[Clip]:
         """Its whole clips of `samples` samples, one after the other, of one channel, counted from
-        1. What is left at the end is too short.
+        1, or of all for None. What is left at the end is too short.
 
         Raises
         ------
         AudioError
             If there is no such channel.
         """
-        self.check_channel(channel)
+        if channel is not None:
+            self.check_channel(channel)
         count = self.samples // samples
         for number in range(count):
             start_s = number * samples / self.sample_rate_hz
             place = "" if count == 1 else f" from {start_s:g} s"
             try:
-                wav = self._stretch(number * samples, samples)[:, channel - 1]
-                check_wav(wav, self.sample_rate_hz, f"{self.path}{place}")
+                wav = self._stretch(number * samples, samples)
+                if channel or self.channels == 1:
+                    wav = wav[:, (channel or 1) - 1]
+                check_clip(wav, self.sample_rate_hz, f"{self.path}{place}")
             except AudioError as error:
                 yield Clip(self.name + place, None, str(error))
             else:

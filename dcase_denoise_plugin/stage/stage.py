@@ -124,7 +124,11 @@ class Stage:
         return trained.findings.line(machine_type, trained.config.with_output_of(self.config))
 
     def denoise(
-        self, clips: Sequence[np.ndarray], sample_rate_hz: int, paths: Sequence[str]
+        self,
+        clips: Sequence[np.ndarray],
+        sample_rate_hz: int,
+        paths: Sequence[str],
+        far: Sequence[np.ndarray] | None = None,
     ) -> list[np.ndarray]:
         """The checked clips `paths` after the stage; same shape, dtype and level.
 
@@ -132,6 +136,8 @@ class Stage:
         ----------
         clips : each by ``denoise_domain`` the waveform, float32 (samples,), full scale ±1, or the
             log-mel spectrogram, float (n_mels, frames), dB.
+        far : their far channels, float32 (samples,); read from `paths` where a stage that hears
+            them is not given any.
 
         Raises
         ------
@@ -141,7 +147,7 @@ class Stage:
         """
         if self.is_idle:
             return list(clips)
-        far = [self._far_channel(path) for path in paths] if self.hears_far else []
+        far = self._far_channels(paths, far) if self.hears_far else []
         if self.takes_batches:
             # Threads would restore each other's random streams; and the U-Net draws nothing.
             with self._timed():
@@ -156,10 +162,13 @@ class Stage:
             self._method.check(result, clip, path)
         return [blended(*both, self.config.strength) for both in zip(clips, denoised)]
 
-    def _far_channel(self, path: str) -> np.ndarray:
-        """As `denoise` takes the near one."""
-        far = read_far(path)
-        return self._spectrogram.level_of_wav_db(far) if self.config.domain == "mel" else far
+    def _far_channels(
+        self, paths: Sequence[str], far: Sequence[np.ndarray] | None
+    ) -> Sequence[np.ndarray]:
+        """As `denoise` takes the near ones."""
+        wavs = list(map(read_far, paths)) if far is None else far
+        mel = self.config.domain == "mel"
+        return list(map(self._spectrogram.level_of_wav_db, wavs)) if mel else wavs
 
     @functools.cached_property
     def _spectrogram(self) -> Spectrogram:

@@ -71,6 +71,26 @@ def test_pictures_share_a_colour_scale_and_sounds_a_gain():
     assert sight.gain_db == pytest.approx(20 * np.log10(0.9 / np.abs(noisy).max()))
 
 
+def test_of_two_microphones_both_are_heard_and_the_near_one_is_seen():
+    both = np.stack([hum(0), hum(1) / 2], axis=1)
+    sight = show(both, both[:, 0] / 2, RATE_HZ, FEATURES)
+    assert list(sight.sounds) == ["near", "far", "denoised", "removed"]
+    assert list(sight.pictures) == ["near", "denoised"]
+    levels = [np.abs(soundfile.read(decoded(uri))[0]).max() for uri in sight.sounds.values()]
+    np.testing.assert_allclose(levels, [0.9, 0.45, 0.45, 0.45], atol=0.06)
+
+
+def test_a_recording_of_two_microphones_is_measured_near_and_heard_at_both(tmp_path):
+    checkout = checkout_with(tmp_path, {"config": {"denoise_method": "identity"}})
+    name = "section_00_source_test_normal_0000.wav"
+    file = checkout.clip("fan", name)
+    write(file, np.stack([soundfile.read(file)[0], hiss(9)], axis=1))
+    sound = MachineSound.from_checkout(checkout, "fan")
+    assert sound.measure(checkout.results.sections["fan", 1]["section_00"]) == []
+    assert sound.separation[name][0] == pytest.approx(3.1, abs=0.2)
+    assert list(sound.sight(name).sounds) == ["near", "far", "denoised", "removed"]
+
+
 def test_what_removes_nothing_can_be_shown():
     sight = show(hum(0), hum(0), RATE_HZ, FEATURES)
     assert np.abs(soundfile.read(decoded(sight.sounds["removed"]))[0]).max() < 1e-3

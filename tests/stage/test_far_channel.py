@@ -19,9 +19,7 @@ from small_machine import (
 
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.denoising.folder import denoise_folder
-from dcase_denoise_plugin.edge.export import export_denoiser
-from dcase_denoise_plugin.edge.streaming import streaming
-from dcase_denoise_plugin.errors import AudioError, ConfigError, DataError
+from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage.stage import Stage
 
@@ -101,11 +99,11 @@ def test_a_folder_of_two_channel_clips_becomes_one_of_mono_clips(denoiser, tmp_p
     assert soundfile.info(tmp_path / "out/clip_0.wav").channels == 1
 
 
-def test_what_cannot_take_the_far_channel_along_refuses_such_a_denoiser(denoiser, tmp_path):
-    loaded = Denoiser.load(denoiser, "cpu")
-    for use in (
-        lambda: streaming(loaded, 4.0),
-        lambda: export_denoiser(loaded, RATE_HZ, tmp_path / "a.onnx"),
-    ):
-        with pytest.raises(ConfigError, match="denoise_far_microphone: expected .* off"):
-            use()
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+@pytest.mark.parametrize("method", ["unet", "far_subtraction"])
+def test_far_channels_that_are_handed_in_are_those_of_the_files(tmp_path, domain, method):
+    machine = two_channel_machine(tmp_path)
+    stage, file = stage_of(machine, tmp_path, domain=domain, method=method), machine.train_files[0]
+    near, from_file = served(stage, file)
+    far = soundfile.read(file, dtype="float32")[0][:, 1].copy()
+    assert np.array_equal(stage.denoise([near], RATE_HZ, ["no file"], [far])[0], from_file)
