@@ -66,9 +66,8 @@ class DenoiseConfig:
     )
     output: str = declared(
         "clip_spectrum",
-        "What is handed over: every frame as the U-Net cleans it; the clip's spectrum, cleaned or"
-        " not, with its fluctuation; or the clip through a Wiener gain with that spectrum as the"
-        " machine's (steady_machine, where denoise_clip_level lies below 0.5).",
+        "Handed over is every frame as the U-Net cleans it, the clip's spectrum with its"
+        " fluctuation, or (steady_machine, in pauses) the clip under that spectrum's Wiener gain.",
         choices=OUTPUTS,
     )
     fluctuation: float = declared(

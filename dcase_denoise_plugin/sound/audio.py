@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +15,8 @@ from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS, check_channels,
 
 SHORTEST_CLIP_S = 1.0
 LOUDEST = 2.0**32  # floats may hold integers of 32 bits; energies of more than 1e16 overflow
-OTHER_SOUND = {f".{name.lower()}" for name in soundfile.available_formats()} - {".wav"} | {
-    ".aac",
-    ".aif",
-    ".m4a",
-    ".opus",
-    ".wave",
-    ".wma",
-}
+SOUNDFILES = {f".{name.lower()}" for name in soundfile.available_formats()}
+OTHER_SOUND = (SOUNDFILES | set(".aac .aif .m4a .opus .wave .wma".split())) - {".wav"}
 # Bits of a sample, where float32 can hold more.
 BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
 
@@ -228,7 +222,7 @@ def wav_files(folder: Path, below: bool = False) -> tuple[Path, ...]:
             " Correct its rights."
         ) from None
     found = sorted(folder.glob("**/*" if below else "*"))
-    others = [file.name for file in found if _is_other_sound(file)]
+    others = [file.name for file in found if is_recording(file, OTHER_SOUND)]
     if others:
         warn_once(
             "sound files",
@@ -249,12 +243,8 @@ def refuse_unread(files: Iterable[Path]) -> None:
             )
 
 
-def _is_other_sound(file: Path) -> bool:
-    return file.suffix.lower() in OTHER_SOUND and not file.name.startswith(".")
-
-
-def is_recording(file: Path) -> bool:
-    """Whether a file is a recording by its name: .wav in small or capital letters, and not hidden,
-    as those that macOS leaves.
+def is_recording(file: Path, suffixes: Container[str] = (".wav",)) -> bool:
+    """Whether a file is a recording by its name: its suffix in small or capital letters, and not
+    hidden, as those that macOS leaves.
     """
-    return file.suffix.lower() == ".wav" and not file.name.startswith(".")
+    return file.suffix.lower() in suffixes and not file.name.startswith(".")

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from dcase_denoise_plugin.errors import AudioError, DataError
-from dcase_denoise_plugin.sound.audio import check_clip
+from dcase_denoise_plugin.sound.audio import check_clip, is_recording
 
 SUFFIXES = (".wav", ".flac")
 
@@ -22,7 +22,7 @@ def is_sound(file: Path) -> bool:
     """Whether a file is a recording by its name: wav or FLAC, in small or capital letters, and not
     hidden.
     """
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    return is_recording(file, SUFFIXES)
 
 
 @dataclasses.dataclass(frozen=True)

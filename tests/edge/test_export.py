@@ -136,6 +136,7 @@ def test_the_file_says_what_it_is_and_nothing_else_lies_beside_it(model):
         "denoise_output": "frames",
         "strength": 1.0,
         "int8": False,
+        "channels": 1,
     }
     assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
-from edge_extra import skip_without_it
 from small_machine import RATE_HZ, denoiser_that, log_mel_of, near_and_far, write
 from test_export import busy
 from test_pcm import Pipe, Trickle
@@ -39,7 +38,6 @@ def hearing_far(far=0.25, **keys):
 
 @pytest.mark.parametrize("path", HEARS_FAR)
 def test_an_exported_denoiser_takes_both_channels_as_the_denoiser_does(tmp_path, path):
-    skip_without_it()
     denoiser, clip = hearing_far(**HEARS_FAR[path]), CLIP[:SAMPLES]
     export_denoiser(denoiser, SAMPLES, tmp_path / "model.onnx")
     exported, ours = OnnxDenoiser(tmp_path / "model.onnx"), denoiser(clip, RATE_HZ)
@@ -50,7 +48,6 @@ def test_an_exported_denoiser_takes_both_channels_as_the_denoiser_does(tmp_path,
 
 
 def test_an_exported_log_mel_is_that_of_both_channels(tmp_path):
-    skip_without_it()
     denoiser = hearing_far(**HEARS_FAR["mel clip spectrum"])
     export_denoiser(denoiser, SAMPLES, tmp_path / "model.onnx", log_mel=True)
     near, far = map(log_mel_of, CLIP[:SAMPLES].T.copy())
@@ -63,7 +60,6 @@ def test_an_exported_log_mel_is_that_of_both_channels(tmp_path):
 
 
 def test_where_the_far_channel_is_of_no_help_it_changes_nothing_in_an_exported_file(tmp_path):
-    skip_without_it()
     denoiser = busy(dict(domain="mel", channels=2))
     export_denoiser(denoiser, SAMPLES, tmp_path / "model.onnx")
     clip, exported = CLIP[:SAMPLES], OnnxDenoiser(tmp_path / "model.onnx")
@@ -219,7 +215,6 @@ def test_a_known_fault_is_added_to_the_near_channel_alone():
 
 
 def test_int8_takes_training_clips_of_both_channels(tmp_path):
-    skip_without_it()
     write(tmp_path / "train/a.wav", CLIP[:SAMPLES])
     write(tmp_path / "mono/a.wav", CLIP[:SAMPLES, 0])
     denoiser, folder = busy(dict(domain="mel", channels=2)), tmp_path / "train"

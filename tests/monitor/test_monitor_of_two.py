@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import soundfile
 from baseline_checkouts import RATE_HZ, TINY_UNET, Checkout, hash_of, make_machine
-from edge_extra import skip_without_it
 from test_monitor import arm_options, assert_as_in_the_csvs, call, lines_of, monitored
 
 from dcase_denoise_plugin.demo import stand_in as stand_in_baseline
@@ -61,7 +60,6 @@ def test_a_checkout_scores_both_channels_as_the_baselines_csvs(trained, arm):
 
 @pytest.mark.parametrize("arm", ["plain", "mel", "wave"])
 def test_an_exported_file_scores_both_channels_from_files_and_from_a_pipe(trained, tmp_path, arm):
-    skip_without_it()
     model = tmp_path / "model.onnx"
     call("export", "--out", model, *arm_options(trained, arm), *DATASET)
     lines = monitored(trained, "--onnx", model)

@@ -75,7 +75,7 @@ def test_a_clip_of_another_rate_is_refused_by_name(tmp_path, memory_bytes):
         AudioError,
         match=(
             r"clip: expected 4000 Hz as in .*clip_0\.wav, got 8000 Hz in .*clip_1\.wav\. Resample"
-            r" or remove the file\."
+            r" it or leave it out\."
         ),
     ):
         clips_of(small_machine_as_it_is(tmp_path), memory_bytes=memory_bytes).scaling()
