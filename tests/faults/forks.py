@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,39 +26,35 @@ if __name__ == "__main__":
 from baseline_checkouts import PATCHES, PROJECT
 from faults import injection
 
-MODULES = (
-    *("pandas", "matplotlib.figure", "matplotlib.backends.backend_svg", "onnx", "onnxscript"),
-    *("onnxruntime", "torch.onnx", "torch._dynamo", "torch.utils.data", "sklearn.model_selection"),
-    *("librosa", "train", "networks.autoencoder", "baseline_patches.denoised_run"),
-    *("dcase_denoise_plugin.cli", "dcase_denoise_plugin.own.detector"),
-    *("dcase_denoise_plugin.own.page", "dcase_denoise_plugin.runner.outcome"),
-    *("dcase_denoise_plugin.runner.summary", "dcase_denoise_plugin.report.page"),
-    *("dcase_denoise_plugin.commands.report", "dcase_denoise_plugin.runner.call"),
-    *("dcase_denoise_plugin.training.loop", "dcase_denoise_plugin.denoising.folder"),
-    *("dcase_denoise_plugin.training.distributed", "dcase_denoise_plugin.monitor.session"),
-    *("dcase_denoise_plugin.edge.trained_baseline", "dcase_denoise_plugin.monitor.microphone"),
-    *("dcase_denoise_plugin.edge.onnx_model", "dcase_denoise_plugin.denoising.picture"),
-)
 LONGEST_S = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """How a call ended; its status is negative for a signal, None if it did not end in time."""
+    """How a call ended; its status is negative for a signal, None if it, or what it started, did
+    not end in time.
+    """
 
     status: int | None
     said: str
     complained: str
     seconds: float
+    cpu_s: float
 
 
 class Forks:
-    """The one process, and calls of commands by it."""
+    """The one process, and calls of commands by it.
 
-    def __init__(self, checkout: Path):
+    Parameters
+    ----------
+    checkout : of the stand-in, where the process imports the baseline.
+    modules : what it imports besides the command line.
+    """
+
+    def __init__(self, checkout: Path, modules: Iterable[str]):
         variables = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "COLUMNS": "400"}
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__)), str(PROJECT)],
+            [sys.executable, str(Path(__file__)), *modules],
             cwd=checkout,
             env={**os.environ, **variables, "PYTHONPATH": f"{PATCHES}{os.pathsep}{PROJECT}"},
             stdin=subprocess.PIPE,
@@ -88,8 +85,9 @@ def _serve() -> None:
     import warnings
 
     warnings.simplefilter("ignore")
-    for module in MODULES:
+    for module in ("dcase_denoise_plugin.cli", *sys.argv[1:]):
         importlib.import_module(module)
+    ctypes.CDLL(None).prctl(36, 1)  # orphans of killed commands become children of this process
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -103,7 +101,7 @@ def _ended(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if not (pid := os.fork()):
             _become(call, *files)
         running[pid] = number, files
-    due = {pid: calls[number].get("kill_after_s", LONGEST_S) for pid, (number, _) in running.items()}
+    due = {pid: calls[at].get("kill_after_s", LONGEST_S) for pid, (at, _) in running.items()}
     results: dict[int, dict[str, Any]] = {}
     late = set()
     while running:
@@ -112,13 +110,14 @@ def _ended(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if seconds > due[pid] and pid not in late:
                 late.add(pid)
                 os.kill(pid, signal.SIGKILL)
-            done, status = os.waitpid(pid, os.WNOHANG)
+            done, status, used = os.wait4(pid, os.WNOHANG)
             if done:
                 hangs = (pid in late and "kill_after_s" not in calls[number]) or _outlives(pid)
                 texts = [_text(file) for file in files]
                 status = None if hangs else os.waitstatus_to_exitcode(status)
                 results[number] = dict(zip(("said", "complained"), texts), status=status)
-                results[number]["seconds"] = round(time.monotonic() - started, 3)
+                results[number]["seconds"] = round(seconds, 3)
+                results[number]["cpu_s"] = round(used.ru_utime + used.ru_stime, 3)
                 del running[pid]
         time.sleep(0.005)
     return [results[number] for number in range(len(calls))]
@@ -129,8 +128,8 @@ def _outlives(group: int) -> bool:
     until = time.monotonic() + 5
     while time.monotonic() < until:
         try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
+            os.waitpid(-group, os.WNOHANG)
+        except ChildProcessError:
             return False
         time.sleep(0.005)
     os.killpg(group, signal.SIGKILL)
@@ -164,7 +163,16 @@ def _become(call: dict[str, Any], said: Any, complained: Any) -> None:
 def _end(work: Any) -> None:
     status = 1
     try:
-        work()
+        if "H23PROF" in os.environ:
+            import cProfile
+
+            prof = cProfile.Profile()
+            try:
+                prof.runcall(work)
+            finally:
+                prof.dump_stats(f"{os.environ['H23PROF']}/{os.getpid()}.prof")
+        else:
+            work()
         status = 0
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)

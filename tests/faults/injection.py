@@ -1,4 +1,4 @@
-"""Faults in the process that calls `install`, and in those that it forks: an end at the k-th
+"""Faults in the process that calls `install`, and in those that it forks: an end at an
 operation on files, a disk that is full or read-only, few file descriptors.
 
 An operation is what changes a folder or opens a file for writing, by Python's audit events.
@@ -13,6 +13,7 @@ import re
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 CHANGES = {"os.rename", "os.link", "os.symlink", "os.mkdir", "os.rmdir", "os.remove", "os.truncate"}
@@ -27,49 +28,50 @@ def install(fault: dict[str, Any]) -> None:
     Parameters
     ----------
     fault : with `kind`:
-        "trace" notes each operation, a line in the file `to`;
-        "kill" ends the process that begins operation `at`; `whole`: and the command that it is of;
-        "full", "read-only" refuse operations from `at` on; "full" also stops files at `most_bytes`;
-        "cut off" ends a process whose file grows over `most_bytes`;
+        "trace" notes each operation;
+        "kill" ends the process that begins one of `sites`; `whole`: and the command that it is of;
+        "full", "read-only" refuse what comes from the first of `sites` on;
+        "too large" stops files at `most_bytes`, as a full disk does; "cut off" ends who writes one;
         "descriptors" leaves `free` of them.
+        What is noted, and the operation that was hit, are lines at the end of the file `to`.
     """
     kind = fault["kind"]
-    if kind in ("cut off", "full") and "most_bytes" in fault:
-        how = signal.SIG_DFL if kind == "cut off" else signal.SIG_IGN
-        signal.signal(signal.SIGXFSZ, how)
+    if kind in ("cut off", "too large"):
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL if kind == "cut off" else signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (fault["most_bytes"], fault["most_bytes"]))
     elif kind == "descriptors":
         most = len(os.listdir("/proc/self/fd")) - 1 + fault["free"]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     else:
-        sys.addaudithook(_Hook(fault))
+        sys.addaudithook(_Hook(**fault))
 
 
 class _Hook:
-    """Counts the operations of all processes that share it."""
+    """One of all processes that are forks of the one that made it."""
 
-    def __init__(self, fault: dict[str, Any]):
-        self.fault, self.kind, self.root, self.top = fault, fault["kind"], os.getpid(), os.getcwd()
-        self.count = mmap.mmap(-1, 8)
-        self.trace = os.open(fault["to"], os.O_WRONLY | os.O_CREAT, 0o666) if "to" in fault else 0
+    def __init__(self, kind: str, to: str, sites: Sequence[str] = (), whole: bool = False):
+        self.kind, self.sites, self.whole = kind, frozenset(sites), whole
+        self.root, self.top = os.getpid(), os.getcwd()
+        self.refuses = mmap.mmap(-1, 1)
+        self.to = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         path = self._changed(event, args)
         if path is None:
             return
-        count = int.from_bytes(self.count[:], "little") + 1
-        self.count[:] = count.to_bytes(8, "little")
-        if self.kind == "trace":
-            os.write(self.trace, f"{event} {normalised(path)}\n".encode())
-        elif self.kind == "kill" and count == self.fault["at"]:
-            if self.fault["whole"]:
+        site = f"{event} {normalised(path)}"
+        is_hit = site in self.sites and not self.refuses[0]
+        if is_hit or self.kind == "trace":
+            os.write(self.to, f"{site}\n".encode())
+        if is_hit and self.kind == "kill":
+            if self.whole:
                 os.kill(self.root, signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
-        elif self.kind == "read-only" or (self.kind == "full" and event in GROWS):
-            if count >= self.fault["at"]:
-                number = ERRNO[self.kind]
-                raise OSError(number, os.strerror(number), path)
+        if is_hit:
+            self.refuses[0] = 1
+        if self.refuses[0] and (self.kind == "read-only" or event in GROWS):
+            raise OSError(ERRNO[self.kind], os.strerror(ERRNO[self.kind]), path)
 
     def _changed(self, event: str, args: tuple[Any, ...]) -> str | None:
         """The path below the current folder of `install` that the operation changes, else None."""

@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 from edge_extra import skip_without_it
+from filelock import FileLock
 from small_machine import RATE_HZ, hiss, hum, write
 
 from dcase_denoise_plugin.cli import main
@@ -91,6 +92,16 @@ def test_a_name_or_a_folder_that_cannot_be_is_refused(tmp_path, monkeypatch, opt
     result = call("own", "normal", *options)
     assert result.exit_code == 2 and text in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_two_calls_into_one_folder_do_not_share_it(tmp_path):
+    skip_without_it()
+    write(tmp_path / "normal" / "a.wav", hum(0))
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / ".pump7.lock"):
+        result = call("own", tmp_path / "normal", "--name", "pump7", "--out", tmp_path / "out")
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+    assert "--out: expected no other call at work in it" in result.stderr
 
 
 def test_a_missing_extra_is_told_before_anything_is_trained(tmp_path, monkeypatch):
