@@ -114,13 +114,14 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="the long form")
     parser.add_argument("--part", choices=PARTS, action="append", help="of it, repeatable")
     parser.add_argument("--command", choices=COMMANDS, action="append", help="repeatable")
+    parser.add_argument("--kind", choices=READERS, action="append", help="of file, repeatable")
     arguments = parser.parse_args()
     print(f"| what befell | {' | '.join(OUTCOMES)} | s |")
     print("|---|" + "--:|" * (len(OUTCOMES) + 1), flush=True)
     failures = []
     started = time.monotonic()
     for part in arguments.part or PARTS:
-        for what, tally in PARTS[part](1.0 if arguments.long else 0.2, arguments.command):
+        for what, tally in PARTS[part](1.0 if arguments.long else 0.2, arguments):
             cells = [str(tally.counts[outcome]) for outcome in OUTCOMES]
             seconds = time.monotonic() - started
             print(f"| {what} | {' | '.join(cells)} | {seconds:.0f} |", flush=True)
@@ -135,17 +136,17 @@ def main() -> int:
 Rows = Iterator[tuple[str, Tally]]
 
 
-def _files(scale: float, _: object) -> Rows:
-    for kind in READERS:
+def _files(scale: float, asked: argparse.Namespace) -> Rows:
+    for kind in asked.kind or READERS:
         with tempfile.TemporaryDirectory() as folder:
             count = round((300 if kind == "wav" else 100) * scale)
             yield f"damaged {kind}", damaged(kind, count, Path(folder))
 
 
-def _of_commands(part: str) -> Callable[[float, list[str] | None], Rows]:
-    def rows(scale: float, names: list[str] | None) -> Rows:
+def _of_commands(part: str) -> Callable[[float, argparse.Namespace], Rows]:
+    def rows(scale: float, asked: argparse.Namespace) -> Rows:
         with tempfile.TemporaryDirectory() as folder:
-            chosen = names or list(COMMANDS)
+            chosen = asked.command or list(COMMANDS)
             modules = dict.fromkeys(each for name in chosen for each in COMMANDS[name].modules)
             with Forks(lay_out(Path(folder, "stand_in")), modules) as forks:
                 for name in chosen:
