@@ -163,16 +163,7 @@ def _become(call: dict[str, Any], said: Any, complained: Any) -> None:
 def _end(work: Any) -> None:
     status = 1
     try:
-        if "H23PROF" in os.environ:
-            import cProfile
-
-            prof = cProfile.Profile()
-            try:
-                prof.runcall(work)
-            finally:
-                prof.dump_stats(f"{os.environ['H23PROF']}/{os.getpid()}.prof")
-        else:
-            work()
+        work()
         status = 0
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -30,6 +30,7 @@ from dcase_denoise_plugin.demo.stand_in import lay_out
 from dcase_denoise_plugin.errors import DenoiseError
 
 LONGEST_S = 10
+Rows = Iterator[tuple[str, Tally]]
 
 
 class _Hang(BaseException):
@@ -75,89 +76,63 @@ def damaged(kind: str, count: int, folder: Path) -> Tally:
     return tally
 
 
-# Commands, and of how many of their kinds of operations each fault takes place.
-SHARES = {"run": 0.5, "own": 0.3}
-MOMENTS = {"run": 20, "train": 20, "monitor": 20, "own": 5, "apply": 5}
+# Commands, and at how many of their kinds of operations a fault takes place.
+SHARES = {"run": 0.7, "own": 0.3}
+MOMENTS = {"run": 25, "train": 25, "monitor": 20, "apply": 10, "recalibrate": 10, "own": 5}
 
 
-def trials_of(part: str, place: Place, scale: float) -> Iterator[tuple[str, Tally]]:
+def trials_of(place: Place, scale: float) -> Rows:
     """Rows of the table: what befell a command, and what came of it."""
-    rng, name = random.Random(f"{part} {place.name}"), place.name
-    share = SHARES.get(name, 1.0) * scale
+    rng, name = random.Random(place.name), place.name
+    share, moments = SHARES.get(name, 1.0) * scale, round(MOMENTS.get(name, 2) * scale)
+    sizes = max(2, moments // 2)
+    for kind, what in (
+        ("kill", "killed at a file operation"),
+        ("full", "full disk from a file operation on"),
+        ("read-only", "read-only disk from a file operation on"),
+    ):
+        of_all = share if kind == "kill" else share / 2
+        yield what, trials.chains(place, trials.at_operations(place, kind, of_all, rng))
+    yield "killed at a random moment", trials.chains(place, trials.at_moments(place, moments, rng))
+    for kind, what in (("cut off", "killed in a write"), ("too large", "disk full in a write")):
+        yield what, trials.chains(place, trials.by_size(kind, sizes, rng))
+    yield "few file descriptors", trials.chains(place, trials.by_descriptors(round(15 * scale)))
+    yield "two at once", trials.at_once(place, max(1, round(5 * scale)))
 
-    def chained(faults: list[trials.Fault]) -> Tally:
-        tally = Tally()
-        trials.chains(place, faults, tally)
-        return tally
 
-    if part == "kills":
-        at = trials.at_operations(place, "kill", SHARES.get(name, 1) * scale, rng)
-        yield "killed at a file operation", chained(at)
-        moments = round(MOMENTS.get(name, 2) * scale)
-        yield "killed at a random moment", chained(trials.at_moments(place, moments, rng))
-        cut = round(MOMENTS.get(name, 2) * scale / 2)
-        yield "killed in a write", chained(trials.by_size(place, "cut off", cut, rng))
-    elif part == "disk":
-        for kind in ("full", "read-only"):
-            at = trials.at_operations(place, kind, share / 2, rng)
-            yield f"{kind} disk from a file operation on", chained(at)
-        sizes = trials.by_size(place, "too large", round(10 * scale), rng)
-        yield "disk full in a write", chained(sizes)
-        few = trials.by_descriptors(place, round(20 * scale))
-        yield "few file descriptors", chained(few)
-    elif part == "together":
-        yield "two at once", trials.at_once(place, round(5 * scale))
+def rows(asked: argparse.Namespace) -> Rows:
+    """Every row of the table."""
+    scale = 1.0 if asked.long else 0.2
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in asked.kind:
+            Path(folder, kind).mkdir()
+            count = round((300 if kind == "wav" else 100) * scale)
+            yield f"damaged: {kind}", damaged(kind, count, Path(folder, kind))
+        modules = dict.fromkeys(each for name in asked.command for each in COMMANDS[name].modules)
+        with Forks(lay_out(Path(folder, "stand_in")), modules) as forks:
+            for name in asked.command:
+                place = Place(name, Path(folder), forks)
+                for what, tally in trials_of(place, scale):
+                    yield f"{name}: {what}", tally
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--long", action="store_true", help="the long form")
-    parser.add_argument("--part", choices=PARTS, action="append", help="of it, repeatable")
-    parser.add_argument("--command", choices=COMMANDS, action="append", help="repeatable")
-    parser.add_argument("--kind", choices=READERS, action="append", help="of file, repeatable")
-    arguments = parser.parse_args()
+    for option, choices in (("--kind", READERS), ("--command", COMMANDS)):
+        parser.add_argument(option, nargs="*", choices=choices, default=list(choices), metavar="")
     print(f"| what befell | {' | '.join(OUTCOMES)} | s |")
     print("|---|" + "--:|" * (len(OUTCOMES) + 1), flush=True)
-    failures = []
-    started = time.monotonic()
-    for part in arguments.part or PARTS:
-        for what, tally in PARTS[part](1.0 if arguments.long else 0.2, arguments):
-            cells = [str(tally.counts[outcome]) for outcome in OUTCOMES]
-            seconds = time.monotonic() - started
-            print(f"| {what} | {' | '.join(cells)} | {seconds:.0f} |", flush=True)
-            failures += tally.failures
-            for failure in tally.failures:
-                print(failure, file=sys.stderr, flush=True)
-            started = time.monotonic()
+    failures, started = [], time.monotonic()
+    for what, tally in rows(parser.parse_args()):
+        cells = [str(tally.counts[outcome]) for outcome in OUTCOMES]
+        print(f"| {what} | {' | '.join(cells)} | {time.monotonic() - started:.0f} |", flush=True)
+        failures += tally.failures
+        for failure in tally.failures:
+            print(failure, file=sys.stderr, flush=True)
+        started = time.monotonic()
     print(f"\n{len(failures)} failures")
     return bool(failures)
-
-
-Rows = Iterator[tuple[str, Tally]]
-
-
-def _files(scale: float, asked: argparse.Namespace) -> Rows:
-    for kind in asked.kind or READERS:
-        with tempfile.TemporaryDirectory() as folder:
-            count = round((300 if kind == "wav" else 100) * scale)
-            yield f"damaged {kind}", damaged(kind, count, Path(folder))
-
-
-def _of_commands(part: str) -> Callable[[float, argparse.Namespace], Rows]:
-    def rows(scale: float, asked: argparse.Namespace) -> Rows:
-        with tempfile.TemporaryDirectory() as folder:
-            chosen = asked.command or list(COMMANDS)
-            modules = dict.fromkeys(each for name in chosen for each in COMMANDS[name].modules)
-            with Forks(lay_out(Path(folder, "stand_in")), modules) as forks:
-                for name in chosen:
-                    place = Place(name, Path(folder), forks)
-                    for what, tally in trials_of(part, place, scale):
-                        yield f"{name}: {what}", tally
-
-    return rows
-
-
-PARTS = {"files": _files} | {part: _of_commands(part) for part in ("kills", "disk", "together")}
 
 
 if __name__ == "__main__":

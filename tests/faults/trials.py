@@ -134,10 +134,11 @@ def complaint(ended: Ended) -> str:
 Fault = Callable[[], dict[str, Any] | None]  # options of a call; None for no more of them
 
 
-def chains(place: Place, faults: Sequence[Fault], tally: Tally) -> None:
+def chains(place: Place, faults: Sequence[Fault]) -> Tally:
     """Lets the faults befall the command one after the other in one folder, then nothing; that call
     must end as if nothing ever had.
     """
+    tally = Tally()
     for start in range(0, len(faults), CHAIN):
         place.renew()
         befell = []
@@ -147,31 +148,33 @@ def chains(place: Place, faults: Sequence[Fault], tally: Tally) -> None:
                 continue
             ended = place.call(**options)
             befell.append(options)
-            wrong = complaint(ended) or (
-                "exit 0 without its results"
-                if ended.status == 0 and place.name != "monitor" and place.wrong(ended)
-                else ""
-            )
-            tally.count(
-                "hang" if wrong == "hang" else "crash" if wrong else _outcome(ended),
-                f"{place.name}, {options}: {wrong}: {ended.said[-600:]} {ended.complained[-900:]}"
-                if wrong
-                else "",
-            )
+            _count(tally, place, ended, str(options))
         if wrong := place.wrong(place.call()):
             tally.count("wrong", f"{place.name} after {befell}: {wrong}")
+    return tally
 
 
-def _outcome(ended: Ended) -> str:
-    assert ended.status is not None
-    return "killed" if ended.status < 0 else "well" if ended.status == 0 else "refused"
+def _count(tally: Tally, place: Place, ended: Ended, what: str) -> None:
+    """Counts what came of a call that something befell."""
+    wrong = complaint(ended)
+    if not wrong and ended.status == 0 and place.name != "monitor":
+        wrong = place.wrong(ended)
+    if wrong:
+        outcome = "hang" if wrong == "hang" else "crash"
+    elif place.is_well(ended):
+        outcome = "well"
+    else:
+        outcome = "killed" if (ended.status or 0) < 0 else "refused"
+    tally.count(
+        outcome, f"{place.name}, {what}: {wrong}: {ended.said[-900:]} {ended.complained[-900:]}"
+    )
 
 
 def at_operations(place: Place, kind: str, share: float, rng: random.Random) -> list[Fault]:
     """One fault for each kind of operation, or for a share of them; a chain meets its own in the
     order in which they come.
     """
-    sites = [site for site in place.sites if rng.random() < share]
+    sites = [site for site in place.sites if rng.random() < share] or place.sites[:1]
     count = -(-len(sites) // CHAIN)
     faults: list[Fault] = []
     for first in range(count):
@@ -199,13 +202,13 @@ def at_moments(place: Place, count: int, rng: random.Random) -> list[Fault]:
     return [lambda moment=moment: {"kill_after_s": moment} for moment in moments]
 
 
-def by_size(place: Place, kind: str, count: int, rng: random.Random) -> list[Fault]:
+def by_size(kind: str, count: int, rng: random.Random) -> list[Fault]:
     """Files that cannot grow beyond a random size."""
     sizes = [int(10 ** rng.uniform(0, 5)) for _ in range(count)]
     return [lambda size=size: {"fault": {"kind": kind, "most_bytes": size}} for size in sizes]
 
 
-def by_descriptors(place: Place, count: int) -> list[Fault]:
+def by_descriptors(count: int) -> list[Fault]:
     return [
         lambda free=free: {"fault": {"kind": "descriptors", "free": free}} for free in range(count)
     ]
@@ -217,13 +220,7 @@ def at_once(place: Place, count: int) -> Tally:
     for _ in range(count):
         place.renew()
         for ended in place.calls({}, {}):
-            wrong = complaint(ended)
-            tally.count(
-                "hang" if wrong == "hang" else "crash" if wrong else _outcome(ended),
-                f"two of {place.name}: {wrong}: {ended.said[-600:]} {ended.complained[-900:]}"
-                if wrong
-                else "",
-            )
+            _count(tally, place, ended, "two at once")
         if wrong := place.wrong(place.call()):
             tally.count("wrong", f"{place.name}, after two at once: {wrong}")
     return tally
