@@ -7,11 +7,11 @@ and each other. Prints a table; exit code 1 if anything but a good result or a l
 from __future__ import annotations
 
 import argparse
+import collections
 import random
 import signal
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +107,8 @@ def rows(asked: argparse.Namespace) -> Rows:
         for kind in asked.kind:
             Path(folder, kind).mkdir()
             count = round((300 if kind == "wav" else 100) * scale)
-            yield f"damaged: {kind}", damaged(kind, count, Path(folder, kind))
+            of_kind = "damaged wav" if kind == "wav" else "other damaged file"
+            yield f"{kind}: {of_kind}", damaged(kind, count, Path(folder, kind))
         modules = dict.fromkeys(each for name in asked.command for each in COMMANDS[name].modules)
         with Forks(lay_out(Path(folder, "stand_in")), modules) as forks:
             for name in asked.command:
@@ -121,17 +122,16 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="the long form")
     for option, choices in (("--kind", READERS), ("--command", COMMANDS)):
         parser.add_argument(option, nargs="*", choices=choices, default=list(choices), metavar="")
-    print(f"| what befell | {' | '.join(OUTCOMES)} | s |")
-    print("|---|" + "--:|" * (len(OUTCOMES) + 1), flush=True)
-    failures, started = [], time.monotonic()
+    failures, counts = [], collections.defaultdict(collections.Counter)
     for what, tally in rows(parser.parse_args()):
-        cells = [str(tally.counts[outcome]) for outcome in OUTCOMES]
-        print(f"| {what} | {' | '.join(cells)} | {time.monotonic() - started:.0f} |", flush=True)
+        said = ", ".join(f"{count} {outcome}" for outcome, count in tally.counts.items())
+        print(f"{what}: {said}", *tally.failures, sep="\n", file=sys.stderr, flush=True)
         failures += tally.failures
-        for failure in tally.failures:
-            print(failure, file=sys.stderr, flush=True)
-        started = time.monotonic()
-    print(f"\n{len(failures)} failures")
+        counts[what.partition(": ")[2]] += tally.counts
+    print(f"| what befell | tried | {' | '.join(OUTCOMES)} |")
+    print("|---|" + "--:|" * (len(OUTCOMES) + 1))
+    for what, count in counts.items():
+        print(f"| {what} | {count.total()} | {' | '.join(str(count[each]) for each in OUTCOMES)} |")
     return bool(failures)
 
 

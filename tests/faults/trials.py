@@ -174,7 +174,7 @@ def at_operations(place: Place, kind: str, share: float, rng: random.Random) -> 
     """One fault for each kind of operation, or for a share of them; a chain meets its own in the
     order in which they come.
     """
-    sites = [site for site in place.sites if rng.random() < share] or place.sites[:1]
+    sites = [site for site in place.sites if rng.random() < share] or [place.sites[0]]
     count = -(-len(sites) // CHAIN)
     faults: list[Fault] = []
     for first in range(count):
