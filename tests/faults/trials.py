@@ -44,6 +44,7 @@ class Place:
         if not self.is_well(self.whole):
             raise RuntimeError(f"{name}, with nothing wrong: {self.whole}")
         self.sites = tuple(dict.fromkeys(self.hits()))
+        self._hits.unlink(missing_ok=True)
         self.left = self._left()
 
     def renew(self) -> None:
