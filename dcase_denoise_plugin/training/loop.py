@@ -93,11 +93,16 @@ def _finished_with_output_of(
     """Gives a finished file the output that `config` asks for; whether it had to be written."""
     finished = Checkpoint.load(path)
     finished.require(machine, config, path)
+    _resume_file(path).unlink(missing_ok=True)  # of a training that was killed as it ended
     asked = finished.config.with_output_of(config)
     if shared or asked == finished.config:
         return False
     dataclasses.replace(finished, config=asked).save(path)
     return True
+
+
+def _resume_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.resume")
 
 
 class Training:
@@ -140,7 +145,7 @@ class Training:
             )
             self.pairs = Pairs(self.clips, noise, self.scaling, self.images, config, machine_clips)
             self.steps = Steps(self.network, self.pairs, config, self.device)
-        self.resume_path = path.with_name(f"{path.name}.resume")
+        self.resume_path = _resume_file(path)
         self.identity = f"{FORMAT} {machine.training_digest(config)} {config.weights_digest()}"
 
     def run(self) -> None:

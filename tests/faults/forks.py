@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Iterable
@@ -27,6 +27,7 @@ from baseline_checkouts import PATCHES, PROJECT
 from faults import injection
 
 LONGEST_S = 120.0
+MOST_SAID_BYTES = 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,23 +98,23 @@ def _serve() -> None:
 def _ended(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     started, running = time.monotonic(), {}
     for number, call in enumerate(calls):
-        files = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
+        pipes = _Pipe(), _Pipe()
         if not (pid := os.fork()):
-            _become(call, *files)
-        running[pid] = number, files
+            _become(call, *pipes)
+        running[pid] = number, pipes
     due = {pid: calls[at].get("kill_after_s", LONGEST_S) for pid, (at, _) in running.items()}
     results: dict[int, dict[str, Any]] = {}
     late = set()
     while running:
         seconds = time.monotonic() - started
-        for pid, (number, files) in list(running.items()):
+        for pid, (number, pipes) in list(running.items()):
             if seconds > due[pid] and pid not in late:
                 late.add(pid)
                 os.kill(pid, signal.SIGKILL)
             done, status, used = os.wait4(pid, os.WNOHANG)
             if done:
                 hangs = (pid in late and "kill_after_s" not in calls[number]) or _outlives(pid)
-                texts = [_text(file) for file in files]
+                texts = [pipe.text() for pipe in pipes]
                 status = None if hangs else os.waitstatus_to_exitcode(status)
                 results[number] = dict(zip(("said", "complained"), texts), status=status)
                 results[number]["seconds"] = round(seconds, 3)
@@ -136,12 +137,21 @@ def _outlives(group: int) -> bool:
     return True
 
 
-def _text(file: Any) -> str:
-    file.seek(0)
-    return file.read()
+class _Pipe:
+    """Takes what a process says, which a limit of files shall not stop."""
+
+    def __init__(self) -> None:
+        self._read, self.write = os.pipe()
+        fcntl.fcntl(self.write, fcntl.F_SETPIPE_SZ, MOST_SAID_BYTES)
+
+    def text(self) -> str:
+        """What was said; the pipe is closed."""
+        os.close(self.write)
+        with os.fdopen(self._read, "rb") as file:
+            return file.read().decode(errors="replace")
 
 
-def _become(call: dict[str, Any], said: Any, complained: Any) -> None:
+def _become(call: dict[str, Any], said: _Pipe, complained: _Pipe) -> None:
     """Runs a command in this fork, and ends it."""
     from dcase_denoise_plugin.cli import main
     from dcase_denoise_plugin.runner import baseline_summary
@@ -149,8 +159,8 @@ def _become(call: dict[str, Any], said: Any, complained: Any) -> None:
 
     os.setsid()
     os.dup2(os.open(call.get("stdin", os.devnull), os.O_RDONLY), 0)
-    os.dup2(said.fileno(), 1)
-    os.dup2(complained.fileno(), 2)
+    os.dup2(said.write, 1)
+    os.dup2(complained.write, 2)
     os.chdir(call["cwd"])
     sys.argv = ["dcase-denoise", *call["words"]]
     Children.run = _run
