@@ -100,6 +100,8 @@ def _ended(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for number, call in enumerate(calls):
         pipes = _Pipe(), _Pipe()
         if not (pid := os.fork()):
+            for pipe in (pipe for _, others in running.values() for pipe in others):
+                os.close(pipe.write)
             _become(call, *pipes)
         running[pid] = number, pipes
     due = {pid: calls[at].get("kill_after_s", LONGEST_S) for pid, (at, _) in running.items()}
