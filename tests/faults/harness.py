@@ -1,7 +1,7 @@
 """Nothing breaks it: damages files and lets each be read, and lets commands meet kills, full disks
 and each other. Prints a table; exit code 1 if anything but a good result or a line came of it.
 
-``python tests/faults/harness.py --long`` runs the long form, in about an hour.
+``python tests/faults/harness.py`` runs the long form, ``--share 0.1`` a tenth of it.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def trials_of(place: Place, scale: float) -> Rows:
 
 def rows(asked: argparse.Namespace) -> Rows:
     """Every row of the table."""
-    scale = 1.0 if asked.long else 0.2
+    scale = asked.share
     with tempfile.TemporaryDirectory() as folder:
         for kind in asked.kind:
             Path(folder, kind).mkdir()
@@ -119,7 +119,7 @@ def rows(asked: argparse.Namespace) -> Rows:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--long", action="store_true", help="the long form")
+    parser.add_argument("--share", type=float, default=1.0, help="of the long form")
     for option, choices in (("--kind", READERS), ("--command", COMMANDS)):
         parser.add_argument(option, nargs="*", choices=choices, default=list(choices), metavar="")
     failures, counts = [], collections.defaultdict(collections.Counter)
