@@ -7,45 +7,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import msgspec
 import numpy as np
 
+from dcase_denoise_plugin.edge.graph_facts import DenoiserFacts, ScorerFacts
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, first_line
-from dcase_denoise_plugin.files import Text, fitted, written_whole
-from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
+from dcase_denoise_plugin.files import fitted, written_whole
 
 FORMAT = "dcase_denoise_plugin graph 1"
 PREFIX = "dcase_denoise."  # of our keys in the file's metadata, to which tools add theirs
-
-
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Channels = Annotated[int, msgspec.Meta(ge=1, le=MOST_CHANNELS)]
-
-
-class _Denoiser(msgspec.Struct):
-    """What an exported denoiser says of itself, as far as it is used."""
-
-    input: Literal["wav", "log_mel"]
-    output: Literal["wav", "log_mel"]
-    sample_rate_hz: Count
-    samples: Count
-    channels: Channels = 1
-
-
-class _Scorer(msgspec.Struct):
-    """What an exported scorer says of itself, as far as it is used."""
-
-    input: Literal["wav"]
-    output: Literal["scores"]
-    sample_rate_hz: Count
-    samples: Count
-    thresholds: dict[Text, float]
-    channels: Channels = 1
-    machine: Text = ""
-    channel: Count | None = None
-    calibration: dict[Text, Any] | None = None
 
 
 class OnnxModel:
@@ -147,7 +118,7 @@ class OnnxModel:
                 if key.startswith(PREFIX)
             }
             if facts and facts.get("format") == FORMAT:
-                fitted(facts, _Scorer if facts.get("output") == "scores" else _Denoiser)
+                fitted(facts, ScorerFacts if facts.get("output") == "scores" else DenoiserFacts)
                 return facts
         except (ValueError, RecursionError) as error:
             raise CheckpointError(

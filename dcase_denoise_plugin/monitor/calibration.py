@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
+from dcase_denoise_plugin.errors import ConfigError, DataError
 from dcase_denoise_plugin.monitor import faults
 from dcase_denoise_plugin.monitor.verdicts import Scorer, scored
 from dcase_denoise_plugin.sound.audio import check_rate as check_rate_of
@@ -91,24 +91,12 @@ class Calibration:
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any], **asked: Any) -> Calibration:
-        """Out of a file's metadata, with what the user has `asked` for in place of what it says.
-
-        Raises
-        ------
-        CheckpointError
-            If these are no facts of a calibration.
-        ConfigError, DataError
-            If what is asked for cannot be.
+        """Out of a file's metadata, as `OnnxModel` has checked them, with what the user has `asked`
+        for in place of what it says. Raises ConfigError or DataError if what is asked for cannot
+        be.
         """
-        try:
-            kept = {field.name: facts[field.name] for field in dataclasses.fields(cls)}
-            scores = {str(name): tuple(map(float, kept["scores"][name])) for name in kept["scores"]}
-        except (LookupError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"calibration: expected scores, false_alarms and score, got {type(error).__name__}"
-                f" ({error}) in the exported file. Calibrate it again: dcase-denoise recalibrate."
-            ) from None
-        return cls(**{**kept, "scores": scores, **asked})
+        kept = {field.name: facts[field.name] for field in dataclasses.fields(cls)}
+        return cls(**{**kept, **asked})
 
 
 def check_rate(false_alarms: float) -> None:

@@ -42,7 +42,10 @@ class CsvFile:
             with open(path, "a+b") as file:
                 file.seek(0)
                 there = file.readline(len(header) + 1)  # a device's may have no end
-                if there and there != header:
+                if header.startswith(there) and there != header:
+                    file.truncate(0)  # what a crash left of the first line
+                    there = b""
+                elif there != header:
                     raise DataError(
                         f"--csv: expected a file that begins with {','.join(COLUMNS)}, got another"
                         f" one in {path}. Name a new file."

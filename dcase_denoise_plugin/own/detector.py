@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 import yaml
 from dcase_denoise_plugin.checkout.baseline import Baseline
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
@@ -21,6 +23,7 @@ from dcase_denoise_plugin.edge.export import export_scorer
 from dcase_denoise_plugin.edge.onnx_model import OnnxScorer, store_facts
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.errors import ConfigError, DataError
+from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.monitor.calibration import Calibration, calibrate, caught_faults
 from dcase_denoise_plugin.monitor.verdicts import verdicts
 from dcase_denoise_plugin.own.clips import clips_of, lay_out_clips
@@ -91,10 +94,31 @@ def build(
     Raises
     ------
     DenoiseError
-        If the recordings, the settings or the folder do not allow it, or the training fails.
+        If the recordings, the settings or the folder do not allow it, another call is at work in
+        the folder, or the training fails.
     """
     _check(name, out, asked)
     split = Split.from_folders(asked)
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(out / f".{name}.lock", timeout=0):
+            return _built(asked, split, name, out, score, settings, watch)
+    except Timeout as error:
+        raise DataError(
+            f"--out: expected no other call at work in it, got one that holds {error.lock_file}."
+            " Wait for it or end it."
+        ) from None
+
+
+def _built(
+    asked: Asked,
+    split: Split,
+    name: str,
+    out: Path,
+    score: str | None,
+    settings: tuple[str, ...],
+    watch: Callable[[Snapshot], None] | None,
+) -> Detector:
     _say_split(name, asked, split)
     plan = plan_of(name, out / WORK, (*USUAL, *settings))
     run = MachineRun(plan, name, plan.baseline.seed, "denoised", steps=("train",))
@@ -142,9 +166,8 @@ def plan_of(name: str, work: Path, settings: tuple[str, ...]) -> Plan:
     """
     lay_out(work)
     listed = {DATASET: {"machine_type": {name: {"dev": [0]}}}}
-    (work / "datasets" / "machine_type_2025_dev.yaml").write_text(
-        yaml.safe_dump(listed, allow_unicode=True), encoding="utf-8"
-    )
+    with written_whole(work / "datasets" / "machine_type_2025_dev.yaml") as aside:
+        aside.write_text(yaml.safe_dump(listed, allow_unicode=True), encoding="utf-8")
     baseline = Baseline.from_folder(work)
     overrides, config = resolve_stage(
         baseline, read_overrides(None, settings, baseline), environment={}

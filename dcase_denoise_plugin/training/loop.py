@@ -96,11 +96,16 @@ def _finished_with_output_of(
     """Gives a finished file the output that `config` asks for; whether it had to be written."""
     finished = Checkpoint.load(path)
     finished.require(machine, config, path)
+    _resume_file(path).unlink(missing_ok=True)  # of a training that was killed as it ended
     asked = finished.config.with_output_of(config)
     if shared or asked == finished.config:
         return False
     dataclasses.replace(finished, config=asked).save(path)
     return True
+
+
+def _resume_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.resume")
 
 
 class Training:
@@ -143,7 +148,7 @@ class Training:
             )
             self.pairs = Pairs(self.clips, noise, self.scaling, self.images, config, machine_clips)
             self.steps = Steps(self.network, self.pairs, config, self.device)
-        self.resume_path = path.with_name(f"{path.name}.resume")
+        self.resume_path = _resume_file(path)
         self.identity = f"{FORMAT} {machine.training_digest(config)} {config.weights_digest()}"
 
     def run(self, watch: Callable[[EpochLine], None] | None = None) -> None:
@@ -199,11 +204,9 @@ class Training:
 
     def _resume(self) -> int:
         """Epochs that are finished already."""
-        state = from_first(self._saved() if rank() == 0 else None)
-        if state is None:
-            return 0
-        state.restore(self.network, self.steps.optimiser)
-        return state.epochs
+        if state := from_first(self._saved() if rank() == 0 else None):
+            state.restore(self.network, self.steps.optimiser)
+        return state.epochs if state else 0
 
     def _saved(self) -> Resumable | None:
         """What the resume file holds, None if it is of no use."""
@@ -241,8 +244,7 @@ class Training:
 
 
 def learning_rate_factor(progress: float) -> float:
-    """Share of the peak learning rate after this share of the training.
-
-    A short linear rise, then half a cosine down to zero.
+    """Share of the peak learning rate after this share of the training: a linear rise, then half a
+    cosine down to zero.
     """
     return min(progress / WARM_UP, (1 + math.cos(math.pi * progress)) / 2)

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from dcase_denoise_plugin import files
 from dcase_denoise_plugin.demo import machines, stand_in
 from dcase_denoise_plugin.errors import BaselineError
 
@@ -133,6 +134,32 @@ def test_lay_out_again_repairs_files_and_keeps_what_runs_wrote(tmp_path):
     stand_in.lay_out(folder)
     assert (folder / "train.py").read_text(encoding="utf-8") == code
     assert (folder / "results" / "kept.csv").read_text(encoding="utf-8") == "kept"
+
+
+def test_lay_out_leaves_files_alone_that_a_run_may_be_reading(tmp_path):
+    folder = stand_in.lay_out(tmp_path / "baseline")
+    before = (folder / "train.py").stat()
+    stand_in.lay_out(folder)
+    after = (folder / "train.py").stat()
+    assert (before.st_ino, before.st_ctime_ns) == (after.st_ino, after.st_ctime_ns)
+
+
+@pytest.mark.parametrize("killed_at", range(4))
+def test_lay_out_goes_on_in_what_a_killed_call_left(tmp_path, monkeypatch, killed_at):
+    folder, replaced = tmp_path / "baseline", []
+
+    def replace(path, target):
+        if len(replaced) == killed_at:
+            os.link(path, path.with_name(f".killed{files.PARTIAL}"))
+            raise KeyboardInterrupt
+        replaced.append(target)
+        os.replace(path, target)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(files.Path, "replace", replace)
+        stand_in.lay_out(folder)
+    stand_in.lay_out(folder)
+    assert (folder / "train.py").is_file()
 
 
 def test_lay_out_never_touches_a_folder_with_something_else_in_it(tmp_path):

@@ -215,6 +215,10 @@ def test_a_file_that_is_missing_damaged_foreign_or_of_another_kind_is_refused(mo
         OnnxModel(tmp_path / "foreign.onnx")
 
 
+SCORES = {"output": '"scores"', "thresholds": '{"MSE": 1}'}
+CALIBRATION = '{"scores": {"MSE": [1]}, "false_alarms": 0.1, "score": "MSE"}'
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -226,9 +230,17 @@ def test_a_file_that_is_missing_damaged_foreign_or_of_another_kind_is_refused(mo
         ({"output": '"scores"'}, "missing required field `thresholds`"),
         ({"output": '"scores"', "thresholds": "[]"}, "Expected `object`, got `array`"),
         (
-            {"output": '"scores"', "thresholds": '{"MSE": 1}'},
+            SCORES,
             r"expected the shapes that its metadata tell, got \(6001,\) and \(6001,\)",
         ),
+        ({**SCORES, "thresholds": "{}"}, "Expected `object` of length >= 1"),
+        ({**SCORES, "calibration": '{"scores": [1]}'}, "Expected `object`, got `array`"),
+        (
+            {**SCORES, "calibration": CALIBRATION.replace("0.1", '"often"')},
+            "Expected `float`, got `str`",
+        ),
+        ({**SCORES, "calibration": CALIBRATION.replace("[1]", '["a"]')}, "got `str`"),
+        ({**SCORES, "calibration": CALIBRATION.replace("MSE", "F1")}, "of other scores than it"),
         ({"input": "[" * 100000}, "recursion"),
     ],
 )

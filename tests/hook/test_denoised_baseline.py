@@ -7,10 +7,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -564,40 +562,6 @@ def test_a_damaged_checkpoint_stops_the_run(checkout, change, message):
         message,
         "denoiser.pt",
     )
-
-
-def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(checkout):
-    options = (
-        "--train_only",
-        "--denoise",
-        "true",
-        *TINY_UNET[:-4],
-        "--denoise_epochs",
-        "6",
-        "--denoise_pairs_per_clip",
-        "8",
-    )
-    checkout.train_py(*options, "--export_dir", "whole")
-    whole = denoisers(checkout)[0].read_bytes()
-    denoisers(checkout)[0].unlink()
-    for wait_s, blow in (
-        (2.0, signal.SIGKILL),
-        (3.5, signal.SIGKILL),
-        (4.5, signal.SIGINT),
-        (5.5, signal.SIGKILL),
-    ):
-        process = subprocess.Popen(
-            [*TRAIN_PY, *options, "--export_dir", "killed"],
-            cwd=checkout.root,
-            env=checkout.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(wait_s)
-        process.send_signal(blow)
-        process.wait()
-    checkout.train_py(*options, "--export_dir", "killed")
-    assert denoisers(checkout)[0].read_bytes() == whole
 
 
 def test_two_processes_that_want_the_same_denoiser_train_it_once(checkout):

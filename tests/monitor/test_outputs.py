@@ -45,6 +45,13 @@ def test_a_line_that_a_crash_cut_off_does_not_swallow_the_next(tmp_path):
     assert cut_off["time"] == "2026-11-29T1" and first == last
 
 
+def test_a_first_line_that_a_crash_cut_off_is_written_anew(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"time,clip,ver")
+    CsvFile(tmp_path / "a.csv", print).append(VERDICT)
+    (row,) = rows(tmp_path / "a.csv")
+    assert list(row) == list(COLUMNS) and row["value"] == "9.5"
+
+
 def test_a_table_of_something_else_and_a_folder_that_is_not_there_are_refused(tmp_path):
     (tmp_path / "a.csv").write_text("day,weather\n")
     with pytest.raises(DataError, match="--csv: expected a file that begins with time,clip,verd"):

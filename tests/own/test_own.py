@@ -4,6 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 from small_machine import RATE_HZ, hiss, hum, write
 
 from dcase_denoise_plugin.cli import main
@@ -121,3 +122,12 @@ def test_recordings_and_rates_that_cannot_be_are_one_line(
     result = call("own", "normal", "--name", "pump7", "--out", "out", "--clip-s", 1, *options)
     assert result.exit_code == 2 and text in result.stderr
     assert len(result.stderr.splitlines()) == 1 and not (tmp_path / "out").exists()
+
+
+def test_two_calls_into_one_folder_do_not_share_it(tmp_path):
+    write(tmp_path / "normal" / "a.wav", hum(0))
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / ".pump7.lock"):
+        result = call("own", tmp_path / "normal", "--name", "pump7", "--out", tmp_path / "out")
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+    assert "--out: expected no other call at work in it" in result.stderr

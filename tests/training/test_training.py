@@ -211,6 +211,14 @@ def test_a_finished_denoiser_is_not_trained_again(machine, path, said):
     assert said == [] and path.stat().st_mtime_ns == written
 
 
+def test_a_resume_file_that_a_kill_left_beside_a_finished_denoiser_goes(machine, path):
+    trained(machine, path)
+    left = path.with_name(f"{path.name}.resume")
+    left.write_bytes(b"of the last epoch")
+    trained(machine, path)
+    assert not left.exists()
+
+
 def test_a_finished_denoiser_gets_the_output_asked_for_and_is_not_trained_again(
     machine, path, said
 ):
