@@ -68,6 +68,7 @@ class Forks:
 
     def __exit__(self, *_: object) -> None:
         self._process.stdin.close()
+        self._process.stdout.close()
         self._process.wait()
 
     def __call__(self, *calls: dict[str, Any]) -> list[Ended]:
@@ -258,3 +259,4 @@ class _Tool:
 
 if __name__ == "__main__":
     _serve()
+    os._exit(0)
