@@ -14,6 +14,7 @@ import soundfile
 
 from dcase_denoise_plugin.errors import AudioError, DataError
 from dcase_denoise_plugin.sound.audio import check_clip, is_recording
+from dcase_denoise_plugin.sound.wav_header import CONTAINERS, read_header
 
 SUFFIXES = (".wav", ".flac")
 
@@ -55,17 +56,17 @@ class Recording:
 
     @classmethod
     def from_file(cls, path: Path, name: str = "") -> Recording:
-        """Reads the header. Raises AudioError if there is none to read."""
-        try:
-            info = soundfile.info(os.fsencode(path))
-        except (OSError, RuntimeError) as error:
-            why = getattr(error, "error_string", str(error)).rstrip(".")
-            raise AudioError(
-                f"recording: expected a readable wav or FLAC file, got {why} in {path}. Replace or"
-                " remove the file."
-            ) from None
+        """Reads the header. Raises AudioError if there is none to read, or it contradicts
+        itself.
+        """
+        header = read_header(path, (*CONTAINERS, "FLAC"), "wav or FLAC")
         return cls(
-            path, name or path.name, info.frames, info.samplerate, info.channels, info.subtype
+            path,
+            name or path.name,
+            header.samples,
+            header.sample_rate_hz,
+            header.channels,
+            header.subtype,
         )
 
     def clips(self, samples: int, channel: int | None = 1) -> Iterator[Clip]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Container
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,17 @@ def check_file(path: Path | str, channels: int | None = 1) -> Header:
     AudioError
         Naming the file, what was expected and what to do.
     """
+    header = read_header(path)
+    check_channels(header.channels, channels, path)
+    return header
+
+
+def read_header(
+    path: Path | str, containers: Container[str] = CONTAINERS, kind: str = "wav"
+) -> Header:
+    """The header of a whole file in one of these `containers`, called `kind`. Raises AudioError
+    for any other, and for one that contradicts itself.
+    """
     check_present(path)
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
@@ -54,13 +66,13 @@ def check_file(path: Path | str, channels: int | None = 1) -> Header:
     except (OSError, RuntimeError) as error:
         why = getattr(error, "error_string", str(error)).rstrip(".")
         raise AudioError(
-            f"clip: expected a readable wav file, got {why} in {path}. Replace or remove the file."
+            f"clip: expected a readable {kind} file, got {why} in {path}. Replace or remove the"
+            " file."
         ) from None
-    if container not in CONTAINERS:
+    if container not in containers:
         raise AudioError(
-            f"clip: expected a wav file, got {container} in {path}. Convert it to wav."
+            f"clip: expected a {kind} file, got {container} in {path}. Convert it to {kind}."
         )
-    check_channels(header.channels, channels, path)
     fields = {name: int(value) for name, value in _FIELD.findall(report)}
     if header.subtype in OF_WHOLE_SAMPLES and {"Bit Width", "Block Align"} <= fields.keys():
         check_layout(

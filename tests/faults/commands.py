@@ -23,7 +23,8 @@ OWN = ("--set", "n_mels=16", "--set", "n_fft=256", "--set", "hop_length=128", *T
 
 
 _BASELINE = (
-    *("pandas", "scipy.stats", "sklearn.model_selection", "matplotlib.figure", "librosa", "train"),
+    *("pandas", "scipy.stats", "sklearn.model_selection", "matplotlib.figure", "train"),
+    *("librosa.core", "librosa.feature", "librosa.util"),
     *("networks.autoencoder", "baseline_patches.denoised_run"),
     *(f"dcase_denoise_plugin.runner.{name}" for name in ("call", "outcome", "runner", "summary")),
     *("dcase_denoise_plugin.commands.report", "dcase_denoise_plugin.report.page"),

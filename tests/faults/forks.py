@@ -26,7 +26,7 @@ if __name__ == "__main__":
 from baseline_checkouts import PATCHES, PROJECT
 from faults import injection
 
-LONGEST_S = 120.0
+LONGEST_S = 600.0
 MOST_SAID_BYTES = 2**20
 
 
@@ -68,6 +68,7 @@ class Forks:
 
     def __exit__(self, *_: object) -> None:
         self._process.stdin.close()
+        self._process.stdout.close()
         self._process.wait()
 
     def __call__(self, *calls: dict[str, Any]) -> list[Ended]:
@@ -155,6 +156,8 @@ class _Pipe:
 
 def _become(call: dict[str, Any], said: _Pipe, complained: _Pipe) -> None:
     """Runs a command in this fork, and ends it."""
+    from markupsafe import Markup
+
     from dcase_denoise_plugin.cli import main
     from dcase_denoise_plugin.runner import baseline_summary
     from dcase_denoise_plugin.runner.processes import Children
@@ -165,6 +168,8 @@ def _become(call: dict[str, Any], said: _Pipe, complained: _Pipe) -> None:
     os.dup2(complained.write, 2)
     os.chdir(call["cwd"])
     sys.argv = ["dcase-denoise", *call["words"]]
+    if "dcase_denoise_plugin.report.charts" in sys.modules:  # takes long, touches no file
+        sys.modules["dcase_denoise_plugin.report.charts"].Chart.svg = lambda *_: Markup("")
     Children.run = _run
     baseline_summary.subprocess = _Tool
     if "fault" in call:
@@ -254,3 +259,4 @@ class _Tool:
 
 if __name__ == "__main__":
     _serve()
+    os._exit(0)

@@ -1,5 +1,7 @@
 """Recordings of any name, length and channels become clips of one length."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -51,6 +53,25 @@ def test_short_and_broken_recordings_are_named_and_left_out_hidden_ones_and_text
     assert [recording.name for recording in recordings.found] == ["good.wav"]
     assert "expected a readable wav or FLAC file" in broken and "broken.wav" in broken
     assert short == "short.wav: 0.9998 s, shorter than 1 s"
+
+
+def test_a_pipe_is_not_waited_for_and_what_is_no_whole_wav_is_named(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    os.symlink("../.annex/none", tmp_path / "b.wav")
+    soundfile.write(tmp_path / "c.wav", hum(0), RATE_HZ, format="AIFF", subtype="PCM_16")
+    soundfile.write(tmp_path / "d.wav", hum(0), RATE_HZ, subtype="PCM_24")
+    words = bytearray((tmp_path / "d.wav").read_bytes())
+    words[32:34] = (4).to_bytes(2, "little")  # bytes of a sample
+    (tmp_path / "d.wav").write_bytes(words)
+    write(tmp_path / "e.wav", hum(0))
+    recordings = found_in(tmp_path)
+    for told, what in zip(
+        recordings.left_out,
+        ("got a pipe", "got a link to", "got AIFF", "got 4 in"),
+        strict=True,
+    ):
+        assert what in told
+    assert [recording.name for recording in recordings.found] == ["e.wav"]
 
 
 def test_a_silent_stretch_is_told_and_the_rest_is_kept(tmp_path):
