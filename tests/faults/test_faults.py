@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("kind", READERS)
 def test_a_damaged_file_is_read_or_refused_in_one_line(kind, tmp_path):
-    tally = damaged(kind, 10, tmp_path)
-    assert tally.failures == [] and tally.counts.total() == 10
+    tally = damaged(kind, 5, tmp_path)
+    assert tally.failures == [] and tally.counts.total() == 5
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +39,20 @@ def place_of(tmp_path_factory):
 
 
 def chain(place, kind):
-    """As many faults of a kind as are made good by one call."""
+    """Some faults of a kind, which one call makes good."""
     rng = random.Random(kind)
-    if kind in ("kill", "full", "read-only"):
-        return trials.at_operations(place, kind, 1.0, rng)[: trials.CHAIN]
-    if kind == "moment":
-        return trials.at_moments(place, trials.CHAIN, rng)
     if kind == "descriptors":
-        return trials.by_descriptors(trials.CHAIN)
-    return trials.by_size(kind, trials.CHAIN, rng)
+        return trials.by_descriptors(3)
+    if kind in ("cut off", "too large"):
+        return trials.by_size(kind, 3, rng)
+    return trials.at_operations(place, kind, 1.0, rng)[:3]
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        *(("run", kind) for kind in ("kill", "moment")),
-        *(("train", kind) for kind in ("kill", "moment", "cut off", "full", "descriptors")),
+        ("run", "kill"),
+        *(("train", kind) for kind in ("kill", "cut off", "full")),
         *(("apply", kind) for kind in ("kill", "too large", "read-only", "descriptors")),
     ],
 )
