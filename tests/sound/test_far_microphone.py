@@ -66,7 +66,7 @@ def test_a_far_channel_that_is_not_finite_is_refused_by_name(tmp_path):
         heard(tmp_path, with_far(lambda near, far: np.where(np.arange(SAMPLES) == 5, np.nan, far)))
 
 
-def test_the_noise_goes_and_a_tenth_of_the_power_stays_at_least():
+def test_the_noise_goes_and_a_fifth_of_the_power_stays_at_least():
     near, far, gain = torch.tensor([[10.0, 1.0, 1.0]]), torch.tensor([[8.0, 4.0, 0.0]]), 0.5
     left_db = subtracted_db(10 * near.log10(), 10 * far.log10(), torch.tensor([[gain]]))
     np.testing.assert_allclose(10 ** (left_db / 10), [[6.0, FLOOR, 1.0]], rtol=1e-5)
