@@ -71,5 +71,10 @@ def _server_of(environment: Mapping[str, str]) -> subprocess.Popen[str]:
             stdout=subprocess.PIPE,
             text=True,
         )
-        atexit.register(_servers[path].kill)
     return _servers[path]
+
+
+@atexit.register
+def _end() -> None:
+    for server in _servers.values():
+        server.communicate()

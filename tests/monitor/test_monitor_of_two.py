@@ -12,7 +12,7 @@ from dcase_denoise_plugin.demo import stand_in as stand_in_baseline
 
 pytestmark = pytest.mark.slow
 
-BEHIND = ("--denoise", "true", *TINY_UNET)
+BEHIND = ("--denoise", "true", *TINY_UNET, "--denoise_far_microphone", "auto")
 ARMS = {
     "plain": ("--denoise", "false"),
     "mel": (*BEHIND, "--denoise_strength", "0.5"),
