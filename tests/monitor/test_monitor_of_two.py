@@ -43,11 +43,14 @@ def trained(request, tmp_path_factory, real_checkout_of):
 
 
 def add_gusts(file):
-    """Noise that comes and goes, twice as loud far from the machine as near it."""
+    """The machine's hiss, heard near it alone, and noise that comes and goes, twice as loud far
+    from it.
+    """
     clip, rng = soundfile.read(file)[0], np.random.default_rng(hash_of(file.name))
     swell = np.repeat(rng.uniform(0, 1, 20) ** 3, len(clip) // 20)
     gusts = 0.1 * swell * rng.standard_normal(len(clip))
-    soundfile.write(file, 0.5 * clip + np.stack([gusts, 2 * gusts], axis=1), RATE_HZ)
+    hiss = 0.03 * rng.standard_normal(len(clip))
+    soundfile.write(file, 0.3 * clip + np.stack([hiss + gusts, 2 * gusts], axis=1), RATE_HZ)
 
 
 @pytest.mark.parametrize("arm", ARMS)
