@@ -117,7 +117,7 @@ def test_a_failed_machine_is_named_last_and_the_exit_code_is_1(root):
             "dcase-denoise: --machine: expected one of fan, ToyCar, valve, got 'fann'",
         ),
         (
-            ("run", "-d", "--baseline", "checkout", "--set", "denoise_epochs=0"),
+            ("run", "-d", "--baseline", "checkout", "--set", "denoise_epochs=-1"),
             "dcase-denoise: denoise_epochs: expected",
         ),
         (

@@ -1,4 +1,7 @@
+import re
+
 import numpy as np
+import pytest
 from click.testing import CliRunner
 from small_machine import hiss, hum, write
 
@@ -39,7 +42,9 @@ def test_a_folder_of_clips_becomes_a_denoiser(tmp_path):
     denoised = Denoiser.load(tmp_path / "denoiser.pt", "cpu")(hum(9, RATE_HZ, RATE_HZ), RATE_HZ)
     assert denoised.shape == (RATE_HZ,) and np.isfinite(denoised).all()
     header, first = (tmp_path / "denoiser.loss.csv").read_text().splitlines()
-    assert header == "epoch,loss" and first.startswith("1,0.")
+    epoch, loss = first.split(",")
+    said = re.search(r"loss (\S+)", result.output)[1]
+    assert (header, epoch) == ("epoch,loss", "1") and float(loss) == pytest.approx(float(said))
 
 
 def test_a_finished_denoiser_is_said_to_be_one_unless_another_output_is_asked_for(tmp_path):

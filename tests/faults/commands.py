@@ -131,7 +131,7 @@ COMMANDS = {
     ),
     "apply": Command(
         _clips,
-        ("apply", "in", "out", "--checkpoint", "fan.pt"),
+        ("apply", "in", "out", "--checkpoint", "fan.pt", "--overwrite"),
         ("out/**/*.wav",),
         ("dcase_denoise_plugin.denoising.folder",),
     ),

@@ -20,7 +20,7 @@ class Loudness:
     """Scores a clip by its loudness."""
 
     sample_rate_hz, samples, thresholds = RATE_HZ, RATE_HZ, {"MSE": 0.05}
-    name, channel, calibration = "pump7", None, None
+    name, channel, calibration, channels = "pump7", None, None, 1
 
     def __call__(self, wav, clip):
         return {"MSE": float(np.square(wav).mean())}

@@ -349,8 +349,8 @@ def test_a_cell_takes_what_a_preset_takes_and_the_baselines_settings_stand_in_th
     file, baseline
 ):
     file.write_text(
-        "settings: {--epochs: 3, gpu_id: [0, 1]}\ncells: {published: {denoise_machine_epochs:"
-        " {slider: 65}}}"
+        "settings: {--epochs: 3, gpu_id: [0, 1]}\ncells: {published: {denoise_epochs: 100,"
+        " denoise_machine_epochs: {slider: 65}}}"
     )
     study = Study.read(file, baseline, "DCASE2025T2")
     assert study.cells["published"].config.machine_epochs == "slider=65"
