@@ -2,7 +2,7 @@
 # docker run --rm dcase-denoise --test runs the tests.
 FROM python:3.13-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/*
-# Has wheels without CUDA, which pip prefers: the same versions, 4 GB less.
+# Has wheels without CUDA of the same versions, which pip prefers.
 ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 WORKDIR /plugin
 COPY . .
