@@ -34,6 +34,7 @@ from dcase_denoise_plugin.stage.methods import build_method
 from dcase_denoise_plugin.stage.named_method import code_behind
 from dcase_denoise_plugin.stage.own_method import with_stated_domain
 from dcase_denoise_plugin.training.loop import train_denoiser
+from dcase_denoise_plugin.training.resume import remove_resume_file
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,7 @@ class Stage:
     config : the resolved configuration.
     device : where the U-Net trains and runs.
     folder : where trained denoisers are kept, one subfolder each.
-    train_command : what to run when a denoiser is missing and may not be trained now; None allows
-        training.
+    train_command : what to run when a denoiser is missing; None: it is trained now.
     """
 
     def __init__(
@@ -63,12 +63,13 @@ class Stage:
         self.config = with_stated_domain(config) if config.strength else config
         self.checkpoint = Path(config.checkpoint) if config.checkpoint else self._own_file(folder)
         self.check_clip = ClipCheck(machine)
-        self.seconds = 0.0
-        self._account = threading.Lock()
+        self.seconds, self._account = 0.0, threading.Lock()
         with self._at_work():
             trains = config.method == "unet" and config.strength and not self.checkpoint.is_file()
             if trains:
                 self._train(train_command)
+            elif not config.checkpoint:
+                remove_resume_file(self.checkpoint)
             # What a run does not need cannot stop it: at strength 0 no method has anything to do.
             idle = dataclasses.replace(config, method="identity", domain="mel")
             at_work = self.config if config.strength else idle

@@ -30,7 +30,7 @@ from dcase_denoise_plugin.training.distributed import alone_with, from_first, su
 from dcase_denoise_plugin.training.epoch_line import EpochLine
 from dcase_denoise_plugin.training.pairs import Pairs
 from dcase_denoise_plugin.training.random_streams import Purpose, generator_for
-from dcase_denoise_plugin.training.resume import Resumable
+from dcase_denoise_plugin.training.resume import Resumable, remove_resume_file, resume_file
 from dcase_denoise_plugin.training.steps import Steps
 
 logger = logging.getLogger(__name__)
@@ -96,16 +96,12 @@ def _finished_with_output_of(
     """Gives a finished file the output that `config` asks for; whether it had to be written."""
     finished = Checkpoint.load(path)
     finished.require(machine, config, path)
-    _resume_file(path).unlink(missing_ok=True)  # of a training that was killed as it ended
+    remove_resume_file(path)
     asked = finished.config.with_output_of(config)
     if shared or asked == finished.config:
         return False
     dataclasses.replace(finished, config=asked).save(path)
     return True
-
-
-def _resume_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.resume")
 
 
 class Training:
@@ -148,7 +144,7 @@ class Training:
             )
             self.pairs = Pairs(self.clips, noise, self.scaling, self.images, config, machine_clips)
             self.steps = Steps(self.network, self.pairs, config, self.device)
-        self.resume_path = _resume_file(path)
+        self.resume_path = resume_file(path)
         self.identity = f"{FORMAT} {machine.training_digest(config)} {config.weights_digest()}"
 
     def run(self, watch: Callable[[EpochLine], None] | None = None) -> None:
@@ -179,7 +175,7 @@ class Training:
                     watch(line)
         if rank() == 0:
             self._checkpoint().save(self.path)
-            self.resume_path.unlink(missing_ok=True)
+            remove_resume_file(self.path)
 
     def _log(self, text: str) -> None:
         if rank() == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -74,3 +75,16 @@ class Resumable(msgspec.Struct):
     @property
     def _moments(self) -> dict[int, dict[str, torch.Tensor]]:
         return {key: msgspec.structs.asdict(one) for key, one in self.moments.items()}
+
+
+def resume_file(path: Path) -> Path:
+    """The resume file of the training that writes `path`."""
+    return path.with_name(f"{path.name}.resume")
+
+
+def remove_resume_file(path: Path) -> None:
+    """Removes the resume file beside the finished file `path`; a training that is killed as it ends
+    leaves one.
+    """
+    with contextlib.suppress(OSError):
+        resume_file(path).unlink()

@@ -92,6 +92,13 @@ def test_without_recordings_clips_are_handed_over_as_they_are(tmp_path):
     assert stage.denoise([clip], RATE_HZ, ["a.wav"])[0] is clip
 
 
+def test_a_resume_file_that_a_kill_left_beside_the_denoiser_goes(stage_of):
+    left = stage_of(**TINY).checkpoint.with_name("denoiser.pt.resume")
+    left.write_bytes(b"of the last epoch")
+    stage_of(**TINY)
+    assert not left.exists()
+
+
 def test_a_shared_file_does_not_tell_who_trained_it(machine, stage_of):
     first = stage_of(**TINY, strength=0.5, output="frames")
     content = first.checkpoint.read_bytes()
