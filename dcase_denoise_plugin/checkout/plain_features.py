@@ -56,11 +56,11 @@ def fresh_features(
     raw: Path, processed: Path, settings: Mapping[str, Any], loader_digest: str
 ) -> Iterator[tuple[int, ...]]:
     """Around a step of the plain baseline: `check_fresh` before and after, and a note beside each
-    pickle that the step made, even one that failed later.
+    pickle that the step made.
 
     What the step makes features of is noted and locked before it starts. Steps that make the same
-    go side by side, others are refused. Features that nobody noted are made anew: a killed run, or
-    the baseline alone, made them of who knows which settings.
+    go side by side, others are refused. Features that nobody noted are made anew: of a step that
+    failed or was killed, which may have left half of them, or of the baseline alone.
 
     Yields
     ------
@@ -84,14 +84,12 @@ def fresh_features(
         _claim(claim, making, processed)
         check_fresh(raw, processed, settings, loader_digest)
         before = {pickle: state_of(pickle) for pickle in _pickles(processed, wanted)}
-        try:
-            yield (claim.fileno(),)
-        finally:
-            for pickle in _pickles(processed, wanted):
-                changed = state_of(pickle) != before.get(pickle)
-                if changed and not _is_in_the_making(pickle) and not noted(pickle):
-                    clips = making["clips"].get(pickle.parent.parent.name, {})
-                    write_note(pickle, {**making, "clips": clips, "pickle": state_of(pickle)})
+        yield (claim.fileno(),)
+        for pickle in _pickles(processed, wanted):
+            changed = state_of(pickle) != before.get(pickle)
+            if changed and not _is_in_the_making(pickle) and not noted(pickle):
+                clips = making["clips"].get(pickle.parent.parent.name, {})
+                write_note(pickle, {**making, "clips": clips, "pickle": state_of(pickle)})
         check_fresh(raw, processed, settings, loader_digest)
 
 
