@@ -156,14 +156,14 @@ def _write(
     )
 
 
-def write_report_of(runs: Sequence[MachineRun], title: str) -> list[tuple[str, Path]]:
+def write_report_of(runs: Sequence[MachineRun], title: str) -> list[tuple[str, Path]] | None:
     """Writes the page about finished `runs`, if both arms are among them; a page that fails is
     logged and takes nothing from the results.
 
     Returns
     -------
-    list of (what, path)
-        Where the page lies; empty without one.
+    list of (what, path), or None
+        Where the page lies; empty where there is nothing to compare, None if it failed.
     """
     arms = arms_of_runs(runs)
     if len(arms) < 2:
@@ -187,7 +187,7 @@ def write_report_of(runs: Sequence[MachineRun], title: str) -> list[tuple[str, P
             " stand; report this as a bug of the plugin."
         )
     logger.warning(f"\nno report: {reason}")
-    return []
+    return None
 
 
 @click.command()

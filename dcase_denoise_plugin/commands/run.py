@@ -96,7 +96,8 @@ def run(quiet: bool, verbose: bool, as_json: bool, **call: Any) -> None:
       dcase-denoise run -d compare --clone-baseline --seed 1 --seed 2 --jobs 2
       dcase-denoise run -d denoise --set denoise_strength=0.5 --set export_dir=half
 
-    Exit codes: 0 done, 1 a run failed, 2 stopped by an error in one line, 130 interrupted.
+    Exit codes: 0 done, 1 a run or the report failed, 2 stopped by an error in one line, 130
+    interrupted.
     """
     from dcase_denoise_plugin.runner.outcome import written_as_json
 
@@ -134,12 +135,16 @@ def _run(
     outcome["runs"] = outcomes.described(call.runs, failed)
     for failure, error in failed.items() if quiet else ():
         click.echo(f"{failure} FAILED: {error}", err=True)
+    lacks_page = False
     if finished := [run for run in call.runs if run not in failed]:
         with lines_on(stream):
             together = with_earlier_runs(finished, call.both_arms)
-            outcome |= outcomes.reported(summarise(together, call.title, write_report_of))
+            summary = summarise(together, call.title, write_report_of)
+        outcome |= outcomes.reported(summary)
+        lacks_page = summary.lacks_page
     if failed:
         click.echo("\nFAILED: " + "; ".join(map(str, failed)), err=True)
+    if failed or lacks_page:
         raise SystemExit(1)
 
 

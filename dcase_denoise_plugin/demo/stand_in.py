@@ -46,9 +46,12 @@ def lay_out(destination: Path) -> Path:
         # First, so that a killed call leaves a stand-in's folder.
         _copy(source / MARKER, destination / MARKER)
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(
-            source, destination, dirs_exist_ok=True, ignore=ignored, copy_function=_copy
-        )
+        try:
+            shutil.copytree(
+                source, destination, dirs_exist_ok=True, ignore=ignored, copy_function=_copy
+            )
+        except shutil.Error as error:  # goes on to the end, and tells of every file
+            raise OSError(error.args[0][0][2]) from None
     (destination / ".gitignore").write_text(
         "".join(f"{line}\n" for line in WRITTEN_BY_RUNS), encoding="utf-8"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -58,6 +60,7 @@ def lay_out_clips(split: Split, raw: Path, channel: int) -> list[str]:
                 continue
             file = raw / folder / f"section_00{mark}{number:04d}_.wav"
             write_wav(file, clip.wav, split.sample_rate_hz, subtype)
+            _date_by_content(file)
             names[f"{folder}/{file.name}"] = clip.name
             number += 1
     if sum(name.startswith("train/") for name in names) < 2:
@@ -69,6 +72,14 @@ def lay_out_clips(split: Split, raw: Path, channel: int) -> list[str]:
         content = {"digest": digest, "left_out": left_out, "recording_of": names}
         aside.write_text(json.dumps(content, indent=1), encoding="utf-8")
     return left_out
+
+
+def _date_by_content(file: Path) -> None:
+    """Gives a clip a time of change that follows from its content: digests of clips tell them apart
+    by it, and the same recordings shall end in the same detector, byte for byte.
+    """
+    time_ns = int.from_bytes(hashlib.sha256(file.read_bytes()).digest()[:7], "big")
+    os.utime(file, ns=(time_ns, time_ns))
 
 
 def clips_of(

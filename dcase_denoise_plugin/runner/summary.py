@@ -22,19 +22,20 @@ from dcase_denoise_plugin.runner.baseline_summary import baseline_summary
 from dcase_denoise_plugin.runner.call import comparable, of_other_machines
 from dcase_denoise_plugin.runner.submission import gather
 
-# Gets runs and title; hands back what lies where.
-PageWriter = Callable[[Sequence[MachineRun], str], list[tuple[str, Path]]]
+# Gets runs and title; hands back what lies where, None if it could not write it.
+PageWriter = Callable[[Sequence[MachineRun], str], list[tuple[str, Path]] | None]
 logger = logging.getLogger(__name__)
 
 
 class Summary(NamedTuple):
     """What was reported: a comparison a score, the machine types whose truth the baseline does not
-    know, and what lies where.
+    know, what lies where, and whether a page about them could not be written.
     """
 
     comparisons: list[Comparison]
     without_truth: list[str]
     places: list[tuple[str, Path]]
+    lacks_page: bool
 
 
 def summarise(
@@ -72,12 +73,11 @@ def _summarise(runs: Sequence[MachineRun], title: str, write_page: PageWriter | 
     for remark in _remarks(runs, judged, compared, without_truth):
         logger.info(f"\n{title}: {remark}")
     found = places(runs) + _for_the_evaluator(runs)
-    if write_page:
-        found += write_page(
-            [run for run in runs if run in compared or run.machine in without_truth], title
-        )
+    on_page = [run for run in runs if run in compared or run.machine in without_truth]
+    written = write_page(on_page, title) if write_page else []
+    found += written or []
     logger.info("\n" + "\n".join(f"{what:<22}{where}" for what, where in found))
-    return Summary(comparisons, without_truth, found)
+    return Summary(comparisons, without_truth, found, written is None)
 
 
 def _tables(

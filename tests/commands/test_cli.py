@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import pty
@@ -93,6 +94,17 @@ def test_denoise_after_baseline_completes_the_comparison(root):
         "difference" in call("run", "-d", "denoise", "--baseline", root, "--machine", "fan").output
     )
     assert "difference" not in call("run", "-d", "denoise", "--baseline", root).output
+
+
+def test_without_the_page_that_was_to_be_written_the_exit_code_is_1(root, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dcase_denoise_plugin.report.page.write_report", full)
+    result = call("run", "-d", "compare", "--baseline", root, "--json")
+    outcome = json.loads(result.stdout)
+    assert result.exit_code == outcome["exit_code"] == 1 and outcome["status"] == "failed"
+    assert outcome["results"] and "no report: [Errno 28] No space left" in result.stderr
 
 
 def test_a_failed_machine_is_named_last_and_the_exit_code_is_1(root):

@@ -215,7 +215,7 @@ def test_a_page_that_cannot_be_written_takes_nothing_from_the_run(tmp_path, said
     runs = finished_runs(tmp_path)
     said.clear()
     (tmp_path / "results/dev_data/baseline_compare").write_text("in the way")
-    assert write_report_of(runs, "TITLE") == [] and said[0].startswith("\nno report: ")
+    assert write_report_of(runs, "TITLE") is None and said[0].startswith("\nno report: ")
 
 
 def test_a_page_that_breaks_is_said_and_takes_nothing_from_the_run(tmp_path, monkeypatch, said):
@@ -225,7 +225,7 @@ def test_a_page_that_breaks_is_said_and_takes_nothing_from_the_run(tmp_path, mon
     runs = finished_runs(tmp_path)
     said.clear()
     monkeypatch.setattr(page, "write_report", broken)
-    assert write_report_of(runs, "TITLE") == []
+    assert write_report_of(runs, "TITLE") is None
     assert said[0].startswith(
         "\nno report: expected to make a page of the results, got TypeError: a text is no number"
         " (test_report_cli.py, line "

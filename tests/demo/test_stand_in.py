@@ -1,4 +1,5 @@
 import csv
+import errno
 import json
 import os
 import pickle
@@ -164,6 +165,19 @@ def test_lay_out_goes_on_in_what_a_killed_call_left(tmp_path, monkeypatch, kille
         stand_in.lay_out(folder)
     stand_in.lay_out(folder)
     assert (folder / "train.py").is_file()
+
+
+def test_lay_out_on_a_full_disk_names_one_file(tmp_path, monkeypatch):
+    def full(source, destination):
+        if not str(source).endswith(stand_in.MARKER):
+            raise OSError(errno.ENOSPC, "No space left on device", str(destination))
+        copy(source, destination)
+
+    copy = stand_in._copy
+    monkeypatch.setattr(stand_in, "_copy", full)
+    with pytest.raises(OSError) as raised:
+        stand_in.lay_out(tmp_path / "baseline")
+    assert str(raised.value).count("No space left") == 1
 
 
 def test_lay_out_never_touches_a_folder_with_something_else_in_it(tmp_path):

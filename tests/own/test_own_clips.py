@@ -10,6 +10,8 @@ from small_machine import RATE_HZ, hiss, hum, write
 from dcase_denoise_plugin.errors import AudioError, ConfigError, DataError
 from dcase_denoise_plugin.own.clips import lay_out_clips
 from dcase_denoise_plugin.own.split import Asked, Split
+from dcase_denoise_plugin.sound.audio import wav_files
+from dcase_denoise_plugin.sound.machine import manifest
 
 
 def recorded(folder, count, clips_each=1, start=0):
@@ -100,6 +102,19 @@ def test_clips_lie_as_the_training_expects_them_and_which_is_which_is_noted(tmp_
     assert times == [file.stat().st_mtime_ns for file in train]
     lay_out_clips(split, tmp_path / "raw", 1)
     assert soundfile.read(train[0])[0][5] == pytest.approx(hum(0)[5], abs=1e-4)
+
+
+def test_clips_of_the_same_sound_count_as_the_same_whenever_they_were_written(tmp_path):
+    (tmp_path / "normal").mkdir()
+    for number in range(40):
+        both = np.stack([hum(number), hum(number + 40)], axis=1)
+        soundfile.write(tmp_path / "normal" / f"{number}.wav", both, RATE_HZ)
+    split = Split.from_folders(asked(tmp_path / "normal"))
+    first, again, other = (tmp_path / name for name in ("first", "again", "other"))
+    for raw, channel in ((first, 1), (again, 1), (other, 2)):
+        lay_out_clips(split, raw, channel)
+    known, *others = (manifest(wav_files(raw / "train")) for raw in (first, again, other))
+    assert [known == each for each in others] == [True, False]
 
 
 def test_a_silent_clip_is_left_out_with_a_line_and_all_of_them_end_the_call(tmp_path):
