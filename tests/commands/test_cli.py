@@ -371,6 +371,7 @@ def test_verbose_says_what_the_baseline_says(root):
     assert "fan seed 13711 plain | ====> Epoch: 1 Average loss" in output
 
 
+@pytest.mark.slow
 def test_on_a_terminal_there_are_bars_and_the_same_lines_and_tables(root):
     (root / "orders.json").write_text(json.dumps({"DCASE2025T2fan": {"epochs_s": 3}}))
     screen, terminal = pty.openpty()

@@ -193,6 +193,7 @@ def test_lay_out_refuses_a_file(tmp_path):
         stand_in.lay_out(tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_git_sees_nothing_that_runs_write(finished):
     call(finished, "git", "init", "-q")
     listed = call(
@@ -372,6 +373,7 @@ assert loader.file_list_to_data(["no such file"], *options).shape == (1, 3, 640)
     )
 
 
+@pytest.mark.slow
 def test_a_run_writes_the_files_of_the_baseline_and_no_others(finished):
     files = [
         path
@@ -409,6 +411,7 @@ def test_a_run_writes_the_files_of_the_baseline_and_no_others(finished):
 
 
 @pytest.mark.parametrize("score", ["MSE", "MAHALA"])
+@pytest.mark.slow
 def test_scores_and_decisions_name_every_test_clip(finished, score):
     folder = finished / f"results/dev_data/baseline_{score}"
     names = sorted(
@@ -425,6 +428,7 @@ def test_scores_and_decisions_name_every_test_clip(finished, score):
 
 
 @pytest.mark.parametrize("score", ["MSE", "MAHALA"])
+@pytest.mark.slow
 def test_the_result_table_has_the_columns_and_rows_of_the_baseline(finished, score):
     header, section, arithmetic, harmonic, end = rows(
         finished
@@ -440,6 +444,7 @@ def test_the_result_table_has_the_columns_and_rows_of_the_baseline(finished, sco
     assert all(0 <= float(value) <= 1 for value in section[1:])
 
 
+@pytest.mark.slow
 def test_an_auc_sets_a_domains_normals_against_the_anomalies_of_both_domains(finished):
     folder = finished / "results/dev_data/baseline_MSE"
     scores = {name: float(value) for name, value in rows(folder / f"anomaly_score_{FULL_NAME}.csv")}
@@ -452,6 +457,7 @@ def test_an_auc_sets_a_domains_normals_against_the_anomalies_of_both_domains(fin
         )
 
 
+@pytest.mark.slow
 def test_args_json_and_the_log_hold_the_run(finished):
     args = json.loads(
         (finished / f"models/checkpoint/baseline/{RUN_NAME}/args.json").read_text(encoding="utf-8")
@@ -470,6 +476,7 @@ def test_args_json_and_the_log_hold_the_run(finished):
     assert len(epochs) == 2
 
 
+@pytest.mark.slow
 def test_the_mahala_score_is_the_full_product_of_residuals(finished):
     program = f"""
 import torch
@@ -487,6 +494,7 @@ assert net.inverse_covariance[0].ne(net.inverse_covariance[1]).any()
     call(finished, sys.executable, "-c", program)
 
 
+@pytest.mark.slow
 def test_a_second_training_writes_the_same_bytes_and_a_restarted_one_goes_on_from_its_checkpoint(
     finished, fresh
 ):
@@ -505,6 +513,7 @@ def test_a_second_training_writes_the_same_bytes_and_a_restarted_one_goes_on_fro
     assert "epoch 2/2" in before and "epoch 3/3" in after and "epoch 2/3" not in after
 
 
+@pytest.mark.slow
 def test_features_are_made_once_and_then_reused_without_a_look_at_the_wav_files(runs):
     folder, (train, first_test, second_test) = runs
     assert ["features of" in output for output in (train, first_test, second_test)] == [
@@ -523,6 +532,7 @@ def test_features_are_made_once_and_then_reused_without_a_look_at_the_wav_files(
     )
 
 
+@pytest.mark.slow
 def test_the_summary_tool_puts_systems_side_by_side(finished, tmp_path):
     folders = "results/dev_data/baseline_MSE", "results/dev_data/baseline_MAHALA"
     call(
@@ -563,6 +573,7 @@ def test_the_summary_tool_puts_systems_side_by_side(finished, tmp_path):
     assert rows(tmp_path / "DCASE2025T2_auc_pauc.csv")[0][:3] == ["System", "machine", "section"]
 
 
+@pytest.mark.slow
 def test_the_summary_script_needs_no_list_of_folders(finished):
     call(finished, "bash", "03_summarize_results.sh", "DCASE2025T2", "-d")
     assert (
@@ -611,6 +622,7 @@ def test_the_shell_scripts_call_train_py_for_every_machine_type_as_the_baselines
     ]
 
 
+@pytest.mark.slow
 def test_evaluation_data_give_a_result_table_only_with_the_labels_of_test_rename(fresh):
     raw = fresh / "data/dcase2025t2/eval_data/raw"
     raw.mkdir(parents=True)
@@ -645,6 +657,7 @@ def test_evaluation_data_give_a_result_table_only_with_the_labels_of_test_rename
     )
 
 
+@pytest.mark.slow
 def test_what_it_cannot_use_stops_it(fresh):
     clip = min((fresh / "data/dcase2025t2/dev_data/raw/fan/train").iterdir())
     clip.write_bytes(clip.read_bytes()[:20000])

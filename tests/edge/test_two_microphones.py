@@ -214,6 +214,7 @@ def test_a_known_fault_is_added_to_the_near_channel_alone():
     assert all(np.abs(faulty - near).max() > 0.01 for faulty, _ in heard)
 
 
+@pytest.mark.slow
 def test_int8_takes_training_clips_of_both_channels(tmp_path):
     write(tmp_path / "train/a.wav", CLIP[:SAMPLES])
     write(tmp_path / "mono/a.wav", CLIP[:SAMPLES, 0])

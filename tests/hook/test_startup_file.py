@@ -32,6 +32,7 @@ def run(python, *words, cwd=None):
     )
 
 
+@pytest.mark.slow
 def test_enable_makes_the_baseline_know_the_keys_and_disable_makes_it_forget(environment, stand_in):
     python, site_packages = environment
     assert "--denoise_strength" not in run(python, "train.py", "-h", cwd=stand_in.root).stdout

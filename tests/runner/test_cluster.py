@@ -30,6 +30,7 @@ def hand_in(runs, tmp_path, *parameters, where="local"):
     return run_on_cluster(runs, where, parameters, tmp_path / "jobs")
 
 
+@pytest.mark.slow
 def test_runs_are_done_by_jobs_and_a_second_call_hands_in_nothing(tmp_path, said):
     baseline, runs = runs_on(tmp_path, "fan")
     failed = hand_in(runs, tmp_path, "timeout_min=5")
@@ -40,6 +41,7 @@ def test_runs_are_done_by_jobs_and_a_second_call_hands_in_nothing(tmp_path, said
     assert fake_baseline.calls(baseline) == calls and said[0].startswith("0 runs handed to local")
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_is_named_and_the_others_finish(tmp_path, said):
     baseline, runs = runs_on(tmp_path, "fan", "ToyCar")
     (baseline.folder / "orders.json").write_text(

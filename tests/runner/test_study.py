@@ -62,6 +62,7 @@ def table(baseline, score="MSE"):
     return (baseline.folder / f"results/dev_data/tiny_study/{score}.md").read_text()
 
 
+@pytest.mark.slow
 def test_every_cell_runs_on_every_machine_and_seed_beside_one_plain_baseline(file, baseline):
     result = call(file, baseline, "--seed", "1", "--seed", "2")
     assert result.exit_code == 0, result.output
@@ -87,6 +88,7 @@ def test_all_cells_are_one_queue_so_that_jobs_never_wait_for_the_end_of_a_cell(f
     assert "[9/9] fan seed 13711 " in result.output, result.output
 
 
+@pytest.mark.slow
 def test_the_tables_show_each_cell_and_its_paired_difference(file, baseline):
     call(file, baseline, "--seed", "1", "--seed", "2")
     assert "## fan, MSE, percent" in table(baseline) and "## all machines, MSE, percent" in table(
@@ -190,6 +192,7 @@ def test_without_the_first_cell_nothing_is_held_against_it(file, baseline):
     )
 
 
+@pytest.mark.slow
 def test_a_picture_has_a_panel_for_each_machine_type_and_one_for_all_and_a_line_for_each_cell(
     file, baseline, tmp_path
 ):

@@ -194,6 +194,7 @@ def test_machines_whose_labels_are_there_have_a_table_and_the_others_are_named(t
     assert summarise(runs, "TITLE").comparisons == [] and "summary and table" not in said[-1]
 
 
+@pytest.mark.slow
 def test_the_table_and_the_page_rest_on_the_same_machine_types_and_seeds(tmp_path, said):
     plan = fake_baseline.plan_of(fake_baseline.lay_out(tmp_path, ("fan", "ToyCar")))
     runs = [

@@ -301,6 +301,7 @@ def test_a_resume_file_of_the_right_name_whose_parts_do_not_fit_is_not_used(
     assert digest == trained(machine, tmp_path / "whole.pt").digest
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_same_denoiser_once(machine, path, tmp_path):
     program = tmp_path / "train.py"
     program.write_text(

@@ -52,6 +52,7 @@ def test_other_noise_is_drawn_once_for_a_clip_and_anew_for_the_next(machine_alon
     )
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_line_for_each_place(monkeypatch):
     monkeypatch.setattr(
         places,

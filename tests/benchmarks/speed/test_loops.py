@@ -1,6 +1,7 @@
 import dataclasses
 import statistics
 
+import pytest
 import torch
 from small_machine import SMALL, hum, small_machine, write
 
@@ -21,6 +22,7 @@ CONFIG = dataclasses.replace(
 )
 
 
+@pytest.mark.slow
 def test_the_plain_loops_and_ours_end_at_the_same_loss_within_the_spread_of_seeds(tmp_path):
     machine, cpu = small_machine(tmp_path, noise_clips=60), torch.device("cpu")
     for index, file in enumerate(machine.train_files):
