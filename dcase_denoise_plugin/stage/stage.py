@@ -69,7 +69,8 @@ class Stage:
             if trains:
                 self._train(train_command)
             elif not config.checkpoint:
-                remove_resume_file(self.checkpoint)
+                with contextlib.suppress(OSError):  # of no need to this run
+                    remove_resume_file(self.checkpoint)
             # What a run does not need cannot stop it: at strength 0 no method has anything to do.
             idle = dataclasses.replace(config, method="identity", domain="mel")
             at_work = self.config if config.strength else idle
@@ -137,8 +138,7 @@ class Stage:
         ----------
         clips : each by ``denoise_domain`` the waveform, float32 (samples,), full scale ±1, or the
             log-mel spectrogram, float (n_mels, frames), dB.
-        far : their far channels, float32 (samples,); read from `paths` where a stage that hears
-            them is not given any.
+        far : their far channels, float32 (samples,); read from `paths` if they are not given.
 
         Raises
         ------

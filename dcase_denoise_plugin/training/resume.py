@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -86,5 +85,4 @@ def remove_resume_file(path: Path) -> None:
     """Removes the resume file beside the finished file `path`; a training that is killed as it ends
     leaves one.
     """
-    with contextlib.suppress(OSError):
-        resume_file(path).unlink()
+    resume_file(path).unlink(missing_ok=True)
