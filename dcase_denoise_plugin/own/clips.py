@@ -60,7 +60,7 @@ def lay_out_clips(split: Split, raw: Path, channel: int) -> list[str]:
                 continue
             file = raw / folder / f"section_00{mark}{number:04d}_.wav"
             write_wav(file, clip.wav, split.sample_rate_hz, subtype)
-            _date_by_content(file)
+            _date_by_content(file, clip.wav)
             names[f"{folder}/{file.name}"] = clip.name
             number += 1
     if sum(name.startswith("train/") for name in names) < 2:
@@ -74,11 +74,12 @@ def lay_out_clips(split: Split, raw: Path, channel: int) -> list[str]:
     return left_out
 
 
-def _date_by_content(file: Path) -> None:
-    """Gives a clip a time of change that follows from its content: digests of clips tell them apart
+def _date_by_content(file: Path, wav: np.ndarray) -> None:
+    """Gives a clip a time of change that follows from its samples: digests of clips tell them apart
     by it, and the same recordings shall end in the same detector, byte for byte.
     """
-    time_ns = int.from_bytes(hashlib.sha256(file.read_bytes()).digest()[:7], "big")
+    # Not from the file's bytes: a header of floats tells when it was written.
+    time_ns = int.from_bytes(hashlib.sha256(wav.tobytes()).digest()[:7], "big")
     os.utime(file, ns=(time_ns, time_ns))
 
 
