@@ -163,7 +163,8 @@ def without_norms(graph: nn.Module) -> nn.Module:
         if not isinstance(layers, nn.Sequential):
             continue
         for at, (layer, norm) in enumerate(itertools.pairwise(list(layers))):
-            if isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d)):
-                fuse = fuse_linear_bn_eval if isinstance(layer, nn.Linear) else fuse_conv_bn_eval
-                layers[at], layers[at + 1] = fuse(layer, norm), nn.Identity()
+            if isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d):
+                layers[at], layers[at + 1] = fuse_linear_bn_eval(layer, norm), nn.Identity()
+            elif isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                layers[at], layers[at + 1] = fuse_conv_bn_eval(layer, norm), nn.Identity()
     return graph
