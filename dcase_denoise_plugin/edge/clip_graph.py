@@ -4,9 +4,13 @@ one output, one length. A clip of two microphones is one input: (samples, 2), ne
 
 from __future__ import annotations
 
+import copy
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.edge.autoencoder import Autoencoder
@@ -148,3 +152,19 @@ class RealSTFT(nn.Module):
         )
         wav = wav[self.n_fft // 2 : self.n_fft // 2 + self.samples]
         return F.pad(wav, (0, self.samples - len(wav)))
+
+
+def without_norms(graph: nn.Module) -> nn.Module:
+    """A copy in which each normalisation is part of the layer before it. Exporters do so too; that
+    of torch 2.6 stops at a normalisation.
+    """
+    graph = copy.deepcopy(graph)
+    for layers in graph.modules():
+        if not isinstance(layers, nn.Sequential):
+            continue
+        for at, (layer, norm) in enumerate(itertools.pairwise(list(layers))):
+            if isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d):
+                layers[at], layers[at + 1] = fuse_linear_bn_eval(layer, norm), nn.Identity()
+            elif isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                layers[at], layers[at + 1] = fuse_conv_bn_eval(layer, norm), nn.Identity()
+    return graph

@@ -17,7 +17,7 @@ from torch import nn
 
 from dcase_denoise_plugin import __version__
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
-from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, ScoreGraph, WavGraph
+from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, ScoreGraph, WavGraph, without_norms
 from dcase_denoise_plugin.edge.onnx_model import FORMAT, PREFIX
 from dcase_denoise_plugin.edge.quantisation import quantise
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
@@ -214,13 +214,18 @@ def _exported(graph: nn.Module, example: torch.Tensor) -> torch.onnx.ONNXProgram
         warnings.filterwarnings(
             "ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning
         )
+        # torch 2.6 says two things of a constant that it has put in itself.
+        warnings.filterwarnings(
+            "ignore", "Attempted to insert a get_attr Node|Node lifted_tensor_", UserWarning
+        )
         program = torch.onnx.export(
-            graph,
+            without_norms(graph),
             (example,),
             input_names=["input"],
             output_names=["output"],
             opset_version=OPSET,
             dynamo=True,
+            optimize=True,
             verbose=False,
         )
     assert program is not None  # dynamo's exporter gives one

@@ -10,7 +10,7 @@ import torch
 from small_machine import FEATURES, RATE_HZ, denoiser_that, hiss, hum, log_mel_of
 
 from dcase_denoise_plugin import __version__
-from dcase_denoise_plugin.edge.clip_graph import RealSTFT
+from dcase_denoise_plugin.edge.clip_graph import LogMelGraph, RealSTFT, without_norms
 from dcase_denoise_plugin.edge.export import export_denoiser
 from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
@@ -68,6 +68,19 @@ def clips():
         fading,
         rng.uniform(-1, 1, SAMPLES).astype(np.float32),
     ]
+
+
+def test_norms_become_part_of_the_layers_before_them_in_a_copy():
+    graph = LogMelGraph(busy(PATHS["mel frames, native image, tiles"]))
+    before = [type(module) for module in graph.modules()]
+    for module in graph.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean)
+    folded, log_mel = without_norms(graph), torch.from_numpy(log_mel_of(clips()[0]))
+    with torch.no_grad():
+        torch.testing.assert_close(folded(log_mel), graph(log_mel), rtol=1e-4, atol=1e-3)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    assert [type(module) for module in graph.modules()] == before
 
 
 @pytest.mark.parametrize("path", PATHS)
