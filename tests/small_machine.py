@@ -101,11 +101,11 @@ def denoiser_that(
     noise_known=True,
     guard_db=(-math.inf, math.inf),
     channels=1,
-    far_gain=None,
+    far_helps=False,
     **keys,
 ):
     """A denoiser with an untrained U-Net, or one that takes away a constant (in units of
-    std_db); with `far_gain` one that subtracts so much of the far channel's power.
+    std_db).
     """
     config = dataclasses.replace(
         SMALL, domain=domain, image_size=image_size, strength=strength, **keys
@@ -130,7 +130,7 @@ def denoiser_that(
                 quantile=quantile,
                 quantile_told=config.clip_level == "auto" and quantile is not None,
                 guard_db=torch.tensor(guard_db, dtype=torch.float32).view(2, 1, 1),
-                far_gain=None if far_gain is None else torch.full((rows, 1), far_gain),
+                far_helps=far_helps,
             ),
             network.state_dict(),
             channels=channels,

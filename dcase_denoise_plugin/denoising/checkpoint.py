@@ -33,7 +33,7 @@ from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it
 # is part of the denoiser's folder name.
-FORMAT = "dcase_denoise_plugin denoiser 11"
+FORMAT = "dcase_denoise_plugin denoiser 12"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth")
 
 
@@ -217,11 +217,10 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
         if wrong := misfit(self.weights, network):
             raise ValueError(wrong)
         rows = features.n_mels if config.domain == "mel" else features.n_fft // 2 + 1
-        guard_db, far_gain = self.findings.guard_db, self.findings.far_gain
-        statistics = (self.mean_db, guard_db, *([] if far_gain is None else [far_gain]))
-        of_mean, of_guard, *of_far = [(tuple(own.shape), own.dtype) for own in statistics]
+        statistics = (self.mean_db, self.findings.guard_db)
+        of_mean, of_guard = [(tuple(own.shape), own.dtype) for own in statistics]
         guards = [((2, count, 1), torch.float32) for count in (1, rows)]
-        if {of_mean, *of_far} != {((rows, 1), torch.float32)} or of_guard not in guards:
+        if of_mean != ((rows, 1), torch.float32) or of_guard not in guards:
             raise ValueError(f"statistics of other than {rows} rows")
         return Checkpoint(
             config=config,

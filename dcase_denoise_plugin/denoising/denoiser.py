@@ -10,13 +10,13 @@ import torch
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.prediction import Prediction
 from dcase_denoise_plugin.denoising.unet import UNet
-from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
+from dcase_denoise_plugin.errors import CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import resolve
 from dcase_denoise_plugin.sound.audio import channels_of, check_rate, check_wav
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, steady_machine_residual_db
-from dcase_denoise_plugin.sound.far_microphone import subtracted_db
+from dcase_denoise_plugin.sound.far_subtraction import without_noise
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 
 # The gain put on an STFT bin. A mask only takes away: one that could add 6 dB left a third more
@@ -39,6 +39,9 @@ def blended(noisy: np.ndarray, denoised: np.ndarray, strength: float) -> np.ndar
 class Denoiser:
     """Takes away what its U-Net predicts, or its far microphone hears, at `strength` (alpha in ``y
     = x - alpha * (x - f(x))``; 0 returns the input exactly).
+
+    Where its findings say that a far microphone helps, what is denoised is the near channel
+    `without_noise`.
 
     `config` says what is made of the U-Net's prediction (``denoise_output``,
     ``denoise_fluctuation``); the file's own by default.
@@ -66,8 +69,6 @@ class Denoiser:
         self.scaling = checkpoint.scaling.to(self.device)
         self.findings = checkpoint.findings
         self.guard_db = checkpoint.findings.guard_db.to(self.device)
-        far_gain = self.findings.far_gain
-        self.far_gain = None if far_gain is None else far_gain.to(self.device)
         self.uses_network = self.findings.uses_network(config)
         self._predicted = Prediction(self.network, self.device)
 
@@ -127,35 +128,38 @@ class Denoiser:
         AudioError
             If the clip is unfit, or has another shape or rate than the denoiser was trained with.
         """
-        near, *far = channels_of(wav, self.checkpoint.channels, ARRAY)
+        near, *_ = channels_of(wav, self.checkpoint.channels, ARRAY)
         check_wav(near, sample_rate_hz, ARRAY)
-        return self.wavs(near, sample_rate_hz, *far)
+        check_rate(sample_rate_hz, self.checkpoint.sample_rate_hz, ARRAY)
+        near = np.asarray(near, dtype=np.float32)
+        heard = without_noise(wav, sample_rate_hz) if self.findings.far_helps else near
+        return blended(near, self._denoised(heard), self.strength)
+
+    def wavs(self, wavs: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+        """The same for clips of one length and one channel at once, whose samples were checked:
+        (..., samples) in and out, float32. Raises AudioError for another rate.
+        """
+        check_rate(sample_rate_hz, self.checkpoint.sample_rate_hz, ARRAY)
+        noisy = np.asarray(wavs, dtype=np.float32)
+        return blended(noisy, self._denoised(noisy), self.strength)
 
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
-    def wavs(
-        self, wavs: np.ndarray, sample_rate_hz: int, far: np.ndarray | None = None
-    ) -> np.ndarray:
-        """The same for clips of one length at once, whose samples were checked: (..., samples) in
-        and out, float32, and the `far` channels likewise. Raises AudioError for another rate.
-        """
-        check_rate(sample_rate_hz, self.checkpoint.sample_rate_hz, ARRAY)
-        noisy = torch.from_numpy(np.asarray(wavs, dtype=np.float32)).to(self.device)
+    def _denoised(self, wavs: np.ndarray) -> np.ndarray:
+        noisy = torch.from_numpy(wavs).to(self.device)
         spec = self.spectrogram.spec(noisy)
-        far_db = None
-        if far is not None and self.far_gain is not None:
-            far_db = torch.from_numpy(self.spectrogram.level_of_wav_db(far)).to(self.device)
-        mask = self.mask(self.residual_db(self.spectrogram.level_db(spec), far_db))
+        mask = self.mask(self.residual_db(self.spectrogram.level_db(spec)))
         # Subtracting what the mask removes, rather than inverting what it leaves, returns the
         # samples untouched where it removes nothing.
         removed = self.spectrogram.wav(spec * (1 - mask), noisy.shape[-1])
-        return blended(noisy.cpu().numpy(), (noisy - removed).cpu().numpy(), self.strength)
+        return (noisy - removed).cpu().numpy()
 
     @thread_limit(CPU_THREADS)
     @torch.inference_mode()
-    def log_mel(self, log_mel: np.ndarray, far: np.ndarray | None = None) -> np.ndarray:
+    def log_mel(self, log_mel: np.ndarray, heard: np.ndarray | None = None) -> np.ndarray:
         """Denoises the baseline's log-mel spectrogram, or several of one length: (..., n_mels,
-        frames) dB in and out, same dtype; `far` is that of the far channel.
+        frames) dB in and out, same dtype. Of two microphones `log_mel` is the near channel's, and
+        `heard` that of `without_noise`.
 
         Raises
         ------
@@ -174,10 +178,11 @@ class Denoiser:
                 f"log-mel: expected shape ({self.spectrogram.rows}, frames), got {log_mel.shape} in"
                 " the array passed in. Choose the denoiser trained with its n_mels."
             )
-        level_db = torch.from_numpy(np.asarray(log_mel, dtype=np.float32)).to(self.device)
-        far_db = None if far is None else torch.from_numpy(np.asarray(far)).to(level_db)
-        residual_db = self.residual_db(level_db, far_db).cpu().numpy()
-        return blended(log_mel, log_mel - residual_db.astype(log_mel.dtype), self.strength)
+        heard = log_mel if heard is None else heard
+        level_db = torch.from_numpy(np.asarray(heard, dtype=np.float32)).to(self.device)
+        residual_db = self.residual_db(level_db).cpu().numpy()
+        denoised = (heard - residual_db.astype(heard.dtype)).astype(log_mel.dtype)
+        return blended(log_mel, denoised, self.strength)
 
     def mask(self, residual_db: torch.Tensor) -> torch.Tensor:
         """The gain of each STFT bin that takes `residual_db` away: (rows, frames) dB -> (bins,
@@ -185,21 +190,10 @@ class Denoiser:
         """
         return 10 ** (self.spectrogram.bin_gain_db(-residual_db).clamp(*MASK_DB) / 20)
 
-    def residual_db(
-        self, level_db: torch.Tensor, far_db: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """What is to be taken away at full strength: (..., rows, frames) dB, and the far channel's
-        if the denoiser hears it -> the same shape, dB. Raises AudioError if that is missing.
+    def residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
+        """What is to be taken away at full strength: (..., rows, frames) dB -> the same shape,
+        dB.
         """
-        if self.far_gain is None:
-            return self._residual_db(level_db)
-        if far_db is None:
-            raise AudioError(f"clip: expected its far channel too, got one in {ARRAY}. Pass both.")
-        cleaned_db = subtracted_db(level_db, far_db, self.far_gain)
-        return level_db - cleaned_db + self._residual_db(cleaned_db)
-
-    def _residual_db(self, level_db: torch.Tensor) -> torch.Tensor:
-        """The same, of one channel."""
         if not self.findings.changes_clips(self.checkpoint.config):
             return torch.zeros_like(level_db)
         if self.config.output == "clip_spectrum":

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
+from dcase_denoise_plugin.denoising.far_microphone import LOWER_TENTH, FarMicrophone
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum, heard_in_pauses
 from dcase_denoise_plugin.sound.clips import Clips
-from dcase_denoise_plugin.sound.far_microphone import LOWER_TENTH, FarMicrophone
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.machine_clips import MachineClips
 from dcase_denoise_plugin.sound.noise import Reel
@@ -48,8 +48,7 @@ class Findings:
     stands_out_db : how far the machine stands out there beside the mean; None if nothing tells.
     guard_db : the least and the most that the U-Net may take out of each band of a clip's spectrum,
         (2, rows, 1) dB; (2, 1, 1) without bounds.
-    far_gain : of the far channel's power, what is subtracted from the near channel's, (rows, 1);
-        None where there is none, or it is of no help.
+    far_helps : whether there is a far channel, and what it hears is subtracted.
     far_problem : why it is of no help.
     """
 
@@ -61,7 +60,7 @@ class Findings:
     quantile_told: bool = False
     stands_out_db: float | None = None
     guard_db: torch.Tensor = UNBOUNDED_DB
-    far_gain: torch.Tensor | None = None
+    far_helps: bool = False
     far_problem: str = ""
 
     @property
@@ -73,7 +72,7 @@ class Findings:
         """Whether the U-Net takes anything away: it is trained, its noise is known, or guesses are
         taken, and no far microphone hears it.
         """
-        is_needed = self.far_gain is None and (self.noise_known or config.guessed_noise)
+        is_needed = not self.far_helps and (self.noise_known or config.guessed_noise)
         return config.epochs > 0 and is_needed
 
     def takes_spectrum(self, config: DenoiseConfig) -> bool:
@@ -84,7 +83,7 @@ class Findings:
 
     def changes_clips(self, config: DenoiseConfig) -> bool:
         """Whether any clip is handed over otherwise than it is."""
-        network_or_far = self.uses_network(config) or self.far_gain is not None
+        network_or_far = self.uses_network(config) or self.far_helps
         return network_or_far or self.takes_spectrum(config)
 
     def line(self, machine_type: str, config: DenoiseConfig) -> str:
@@ -95,7 +94,7 @@ class Findings:
     def _far(self) -> str:
         if self.far_problem:
             return f"far microphone of no help ({self.far_problem})"
-        return "" if self.far_gain is None else "far microphone hears the noise"
+        return "far microphone hears the noise" if self.far_helps else ""
 
     def _recordings(self) -> str:
         if self.noise_recordings and self.noise_above_clips_db is not None and not self.noise_known:
@@ -108,7 +107,7 @@ class Findings:
             (self.machine_recordings, "recordings of the machine alone"),
         ]
         told = [f"{count} {kind}" for count, kind in kinds if count]
-        if not told and self.far_gain is not None:
+        if not told and self.far_helps:
             return ""
         return " and ".join(told) or "no recordings of the noise or of the machine alone"
 
@@ -128,7 +127,7 @@ class Findings:
             if self.noise_recordings and not self.noise_known:
                 cure = "; if they hold this noise, set denoise_noise_source: supplemental"
             return f"clips handed over as they are{cure}"
-        far = "what the far one hears subtracted" if self.far_gain is not None else ""
+        far = "what the far one hears subtracted" if self.far_helps else ""
         if config.output == "frames" or (config.output == "steady_machine" and not self.in_pauses):
             return far or "every frame cleaned by the U-Net"
         place = "the mean over time"
@@ -179,14 +178,14 @@ def with_far_microphone(findings: Findings, config: DenoiseConfig, clips: Clips)
     if that is not finite.
     """
     if clips.channels != MOST_CHANNELS or config.far_microphone == "off":
-        return dataclasses.replace(findings, far_gain=None, far_problem="")
+        return dataclasses.replace(findings, far_helps=False, far_problem="")
     far = FarMicrophone.from_clips(clips)
     if far.problem:
-        return dataclasses.replace(findings, far_gain=None, far_problem=far.problem)
+        return dataclasses.replace(findings, far_helps=False, far_problem=far.problem)
     told: dict[str, Any] = {}
     if config.clip_level == "auto":
         told = {"quantile": LOWER_TENTH, "quantile_told": True, "stands_out_db": far.stands_out_db}
-    return dataclasses.replace(findings, far_gain=far.gain, far_problem="", **told)
+    return dataclasses.replace(findings, far_helps=True, far_problem="", **told)
 
 
 def louder_than_clips_db(noise: Reel, clips: Clips) -> float:

@@ -1,5 +1,6 @@
 """The way of a clip through denoiser and autoencoder as modules that PyTorch can export: one input,
-one output, one length. A clip of two microphones is one input: (samples, 2), near and far.
+one output, one length. A clip of two microphones is one input: (samples, 2), the near
+channel and the same `without_noise`.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ class WavGraph(nn.Module):
         self.stft = RealSTFT(denoiser.spectrogram, samples)
 
     def forward(self, wav: torch.Tensor) -> torch.Tensor:
-        near, *far = _channels(wav)
-        spectrogram, (real, imaginary) = self.denoiser.spectrogram, self.stft.spec(near)
+        near, heard = _near_and_heard(wav.movedim(-1, 0), self.denoiser)
+        spectrogram, (real, imaginary) = self.denoiser.spectrogram, self.stft.spec(heard)
         level_db = spectrogram.level_of_power_db(real.square() + imaginary.square())
-        far_db = [self.stft.level_db(wav, spectrogram) for wav in far]
-        taken = 1 - self.denoiser.mask(self.denoiser.residual_db(level_db, *far_db))
-        return near - self.denoiser.strength * self.stft.wav(real * taken, imaginary * taken)
+        taken = 1 - self.denoiser.mask(self.denoiser.residual_db(level_db))
+        removed = near - heard + self.stft.wav(real * taken, imaginary * taken)
+        return near - self.denoiser.strength * removed
 
 
 class LogMelGraph(nn.Module):
-    """What `Denoiser.log_mel` does: (n_mels, frames) dB -> (n_mels, frames) dB; of two channels
-    (2, n_mels, frames), near and far -> (n_mels, frames).
+    """What `Denoiser.log_mel` does: (n_mels, frames) dB -> (n_mels, frames) dB; of two
+    microphones (2, n_mels, frames) -> (n_mels, frames).
     """
 
     def __init__(self, denoiser: Denoiser):
@@ -47,8 +48,9 @@ class LogMelGraph(nn.Module):
         self.denoiser, self.network = denoiser, denoiser.network
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
-        near, *far = log_mel if log_mel.ndim == 3 else (log_mel,)
-        return near - self.denoiser.strength * self.denoiser.residual_db(near, *far)
+        near, heard = _near_and_heard(log_mel, self.denoiser)
+        removed_db = near - heard + self.denoiser.residual_db(heard)
+        return near - self.denoiser.strength * removed_db
 
 
 class ScoreGraph(nn.Module):
@@ -88,8 +90,16 @@ class ScoreGraph(nn.Module):
 
 
 def _channels(wav: torch.Tensor) -> list[torch.Tensor]:
-    """(samples,), or the two of (samples, 2), near and far."""
+    """(samples,), or the two of (samples, 2)."""
     return list(wav.unbind(1)) if wav.ndim == 2 else [wav]
+
+
+def _near_and_heard(clip: torch.Tensor, denoiser: Denoiser) -> tuple[torch.Tensor, torch.Tensor]:
+    """The near channel of a clip, (...) or (2, ...), and what the denoiser makes use of."""
+    if denoiser.checkpoint.channels == 1:
+        return clip, clip
+    near, rest = clip
+    return near, rest if denoiser.findings.far_helps else near
 
 
 class RealSTFT(nn.Module):

@@ -25,6 +25,7 @@ from dcase_denoise_plugin.errors import CheckpointError, ConfigError, DataError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.sound.audio import check_fit, read_channels, wav_files
+from dcase_denoise_plugin.sound.far_subtraction import with_rest
 from dcase_denoise_plugin.stage.methods import unet_denoiser
 
 OPSET = 20
@@ -39,7 +40,7 @@ def export_denoiser(
 ) -> None:
     """Writes the path wav -> wav, or log-mel -> log-mel, for clips of `samples` samples; of a
     machine with two microphones (samples, 2) -> (samples,), or (2, n_mels, frames) -> (n_mels,
-    frames).
+    frames), of which the second channel is the first one `without_noise`.
 
     The graph has one length: how an image is cut into tiles, and at which frame a quantile lies,
     depends on it.
@@ -142,6 +143,7 @@ def _facts(denoiser: Denoiser) -> dict[str, Any]:
         "domain": denoiser.domain,
         "denoise_output": config.output,
         "strength": denoiser.strength,
+        "hears_far": denoiser.findings.far_helps,
     }
 
 
@@ -198,12 +200,12 @@ def training_clips(folder: Path) -> tuple[Path, ...]:
 
 
 def _fit(clip: Path, samples: int, sample_rate_hz: int, channels: int) -> np.ndarray:
-    """The waveform of `clip`, (samples,) or (samples, 2). Raises AudioError if it has another
-    length, rate or number of channels.
+    """What the graph takes of `clip`, (samples,) or (samples, 2). Raises AudioError if it has
+    another length, rate or number of channels.
     """
     wav, rate_hz = read_channels(clip, channels)
     check_fit(len(wav), rate_hz, samples, sample_rate_hz, clip)
-    return wav
+    return with_rest(wav, sample_rate_hz) if channels > 1 else wav
 
 
 @thread_limit(1)

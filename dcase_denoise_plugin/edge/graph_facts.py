@@ -21,6 +21,7 @@ class DenoiserFacts(msgspec.Struct):
     sample_rate_hz: Count
     samples: Count
     channels: Channels = 1
+    hears_far: bool = False
 
 
 class CalibrationFacts(msgspec.Struct):
@@ -40,6 +41,7 @@ class ScorerFacts(msgspec.Struct):
     samples: Count
     thresholds: Annotated[dict[Text, float], msgspec.Meta(min_length=1)]
     channels: Channels = 1
+    hears_far: bool = False
     machine: Text = ""
     channel: Count | None = None
     calibration: CalibrationFacts | None = None

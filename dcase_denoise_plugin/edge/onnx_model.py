@@ -15,7 +15,7 @@ from dcase_denoise_plugin.edge.graph_facts import DenoiserFacts, ScorerFacts
 from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError, first_line
 from dcase_denoise_plugin.files import fitted, written_whole
 
-FORMAT = "dcase_denoise_plugin graph 1"
+FORMAT = "dcase_denoise_plugin graph 2"
 PREFIX = "dcase_denoise."  # of our keys in the file's metadata, to which tools add theirs
 
 
@@ -24,7 +24,8 @@ class OnnxModel:
 
     Attributes
     ----------
-    channels : of the clips that it takes, 1 or 2 (near the machine, far from it).
+    channels : of the clips that it takes, 1 or 2 (near the machine, far from it); a log-mel's
+        second one is that of `without_noise`.
     facts : what the file says of itself: ``input`` and ``output`` (wav, log_mel, scores),
         ``sample_rate_hz``, ``samples``, ``channels``, ``digest``, ``domain``, ``strength``,
         ``latency_samples`` …
@@ -90,8 +91,13 @@ class OnnxModel:
                 f" exported for, got {array.shape} for {self.path}. Cut the clip, or export again"
                 " with its length."
             )
+        array = np.asarray(array, dtype=np.float32)
+        if self.facts.get("hears_far") and self.facts["input"] == "wav":
+            from dcase_denoise_plugin.sound.far_subtraction import with_rest  # SciPy
+
+            array = with_rest(array, self.facts["sample_rate_hz"])
         try:
-            return self._session.run(None, {self._input: np.asarray(array, dtype=np.float32)})[0]
+            return self._session.run(None, {self._input: array})[0]
         except Exception as error:  # as above
             raise CheckpointError(
                 f"exported model: expected a graph that runs, got {first_line(error)} in"

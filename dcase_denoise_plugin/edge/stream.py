@@ -63,9 +63,9 @@ class Stream(abc.ABC):
     def _pushed(self) -> int:
         return self._start + len(self._wav)
 
-    def _sound(self, start: int, stop: int, channel: int = 0) -> np.ndarray:
-        """Of the near channel, or the far one: 1."""
-        return self._wav[start - self._start : stop - self._start, channel]
+    def _sound(self, start: int, stop: int) -> np.ndarray:
+        """Of the near channel."""
+        return self._wav[start - self._start : stop - self._start, 0]
 
     def _forget(self, before: int) -> None:
         if before > self._start:

@@ -20,18 +20,20 @@ def streaming(denoiser: Denoiser, clip_s: float | None = None) -> Stream:
     """The stream that fits what the denoiser does.
 
     A denoiser that decides frame by frame becomes a `FrameStream`. One that rests on the whole
-    clip's spectrum (another ``denoise_output``) has no answer before a clip is over; it becomes a
-    `ClipStream`, which needs `clip_s`, the length of the clips it was trained on.
+    clip (another ``denoise_output``, or a far microphone) has no answer before it is over; it
+    becomes a `ClipStream`, which needs `clip_s`, the length of the clips it was trained on.
 
     Raises ConfigError if the latter lacks `clip_s`.
     """
     config = denoiser.config
-    if config.output == "frames":
+    two_microphones = denoiser.checkpoint.channels > 1
+    if config.output == "frames" and not two_microphones:
         return FrameStream(denoiser)
     if clip_s is None:
+        why = "two microphones" if two_microphones else f"denoise_output {config.output}"
         raise ConfigError(
-            "clip_s: expected the length of a clip for a denoiser that rests on a clip's spectrum"
-            f" (denoise_output {config.output}), got none. Pass the length of its training clips."
+            "clip_s: expected the length of a clip for a denoiser that rests on a whole clip"
+            f" ({why}), got none. Pass the length of its training clips."
         )
     return ClipStream(denoiser, round(clip_s * denoiser.checkpoint.sample_rate_hz))
 
@@ -69,7 +71,7 @@ class FrameStream(Stream):
     @torch.inference_mode()
     def _block(self) -> np.ndarray:
         spec = self._spec(self._first, self._first + self._tile)
-        residual_db = self._residual_db(self._first, spec)
+        residual_db = self._residual_db(spec)
         total, weight = self._joined(residual_db, 0)
         self._sum, self._weight = total[:, self._step :], weight[self._step :]
         done = self._settled(
@@ -92,25 +94,19 @@ class FrameStream(Stream):
         spec, out = self._spec(start, frames), self._first - start
         total, weight = self._sum, self._weight
         if start != self._first - self._step:  # else the tile before ends with the sound
-            total, weight = self._joined(self._residual_db(start, spec)[:, out:], out)
+            total, weight = self._joined(self._residual_db(spec)[:, out:], out)
         return np.concatenate([*done, self._settled(spec[:, out:], total / weight, self._pushed)])
 
-    def _residual_db(self, first: int, spec: torch.Tensor) -> torch.Tensor:
-        """Of the frames from `first` on, whose near channel has this spectrum."""
-        specs = [spec]
-        if self._channels > 1:
-            specs.append(self._spec(first, first + spec.shape[1], 1))
-        return self.denoiser.residual_db(*map(self.denoiser.spectrogram.level_db, specs))
+    def _residual_db(self, spec: torch.Tensor) -> torch.Tensor:
+        return self.denoiser.residual_db(self.denoiser.spectrogram.level_db(spec))
 
-    def _spec(self, first: int, end: int, channel: int = 0) -> torch.Tensor:
+    def _spec(self, first: int, end: int) -> torch.Tensor:
         """Spectra of the frames from `first` to before `end`, (bins, frames); sound that is not
         there yet counts as silence.
         """
         before = min(self._context, first)
         stop = min((end - 1) * self._hop + self._n_fft // 2, self._pushed)
-        # On its own: one channel of two is no array that lies in one piece.
-        sound = self._sound((first - before) * self._hop, stop, channel).copy()
-        wav = torch.from_numpy(sound)
+        wav = torch.from_numpy(self._sound((first - before) * self._hop, stop))
         spec = self.denoiser.spectrogram.spec(wav.to(self.denoiser.device))
         return spec[:, before : before + end - first]
 

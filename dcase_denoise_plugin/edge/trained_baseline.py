@@ -237,12 +237,12 @@ class BaselineScorer:
         names it in errors. Raises DenoiseError if the stage cannot serve it.
         """
         stage, rate_hz = self.trained.stage, self.sample_rate_hz
-        near, *far = wav.reshape(len(wav), -1).T.copy()
+        near = wav.reshape(len(wav), -1)[:, 0].copy()
         if stage and stage.config.domain == "waveform":
-            (near,) = stage.denoise([near], rate_hz, [clip], far)
+            (near,) = stage.denoise([near], rate_hz, [clip], [wav])
         log_mel = self.spectrogram.level_of_wav_db(near)
         if stage and stage.config.domain == "mel":
-            (log_mel,) = stage.denoise([log_mel], rate_hz, [clip], far)
+            (log_mel,) = stage.denoise([log_mel], rate_hz, [clip], [wav])
         return dict(
             zip(self.thresholds, self.trained.autoencoder(torch.from_numpy(log_mel)).tolist())
         )

@@ -18,6 +18,7 @@ from dcase_denoise_plugin.report.surroundings import Checkout
 from dcase_denoise_plugin.settings import config as configuration
 from dcase_denoise_plugin.settings import sources
 from dcase_denoise_plugin.sound.audio import read_channels, read_wav
+from dcase_denoise_plugin.sound.far_subtraction import without_noise
 from dcase_denoise_plugin.stage.receipts import Receipt
 
 # Beyond it the clips are taken evenly from the list; a clip of 10 s takes some 0.1 s.
@@ -183,9 +184,9 @@ def _function(
         _refuse_other(method.digest, receipt, f"by denoise_method {asked}")
 
     def denoised(clip: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-        near, *far = clip.reshape(len(clip), -1).T.copy()
-        heard = far if method.hears_far else ()
-        whole = method.of_clip(near.copy(), sample_rate_hz, f"a clip of {machine}", *heard)
+        near = clip.reshape(len(clip), -1)[:, 0].copy()
+        heard = without_noise(clip, sample_rate_hz) if method.hears_far else near.copy()
+        whole = method.of_clip(heard, sample_rate_hz, f"a clip of {machine}")
         method.check(whole, near, f"a clip of {machine}")
         return near - config.strength * (near - whole)
 

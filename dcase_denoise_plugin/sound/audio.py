@@ -43,22 +43,13 @@ def read_wav(path: Path | str, channels: int | None = 1) -> tuple[np.ndarray, in
 
 def read_channels(path: Path | str, channels: int | None) -> tuple[np.ndarray, int]:
     """Reads a clip as `Denoiser` takes it, (samples,) or (samples, 2) float32, and its rate in Hz.
-    Raises AudioError as `read_wav` and `read_far` do.
+    Raises AudioError as `read_wav` does, or if the far channel is not finite.
     """
-    near, sample_rate_hz = read_wav(path, channels)
-    if check_file(path, channels).channels == 1:
-        return near, sample_rate_hz
-    return np.stack([near, read_far(path)], axis=1), sample_rate_hz
-
-
-def read_far(path: Path | str) -> np.ndarray:
-    """The channel far from the machine of a two-channel clip: float32, (samples,). Raises
-    AudioError if the file is none, or not finite there.
-    """
-    check_file(path, MOST_CHANNELS)
-    wavs, _ = _decoded(path)
-    check_finite(wavs[:, 1], path)
-    return np.ascontiguousarray(wavs[:, 1])
+    is_mono = check_file(path, channels).channels == 1
+    wavs, sample_rate_hz = _decoded(path)
+    clip = wavs[:, 0].copy() if is_mono else wavs[:, :MOST_CHANNELS]
+    check_clip(clip, sample_rate_hz, path)
+    return clip, sample_rate_hz
 
 
 def _decoded(path: Path | str) -> tuple[np.ndarray, int]:

@@ -13,7 +13,6 @@ from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.audio import read_wav
 from dcase_denoise_plugin.sound.clip_spectrum import clip_spectrum
 from dcase_denoise_plugin.sound.clips import Clips
-from dcase_denoise_plugin.sound.far_microphone import subtracted_db
 from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.sound.noise import read_noise
 from dcase_denoise_plugin.sound.noise_recordings import noise_recordings
@@ -111,13 +110,14 @@ class Wiener(Filter):
 
 
 class FarSubtraction:
-    """Subtracts from a clip what its far channel hears of the noise, then takes its spectrum at the
-    lower tenth over time.
+    """Takes the spectrum of a clip, from which the noise that the far channel hears is subtracted,
+    at the lower tenth over time.
 
     Where the training clips tell that the far channel is of no help, clips stay as they are.
 
     Attributes
     ----------
+    hears_far : whether they tell that it helps.
     findings : what they tell, in one plain line.
 
     Raises
@@ -139,24 +139,22 @@ class FarSubtraction:
         self._found, self._fluctuation = find(machine, config, clips, None, None), 1.0
         if self._found.in_pauses:
             self._fluctuation = config.fluctuation
+        self.hears_far = self._found.far_helps
         self.findings = self._found.line(machine.machine_type, config)
 
     @torch.inference_mode()
-    def __call__(self, array: np.ndarray, sample_rate_hz: int, far: np.ndarray) -> np.ndarray:
-        near = torch.from_numpy(array)
-        if self._found.far_gain is None:
+    def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+        heard = torch.from_numpy(array)
+        if not self.hears_far:
             return array
         if self.spectrogram.domain == "mel":
-            return self._machine_db(near, torch.from_numpy(far)).numpy()
-        spec = self.spectrogram.spec(near)
+            return self._machine_db(heard).numpy()
+        spec = self.spectrogram.spec(heard)
         level_db = self.spectrogram.level_db(spec)
-        far_db = torch.from_numpy(self.spectrogram.level_of_wav_db(far))
-        gain_db = (self._machine_db(level_db, far_db) - level_db).clamp(*MASK_DB)
+        gain_db = (self._machine_db(level_db) - level_db).clamp(*MASK_DB)
         return self.spectrogram.wav(spec * 10 ** (gain_db / 20), len(array)).numpy()
 
-    def _machine_db(self, near_db: torch.Tensor, far_db: torch.Tensor) -> torch.Tensor:
-        """What is left of the near channel: (rows, frames) dB twice -> the same shape, dB."""
-        assert self._found.far_gain is not None
-        cleaned_db = subtracted_db(near_db, far_db, self._found.far_gain)
-        fluctuation_db = cleaned_db - cleaned_db.mean(-1, keepdim=True)
-        return clip_spectrum(cleaned_db, self._found.quantile) + self._fluctuation * fluctuation_db
+    def _machine_db(self, level_db: torch.Tensor) -> torch.Tensor:
+        """(rows, frames) dB -> the same shape, dB."""
+        fluctuation_db = level_db - level_db.mean(-1, keepdim=True)
+        return clip_spectrum(level_db, self._found.quantile) + self._fluctuation * fluctuation_db

@@ -80,7 +80,7 @@ class Method:
     is_fitted : whether `digest` tells what it was built from and not what came of it: a user's
         class without a digest of its own.
     checkpoint : the trained denoiser behind it, of the U-Net.
-    hears_far : whether the functions take the far channel too, as a third argument.
+    hears_far : whether they take the near channel `without_noise`.
     findings : what it found out about the machine, in one plain line.
     """
 
@@ -96,14 +96,10 @@ class Method:
     def __call__(self, array: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         return self.function(array, sample_rate_hz)
 
-    def of_clip(
-        self, clip: np.ndarray, sample_rate_hz: int, path: str, *far: np.ndarray
-    ) -> np.ndarray:
-        """One denoised clip, with its `far` channel where the method hears it. Raises DenoiseError
-        if a user's method raises anything.
-        """
+    def of_clip(self, clip: np.ndarray, sample_rate_hz: int, path: str) -> np.ndarray:
+        """One denoised clip. Raises DenoiseError if a user's method raises anything."""
         if self.name in BUILT_IN_METHODS:
-            return np.asarray(self.function(clip, sample_rate_hz, *far))
+            return np.asarray(self.function(clip, sample_rate_hz))
         try:  # on a copy: a method that works in place must leave the noisy clip to be blended with
             return np.asarray(self.function(clip.copy(), sample_rate_hz))
         except DenoiseError:
@@ -119,12 +115,11 @@ class Method:
         clips: np.ndarray,
         sample_rate_hz: int,
         paths: Sequence[str],
-        far: Sequence[np.ndarray] = (),
     ) -> np.ndarray:
         """Denoised clips. Raises DenoiseError if the GPU's memory does not hold a single image."""
         assert self.batch
         try:
-            return self.batch(clips, sample_rate_hz, *([np.stack(far)] if far else []))
+            return self.batch(clips, sample_rate_hz)
         except torch.OutOfMemoryError:
             raise DenoiseError(
                 "GPU memory: expected room for one spectrogram image, got none free for"
@@ -175,7 +170,8 @@ def build_method(
         if name == "far_subtraction":
             filtered = FarSubtraction(machine, config)
             digest = digest_of([source, manifest(machine.train_files)])
-            return Method(name, filtered, digest, hears_far=True, findings=filtered.findings)
+            hears_far, findings = filtered.hears_far, filtered.findings
+            return Method(name, filtered, digest, hears_far=hears_far, findings=findings)
         return Method(name, BUILT_IN[name](machine, config), digest_of([source, recordings]))
     method = built(target, machine, config)
     own = own_digest(method)
@@ -191,11 +187,11 @@ def unet(
 ) -> Method:
     """The U-Net as a method. Raises as `unet_denoiser` does."""
     denoiser = unet_denoiser(machine, config, checkpoint_path, device)
-    function: Array2Array = denoiser
+    function: Array2Array = denoiser.wavs
     batch: Array2Array = denoiser.wavs
     if config.domain == "mel":
-        function = batch = lambda array, sample_rate_hz, far=None: denoiser.log_mel(array, far)
-    hears_far, checkpoint = denoiser.far_gain is not None, denoiser.checkpoint
+        function = batch = lambda array, sample_rate_hz: denoiser.log_mel(array)
+    hears_far, checkpoint = denoiser.findings.far_helps, denoiser.checkpoint
     return Method("unet", function, denoiser.digest, batch, False, checkpoint, hears_far)
 
 

@@ -8,7 +8,7 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from dcase_denoise_plugin.names import DENOISERS, denoiser
 from dcase_denoise_plugin.process import untouched_random_streams
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import changed_keys
-from dcase_denoise_plugin.sound.audio import read_far, read_wav
+from dcase_denoise_plugin.sound.audio import read_channels, read_wav
+from dcase_denoise_plugin.sound.far_subtraction import without_noise
 from dcase_denoise_plugin.sound.machine import Machine, manifest
 from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.sound.wav_header import check_file
@@ -103,11 +104,6 @@ class Stage:
         return self._method.batch is not None and not self.is_idle
 
     @property
-    def hears_far(self) -> bool:
-        """Whether it takes the clips' far channel too."""
-        return self._method.hears_far and not self.is_idle
-
-    @property
     def is_idle(self) -> bool:
         """Whether every clip is handed over as it is: strength 0, or no recording told anything."""
         trained = self._method.checkpoint
@@ -130,7 +126,7 @@ class Stage:
         clips: Sequence[np.ndarray],
         sample_rate_hz: int,
         paths: Sequence[str],
-        far: Sequence[np.ndarray] | None = None,
+        wavs: Sequence[np.ndarray] | None = None,
     ) -> list[np.ndarray]:
         """The checked clips `paths` after the stage; same shape, dtype and level.
 
@@ -138,7 +134,8 @@ class Stage:
         ----------
         clips : each by ``denoise_domain`` the waveform, float32 (samples,), full scale ±1, or the
             log-mel spectrogram, float (n_mels, frames), dB.
-        far : their far channels, float32 (samples,); read from `paths` if they are not given.
+        wavs : of two microphones, both channels of each, float32 (samples, 2); read from `paths` if
+            they are not given.
 
         Raises
         ------
@@ -148,28 +145,29 @@ class Stage:
         """
         if self.is_idle:
             return list(clips)
-        far = self._far_channels(paths, far) if self.hears_far else []
-        if self.takes_batches:
-            # Threads would restore each other's random streams; and the U-Net draws nothing.
-            with self._timed():
-                denoised = list(self._method.of_batch(np.stack(clips), sample_rate_hz, paths, far))
-        else:
-            with self._at_work():
-                denoised = [
-                    self._method.of_clip(clip, sample_rate_hz, path, *far[index : index + 1])
-                    for index, (clip, path) in enumerate(zip(clips, paths))
-                ]
+        # Threads would restore each other's random streams; and the U-Net draws nothing.
+        with self._timed() if self.takes_batches else self._at_work():
+            heard = clips
+            if self._method.hears_far:
+                from_files = (read_channels(path, self.machine.channels)[0] for path in paths)
+                heard = self._heard(clips, sample_rate_hz, wavs or from_files)
+            if self.takes_batches:
+                denoised = list(self._method.of_batch(np.stack(heard), sample_rate_hz, paths))
+            else:
+                both = zip(heard, paths)
+                denoised = [self._method.of_clip(clip, sample_rate_hz, at) for clip, at in both]
         for clip, result, path in zip(clips, denoised, paths):
             self._method.check(result, clip, path)
         return [blended(*both, self.config.strength) for both in zip(clips, denoised)]
 
-    def _far_channels(
-        self, paths: Sequence[str], far: Sequence[np.ndarray] | None
-    ) -> Sequence[np.ndarray]:
-        """As `denoise` takes the near ones."""
-        wavs = list(map(read_far, paths)) if far is None else far
-        mel = self.config.domain == "mel"
-        return list(map(self._spectrogram.level_of_wav_db, wavs)) if mel else wavs
+    def _heard(
+        self, clips: Sequence[np.ndarray], sample_rate_hz: int, wavs: Iterable[np.ndarray]
+    ) -> list[np.ndarray]:
+        """The clips `without_noise`."""
+        heard = [without_noise(wav, sample_rate_hz) for wav in wavs]
+        if self.config.domain == "mel":
+            heard = list(map(self._spectrogram.level_of_wav_db, heard))
+        return [own.astype(clip.dtype) for own, clip in zip(heard, clips)]
 
     @functools.cached_property
     def _spectrogram(self) -> Spectrogram:

@@ -2,7 +2,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
 from dcase_denoise_plugin.denoising.findings import Findings, find, louder_than_clips_db
@@ -83,9 +82,7 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
             " they are",
         ),
         (
-            Findings(
-                quantile=0.1, quantile_told=True, stands_out_db=1.0, far_gain=torch.ones(16, 1)
-            ),
+            Findings(quantile=0.1, quantile_told=True, stands_out_db=1.0, far_helps=True),
             {},
             "far microphone hears the noise; machine stands out by 1.0 dB in pauses → what the far"
             " one hears subtracted, spectrum taken at the lower tenth, 50 % of the fluctuation"

@@ -185,7 +185,7 @@ def test_a_stream_refuses_a_denoiser_that_needs_the_length_of_its_clips_and_half
 ):
     refused(
         call("stream", "--checkpoint", checkpoint),
-        "clip_s: expected the length of a clip for a denoiser that rests on a clip's spectrum",
+        "clip_s: expected the length of a clip for a denoiser that rests on a whole clip",
     )
     result = call("stream", "--checkpoint", checkpoint, "--clip-s", 1, stdin=b"abcde")
     assert (

@@ -135,7 +135,7 @@ def model(tmp_path_factory):
 def test_the_file_says_what_it_is_and_nothing_else_lies_beside_it(model):
     facts = OnnxModel(model).facts
     assert {**facts, "digest": len(facts["digest"])} == {
-        "format": "dcase_denoise_plugin graph 1",
+        "format": "dcase_denoise_plugin graph 2",
         "plugin_version": __version__,
         "input": "wav",
         "output": "wav",
@@ -150,6 +150,7 @@ def test_the_file_says_what_it_is_and_nothing_else_lies_beside_it(model):
         "strength": 1.0,
         "int8": False,
         "channels": 1,
+        "hears_far": False,
     }
     assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
 
@@ -221,7 +222,7 @@ def test_a_file_that_is_missing_damaged_foreign_or_of_another_kind_is_refused(mo
     with pytest.raises(
         CheckpointError,
         match=(
-            "expected metadata of format 'dcase_denoise_plugin graph 1', got other ones in"
+            "expected metadata of format 'dcase_denoise_plugin graph 2', got other ones in"
             " .*foreign.onnx"
         ),
     ):

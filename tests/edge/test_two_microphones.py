@@ -17,9 +17,10 @@ from dcase_denoise_plugin.edge.export import export_denoiser
 from dcase_denoise_plugin.edge.onnx_model import OnnxDenoiser, OnnxModel
 from dcase_denoise_plugin.edge.pcm import blocks_of, clips_of, encoded
 from dcase_denoise_plugin.edge.streaming import streaming
-from dcase_denoise_plugin.errors import AudioError
+from dcase_denoise_plugin.errors import AudioError, ConfigError
 from dcase_denoise_plugin.monitor.calibration import caught_faults, normal_clips
 from dcase_denoise_plugin.monitor.verdicts import read_clips, streamed_clips
+from dcase_denoise_plugin.sound.far_subtraction import with_rest
 
 SAMPLES = 6001
 CLIP = near_and_far(0, 32 * RATE_HZ)[: 4 * RATE_HZ].astype(np.float32)
@@ -32,8 +33,8 @@ HEARS_FAR = {
 }
 
 
-def hearing_far(far=0.25, **keys):
-    return denoiser_that(channels=2, far_gain=far, **keys)
+def hearing_far(**keys):
+    return denoiser_that(channels=2, far_helps=True, **keys)
 
 
 @pytest.mark.parametrize("path", HEARS_FAR)
@@ -50,10 +51,10 @@ def test_an_exported_denoiser_takes_both_channels_as_the_denoiser_does(tmp_path,
 def test_an_exported_log_mel_is_that_of_both_channels(tmp_path):
     denoiser = hearing_far(**HEARS_FAR["mel clip spectrum"])
     export_denoiser(denoiser, SAMPLES, tmp_path / "model.onnx", log_mel=True)
-    near, far = map(log_mel_of, CLIP[:SAMPLES].T.copy())
+    near, heard = map(log_mel_of, with_rest(CLIP[:SAMPLES], RATE_HZ).T.copy())
     np.testing.assert_allclose(
-        OnnxModel(tmp_path / "model.onnx")(np.stack([near, far])),
-        denoiser.log_mel(near, far),
+        OnnxModel(tmp_path / "model.onnx")(np.stack([near, heard])),
+        denoiser.log_mel(near, heard),
         rtol=0,
         atol=1e-4,
     )
@@ -67,15 +68,9 @@ def test_where_the_far_channel_is_of_no_help_it_changes_nothing_in_an_exported_f
     assert np.array_equal(exported(clip, RATE_HZ), exported(other, RATE_HZ))
 
 
-def test_a_stream_of_frames_is_the_whole_clip_denoised():
-    denoiser = hearing_far(domain="mel", image_size=0, tile_frames=26)
-    images = denoiser.checkpoint.images
-    samples = (images.tile_frames + 5 * images.step_frames - 1) * 128 + 63
-    clip, stream = CLIP[:samples], streaming(denoiser)
-    parts = [stream.push(clip[start : start + 700]) for start in range(0, samples, 700)]
-    whole = denoiser(clip, RATE_HZ)
-    assert np.abs(whole - clip[:, 0]).max() > 1e-2
-    np.testing.assert_allclose(np.concatenate([*parts, stream.flush()]), whole, atol=1e-5)
+def test_a_stream_of_frames_comes_clip_by_clip_too():
+    with pytest.raises(ConfigError, match=r"rests on a whole clip \(two microphones\), got none"):
+        streaming(hearing_far(domain="mel"))
 
 
 def test_a_stream_of_clips_is_each_clip_denoised():
@@ -91,14 +86,22 @@ def test_a_stream_of_clips_is_each_clip_denoised():
 
 def test_a_stream_refuses_one_channel_where_it_takes_two():
     with pytest.raises(AudioError, match="expected two channels .*, got one in what was pushed"):
-        streaming(hearing_far(domain="mel")).push(CLIP[:, 0])
+        streaming(hearing_far(domain="mel"), 1.0).push(CLIP[:, 0])
 
 
 def test_the_command_takes_interleaved_samples_and_says_so(tmp_path):
     hearing_far(domain="mel").checkpoint.save(tmp_path / "denoiser.pt")
-    words = ["stream", "--checkpoint", str(tmp_path / "denoiser.pt"), "--pcm", "f32le"]
+    words = [
+        "stream",
+        "--checkpoint",
+        str(tmp_path / "denoiser.pt"),
+        "--pcm",
+        "f32le",
+        "--clip-s",
+        "1",
+    ]
     result = CliRunner().invoke(main, words, input=CLIP.tobytes())
-    stream = streaming(Denoiser.load(tmp_path / "denoiser.pt", "cpu"))
+    stream = streaming(Denoiser.load(tmp_path / "denoiser.pt", "cpu"), 1.0)
     ours = np.concatenate([stream.push(CLIP), stream.flush()])
     assert "4000 Hz, f32le, two channels in (near, far), one out, " in result.stderr
     assert np.array_equal(np.frombuffer(result.stdout_bytes, "<f4"), ours)

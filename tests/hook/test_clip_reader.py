@@ -126,7 +126,7 @@ def test_no_more_than_a_batch_a_thread_is_read_ahead(stage_of, files, monkeypatc
 
 
 def short_of_memory(stage, images_that_fit):
-    network, sizes = stage._method.function.network, []
+    network, sizes = stage._method.function.__self__.network, []
     forward = network.forward
 
     def limited(images):

