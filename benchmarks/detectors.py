@@ -24,6 +24,7 @@ from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.report.listening import log_mel
 from dcase_denoise_plugin.settings.features import FeatureSettings
 from dcase_denoise_plugin.sound.audio import read_wav
+from dcase_denoise_plugin.stage.stage import Stage
 
 VECTOR_FRAMES = 5
 BOTTLENECK = 8
@@ -46,15 +47,42 @@ def denoised(denoiser: Denoiser, clips_db: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.stack([denoiser.log_mel(clip) for clip in clips_db.numpy()]))
 
 
+def denoised_files(stage: Stage, files: Sequence[Path]) -> torch.Tensor:
+    """What the stage hands over of each file: (clips, n_mels, frames) dB."""
+    handed_over = []
+    for file in files:
+        near, sample_rate_hz = read_wav(file, None)
+        clip = log_mel(near, sample_rate_hz, FeatureSettings()).astype(float)
+        handed_over += stage.denoise([clip], sample_rate_hz, [str(file)])
+    return torch.from_numpy(np.stack(handed_over))
+
+
 def linear_scores(train_db: torch.Tensor, test_db: torch.Tensor) -> np.ndarray:
     """Mean squared distance of each test clip's vectors to the training vectors' principal
     components: (clips, n_mels, frames) dB twice -> (test clips,).
     """
+    return _linear_errors(train_db, test_db)[1].square().mean((1, 2)).numpy()
+
+
+def mahalanobis_scores(train_db: torch.Tensor, test_db: torch.Tensor) -> np.ndarray:
+    """Mean Mahalanobis distance, by the covariance of the training vectors' errors."""
+    train, test = _linear_errors(train_db, test_db)
+    values, axes = torch.linalg.eigh(torch.cov(train.flatten(0, 1).mT))
+    has_extent = values > values.max() * 1e-7  # what the components hold has none
+    whitening = axes[:, has_extent] * values[has_extent].rsqrt()
+    return (test @ whitening).square().sum(-1).mean(1).numpy()
+
+
+def _linear_errors(
+    train_db: torch.Tensor, test_db: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the principal components leave of the vectors: (clips, frames, values) each."""
     mean = vectors(train_db).mean((0, 1))
-    centred = (vectors(train_db) - mean).flatten(0, 1)
-    components = torch.linalg.eigh(centred.mT @ centred / len(centred))[1][:, -BOTTLENECK:]
-    test = vectors(test_db) - mean
-    return (test - test @ components @ components.mT).square().mean((1, 2)).numpy()
+    train, test = vectors(train_db) - mean, vectors(test_db) - mean
+    flat = train.flatten(0, 1)
+    components = torch.linalg.eigh(flat.mT @ flat / len(flat))[1][:, -BOTTLENECK:]
+    project = torch.eye(len(components), dtype=flat.dtype) - components @ components.mT
+    return train @ project, test @ project
 
 
 def autoencoder_scores(

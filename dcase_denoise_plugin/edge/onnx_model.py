@@ -83,7 +83,7 @@ class OnnxModel:
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
         """The graph's output for an input of the graph's one shape, float32. Raises AudioError for
-        another shape.
+        another shape, and ConfigError if two microphones lack SciPy.
         """
         if array.shape != self._shape:
             raise AudioError(
@@ -93,9 +93,7 @@ class OnnxModel:
             )
         array = np.asarray(array, dtype=np.float32)
         if self.facts.get("hears_far") and self.facts["input"] == "wav":
-            from dcase_denoise_plugin.sound.far_subtraction import with_rest  # SciPy
-
-            array = with_rest(array, self.facts["sample_rate_hz"])
+            array = _with_rest(array, self.facts["sample_rate_hz"])
         try:
             return self._session.run(None, {self._input: array})[0]
         except Exception as error:  # as above
@@ -135,6 +133,16 @@ class OnnxModel:
             f"exported model: expected metadata of format '{FORMAT}', got other ones in"
             f" {self.path}. Write the file with dcase-denoise export."
         )
+
+
+def _with_rest(clip: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    try:
+        from dcase_denoise_plugin.sound.far_subtraction import with_rest
+    except ImportError as error:
+        raise ConfigError(
+            f"two microphones: expected scipy, got {error}. Install it: pip install scipy."
+        ) from None
+    return with_rest(clip, sample_rate_hz)
 
 
 def store_facts(path: Path, **facts: Any) -> None:

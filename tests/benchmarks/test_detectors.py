@@ -3,7 +3,14 @@ import pytest
 import torch
 from small_machine import hum, write
 
-from benchmarks.detectors import autoencoder_scores, harmonic_mean, linear_scores, log_mels, vectors
+from benchmarks.detectors import (
+    autoencoder_scores,
+    harmonic_mean,
+    linear_scores,
+    log_mels,
+    mahalanobis_scores,
+    vectors,
+)
 
 NAMES = [
     f"section_00_{domain}_test_{label}_{number}.wav"
@@ -25,7 +32,12 @@ def test_vectors_are_five_frames_side_by_side():
 
 
 @pytest.mark.parametrize(
-    "scores", [linear_scores, lambda train, test: autoencoder_scores(train, test, 0, 50)]
+    "scores",
+    [
+        linear_scores,
+        mahalanobis_scores,
+        lambda train, test: autoencoder_scores(train, test, 0, 50),
+    ],
 )
 def test_a_clip_unlike_the_training_clips_has_the_highest_score(scores):
     test = clips(5, 1)

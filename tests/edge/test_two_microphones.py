@@ -1,6 +1,7 @@
 """Clips of two microphones away from the benchmark: exported, streamed, piped and watched."""
 
 import io
+import sys
 import types
 
 import numpy as np
@@ -66,6 +67,16 @@ def test_where_the_far_channel_is_of_no_help_it_changes_nothing_in_an_exported_f
     clip, exported = CLIP[:SAMPLES], OnnxDenoiser(tmp_path / "model.onnx")
     other = np.stack([clip[:, 0], -clip[:, 1] / 2], axis=1)
     assert np.array_equal(exported(clip, RATE_HZ), exported(other, RATE_HZ))
+
+
+def test_without_scipy_an_exported_file_of_two_microphones_says_what_to_install(
+    tmp_path, monkeypatch
+):
+    export_denoiser(hearing_far(**HEARS_FAR["mel frames"]), SAMPLES, tmp_path / "model.onnx")
+    exported = OnnxDenoiser(tmp_path / "model.onnx")
+    monkeypatch.setitem(sys.modules, "dcase_denoise_plugin.sound.far_subtraction", None)
+    with pytest.raises(ConfigError, match="two microphones: expected scipy, got .*pip install sci"):
+        exported(CLIP[:SAMPLES], RATE_HZ)
 
 
 def test_a_stream_of_frames_comes_clip_by_clip_too():
