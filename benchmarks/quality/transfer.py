@@ -15,11 +15,21 @@ import click
 import numpy as np
 
 from benchmarks.denoisers import trained
+from benchmarks.detectors import denoised, harmonic_mean, linear_scores, log_mels
 from benchmarks.options import seeds_option, stage_config, stage_options
-from benchmarks.quality.places import judged
 from dcase_denoise_plugin.denoising.adaptation import adapted
 from dcase_denoise_plugin.denoising.denoiser import Denoiser
 from dcase_denoise_plugin.sound.machine import Machine
+
+
+def judged(folder: Path, denoiser: Denoiser | None) -> float:
+    """Harmonic mean of the AUCs on the clips in `folder` by the linear detector, behind the
+    denoiser or without one, percent.
+    """
+    (train, _), (test, names) = (log_mels(folder / split) for split in ("train", "test"))
+    if denoiser:
+        train, test = denoised(denoiser, train), denoised(denoiser, test)
+    return harmonic_mean(linear_scores(train, test), names)
 
 
 def served(folder: Path, denoisers: list[Denoiser], seeds: tuple[int, ...]) -> np.ndarray:
