@@ -54,7 +54,7 @@ def main(machines, picture, names):
     for folder, name in zip(machines, names or [folder.name for folder in machines]):
         (train, _), (test, test_names) = (log_mels(folder / split) for split in ("train", "test"))
         noise, _ = log_mels(folder / "supplemental", f"*{NOISE_MARK}*.wav")
-        found = standing_out_quantile(train, noise) if len(noise) else None
+        found = standing_out_quantile(train, noise).quantile if len(noise) else None
         plain = harmonic_mean(linear_scores(train, test), test_names)
         values = {
             quantile: harmonic_mean(
@@ -68,7 +68,7 @@ def main(machines, picture, names):
             for quantile, value in values.items()
         )
         click.echo(
-            f"{name}: plain {plain:.1f}  {shown}  rule: {'mean' if found is None else found}"
+            f"{name}: plain {plain:.1f}  {shown}  rule: {'none' if found is None else found}"
         )
     if picture:
         draw(curves, picture)
