@@ -10,7 +10,7 @@ import torch
 from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 from dcase_denoise_plugin.denoising.prediction import Prediction
 from dcase_denoise_plugin.denoising.unet import UNet
-from dcase_denoise_plugin.errors import CheckpointError, ConfigError
+from dcase_denoise_plugin.errors import AudioError, CheckpointError, ConfigError
 from dcase_denoise_plugin.process import thread_limit
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.settings.sources import resolve
@@ -37,11 +37,9 @@ def blended(noisy: np.ndarray, denoised: np.ndarray, strength: float) -> np.ndar
 
 
 class Denoiser:
-    """Takes away what its U-Net predicts, or its far microphone hears, at `strength` (alpha in ``y
-    = x - alpha * (x - f(x))``; 0 returns the input exactly).
-
-    Where its findings say that a far microphone helps, what is denoised is the near channel
-    `without_noise`.
+    """Takes away what its U-Net predicts, at `strength` (alpha in ``y = x - alpha * (x - f(x))``; 0
+    returns the input exactly). Where a far microphone helps, what that hears is subtracted first
+    (`without_noise`).
 
     `config` says what is made of the U-Net's prediction (``denoise_output``,
     ``denoise_fluctuation``); the file's own by default.
@@ -137,7 +135,8 @@ class Denoiser:
 
     def wavs(self, wavs: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         """The same for clips of one length and one channel at once, whose samples were checked:
-        (..., samples) in and out, float32. Raises AudioError for another rate.
+        (..., samples) in and out, float32. Of two microphones they are `without_noise` already.
+        Raises AudioError for another rate.
         """
         check_rate(sample_rate_hz, self.checkpoint.sample_rate_hz, ARRAY)
         noisy = np.asarray(wavs, dtype=np.float32)
@@ -167,6 +166,8 @@ class Denoiser:
             If the denoiser was trained on waveforms.
         CheckpointError
             If it was trained on other mel bands.
+        AudioError
+            If `heard` is missing.
         """
         if self.domain != "mel":
             raise ConfigError(
@@ -177,6 +178,11 @@ class Denoiser:
             raise CheckpointError(
                 f"log-mel: expected shape ({self.spectrogram.rows}, frames), got {log_mel.shape} in"
                 " the array passed in. Choose the denoiser trained with its n_mels."
+            )
+        if heard is None and self.findings.far_helps:
+            raise AudioError(
+                f"log-mel: expected that of without_noise too, got the near channel's in {ARRAY}."
+                " Pass both."
             )
         heard = log_mel if heard is None else heard
         level_db = torch.from_numpy(np.asarray(heard, dtype=np.float32)).to(self.device)

@@ -20,13 +20,14 @@ def streaming(denoiser: Denoiser, clip_s: float | None = None) -> Stream:
     """The stream that fits what the denoiser does.
 
     A denoiser that decides frame by frame becomes a `FrameStream`. One that rests on the whole
-    clip (another ``denoise_output``, or a far microphone) has no answer before it is over; it
-    becomes a `ClipStream`, which needs `clip_s`, the length of the clips it was trained on.
+    clip (another ``denoise_output``, or a far microphone that helps) has no answer before it is
+    over; it becomes a `ClipStream`, which needs `clip_s`, the length of the clips it was trained
+    on.
 
     Raises ConfigError if the latter lacks `clip_s`.
     """
     config = denoiser.config
-    two_microphones = denoiser.checkpoint.channels > 1
+    two_microphones = denoiser.findings.far_helps
     if config.output == "frames" and not two_microphones:
         return FrameStream(denoiser)
     if clip_s is None:

@@ -1,5 +1,5 @@
 """A far microphone as the reference of the noise, in two estimates of what it leaves of the near
-channel, and their geometric mean.
+channel, and their geometric mean, never above the first.
 
 The first subtracts the far channel through a filter that is fitted to the clip: Widrow 1975,
 adaptive noise cancelling, solved for a whole clip. The second subtracts its power, by a gain a
@@ -21,8 +21,9 @@ WINDOW_S = 0.512
 LARGEST_GAIN = 2.0
 NEIGHBOURS_HZ = 250
 LEAST_SHARE = 0.01  # of the mean power, under that of each frequency
-# Frames of the second estimate, frequencies that share a gain, and what stays at least.
-FRAME_S, SHARED_HZ, FLOOR = 0.064, 1000, 0.1
+# Of the second estimate: its frames, the frequencies that share a gain and a power, and the share of
+# the near power that it keeps at least.
+FRAME_S, SHARED_HZ, SMOOTHED_HZ, FLOOR = 0.064, 1000, 80, 0.1
 TINY = np.finfo(np.float32).tiny
 
 
@@ -33,16 +34,16 @@ def without_noise(clip: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     near, far = clip.T
     rest = (near - _through_fitted_filter(far, near, sample_rate_hz)).astype(np.float32)
     size = round(FRAME_S * sample_rate_hz)
-    bins = round(SHARED_HZ * size / sample_rate_hz)
+    shared, smoothed = (round(hz * size / sample_rate_hz) for hz in (SHARED_HZ, SMOOTHED_HZ))
     spectra = scipy.signal.stft([near, far, rest], nperseg=size)[2]  # (3, bins, frames)
     power = np.square(np.abs(spectra))
     around_near, around_far, _ = power - power.mean(-1, keepdims=True)
-    shared, squares = (
-        scipy.ndimage.uniform_filter1d((around * around_far).sum(-1, keepdims=True), bins, axis=0)
+    products, squares = (
+        scipy.ndimage.uniform_filter1d((around * around_far).sum(-1, keepdims=True), shared, axis=0)
         for around in (around_near, around_far)
     )
-    noise_gain = np.clip(shared / (squares + TINY), 0, LARGEST_GAIN**2)
-    near_power, far_power, rest_power = scipy.ndimage.uniform_filter1d(power, 5, axis=1)
+    noise_gain = np.clip(products / (squares + TINY), 0, LARGEST_GAIN**2)
+    near_power, far_power, rest_power = scipy.ndimage.uniform_filter1d(power, smoothed, axis=1)
     second_power = np.maximum(near_power - noise_gain * far_power, FLOOR * near_power)
     gain = np.minimum((second_power + TINY) / (rest_power + TINY), 1) ** 0.25
     return scipy.signal.istft(spectra[2] * gain, nperseg=size)[1][: len(near)].astype(np.float32)

@@ -190,7 +190,7 @@ def unet(
     function: Array2Array = denoiser.wavs
     batch: Array2Array = denoiser.wavs
     if config.domain == "mel":
-        function = batch = lambda array, sample_rate_hz: denoiser.log_mel(array)
+        function = batch = lambda array, sample_rate_hz: denoiser.log_mel(array, array)
     hears_far, checkpoint = denoiser.findings.far_helps, denoiser.checkpoint
     return Method("unet", function, denoiser.digest, batch, False, checkpoint, hears_far)
 

@@ -92,6 +92,12 @@ def test_a_denoiser_of_two_channels_refuses_one(denoiser):
         loaded(near, RATE_HZ)
 
 
+def test_a_log_mel_of_two_microphones_needs_both(denoiser):
+    level_db = Spectrogram(FEATURES, RATE_HZ, "mel").level_of_wav_db(hum(1, RATE_HZ))
+    with pytest.raises(AudioError, match="log-mel: expected that of without_noise too, got"):
+        Denoiser.load(denoiser, "cpu").log_mel(level_db)
+
+
 @pytest.mark.parametrize("domain", ["mel", "waveform"])
 def test_strength_is_a_share_of_what_the_far_channel_takes_too(denoiser, tmp_path, domain):
     machine = two_channel_machine(tmp_path, clips=6)
