@@ -21,7 +21,7 @@ WINDOW_S = 0.512
 LARGEST_GAIN = 2.0
 NEIGHBOURS_HZ = 250
 LEAST_SHARE = 0.01  # of the mean power, under that of each frequency
-# Of the second estimate: its frames, the frequencies that share a gain and a power, and the share of
+# Of the second estimate: frames, frequencies that share a gain and a power, and the share of
 # the near power that it keeps at least.
 FRAME_S, SHARED_HZ, SMOOTHED_HZ, FLOOR = 0.064, 1000, 80, 0.1
 TINY = np.finfo(np.float32).tiny
