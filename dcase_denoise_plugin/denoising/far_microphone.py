@@ -16,7 +16,7 @@ from dcase_denoise_plugin.sound.far_subtraction import without_noise
 
 LOWER_TENTH = 0.1
 # Correlation of the two channels' power over time, in the middle one of the bands: that of other
-# sound is 0. In 29 simulated rooms it was 0.3 to 0.6, and 0.23 where the noise was steady.
+# sound is 0. In 32 simulated sets it was 0.3 to 0.6, and 0.23 where the noise was steady.
 LEAST_CORRELATION = 0.1
 # A copy's is 1, and the machine stands out in neither.
 COPY, COPY_DB = 0.99, 0.05
@@ -24,7 +24,7 @@ SILENT_DB = -150.0
 # How far the machine stands out behind the subtraction beside before it, at least.
 LEAST_DIFFERENCE_DB = 0.2
 SURE = 2.0  # standard errors
-# How far it stands out in the near channel beside the far one, at least. 26 simulated rooms whose
+# How far it stands out in the near channel beside the far one, at least. 29 simulated sets whose
 # far channel heard the machine 8 to 20 dB softer had 0.9 to 2.3 dB. Three where it was as loud had
 # -0.1 to 0.4; there the subtraction takes the machine.
 LEAST_BESIDE_FAR_DB = 0.6

@@ -52,6 +52,13 @@ def test_a_tone_of_the_machine_is_not_taken_by_what_the_far_microphone_hears_of_
     assert power(kept) > 0.4 * power(tone) and power(kept - tone) < 0.1 * power(tone)
 
 
+@pytest.mark.parametrize("level", [1e-6, 2.0**31])
+def test_the_level_of_a_recorder_does_not_matter(level):
+    swelling = MACHINE * np.linspace(0, 1, SAMPLES) / np.abs(MACHINE).max()
+    near, far = MACHINE + swelling, swelling + NOISE / 10
+    np.testing.assert_allclose(left(level * near, level * far) / level, left(near, far), atol=1e-4)
+
+
 @pytest.mark.parametrize("samples", [RATE_HZ, RATE_HZ + 1, 3 * RATE_HZ + 7])
 def test_any_clip_that_is_long_enough_comes_back_as_long(samples):
     clip = near_and_far(0, 32 * RATE_HZ)[:samples].astype(np.float32)
