@@ -8,8 +8,9 @@ last ten target clips set the threshold in place of the others. An interrupted c
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -18,12 +19,14 @@ import scipy.stats
 
 from benchmarks.options import seeds_option
 from dcase_denoise_plugin.checkout.machine_run import MachineRun
+from dcase_denoise_plugin.checkout.run_record import findings_of
 from dcase_denoise_plugin.edge.trained_baseline import BaselineScorer, TrainedBaseline
 from dcase_denoise_plugin.errors import DataError
 from dcase_denoise_plugin.monitor.calibration import (
     ROUNDING,
     Calibration,
     calibrate,
+    clips_needed,
     smallest_rate,
 )
 from dcase_denoise_plugin.monitor.verdicts import Scorer, scored
@@ -35,7 +38,31 @@ from dcase_denoise_plugin.sound.recordings import Clip, Recording, is_sound
 
 RATES = (0.01, 0.05, 0.1)  # the first, or the least that half of the clips can promise
 NAME = "mine"
-Scores = dict[str, np.ndarray]  # "source normal" … → (clips,)
+UNCHANGED = "handed over as they are"  # in what the stage says it found
+DRAWS = 400  # of halves
+HEAD = """| threshold by | expected | false alarms | anomalies found | F1 |
+|---|---|---|---|---|"""
+Scores = Mapping[str, np.ndarray]  # "source normal" … → (clips,)
+Shares = Mapping[str, float]  # "source normal" … → alarms among its clips
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What one trained detector says.
+
+    Attributes
+    ----------
+    score : the one that decides.
+    limit : the baseline's threshold of it.
+    kept, few : (clips,) of the clips that set the threshold, and of ten target clips.
+    tests : of each group of test clips.
+    """
+
+    score: str
+    limit: float
+    kept: np.ndarray
+    few: np.ndarray
+    tests: Scores
 
 
 def own_folders(raw: Path, out: Path, clip_s: float) -> tuple[Asked, dict[str, list[Path]]]:
@@ -94,25 +121,77 @@ def expected(normal: int, clips: int, rate: float) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def line(
-    said: str, of_seeds: Sequence[tuple[float, Scores]], normal: int = 0, rate: float = 0.0
+def alarms(tests: Scores, at: float) -> Shares:
+    """The share of alarms in each group of clips."""
+    return {group: float(np.mean(scores > at)) for group, scores in tests.items()}
+
+
+def alarms_by_halves(tests: Scores, rate: float, rng: np.random.Generator) -> Shares:
+    """The same where half of a domain's normal clips sets its threshold; a mean over draws."""
+    shares: dict[str, float] = {}
+    for domain in {group.split()[0] for group in tests}:
+        normal, faulty = tests[f"{domain} normal"], tests[f"{domain} anomaly"]
+        found = []
+        for _ in range(DRAWS):
+            drawn = rng.permutation(normal)
+            at = threshold(drawn[: len(drawn) // 2], rate)
+            found.append((np.mean(drawn[len(drawn) // 2 :] > at), np.mean(faulty > at)))
+        of_normal, of_faulty = np.mean(found, axis=0)
+        shares |= {f"{domain} normal": float(of_normal), f"{domain} anomaly": float(of_faulty)}
+    return shares
+
+
+def f1(shares: Shares, clips: Mapping[str, int]) -> float:
+    """Percent, over all groups."""
+    counts = {group: share * clips[group] for group, share in shares.items()}
+    correct = sum(count for group, count in counts.items() if group.endswith("anomaly"))
+    faulty = sum(count for group, count in clips.items() if group.endswith("anomaly"))
+    return 200 * correct / (sum(counts.values()) + faulty)
+
+
+def row(
+    said: str,
+    of_seeds: Sequence[Shares],
+    clips: Mapping[str, int],
+    normal: int = 0,
+    rate: float = 0,
 ) -> str:
-    """Alarms in each group and F1 over all, means over the seeds, each with its threshold; beside
-    the alarms of normal clips how many are `expected` by so many `normal` ones.
+    """A table's row: percent, mean ± standard deviation over the seeds, by domain; beside the
+    alarms of normal clips how many are `expected` by so many `normal` ones.
     """
-    parts, correct, wrong, total = [], 0.0, 0.0, 0
-    for group in sorted(of_seeds[0][1]):
-        clips = len(of_seeds[0][1][group])
-        alarms = float(np.mean([np.count_nonzero(scores[group] > at) for at, scores in of_seeds]))
-        parts.append(f"{group} {alarms:.1f} of {clips}")
-        if group.endswith("normal"):
-            wrong += alarms
-            if normal:
-                parts[-1] += " (expected {} to {})".format(*expected(normal, clips, rate))
-        else:
-            correct, total = correct + alarms, total + clips
-    f1 = 200 * correct / (correct + wrong + total)
-    return f"{said}: {'; '.join(parts)}; F1 {f1:.1f}"
+
+    def shown(values: Sequence[float]) -> str:
+        spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+        return f"{np.mean(values):.0f} ± {spread:.0f}"
+
+    def by_domain(label: str) -> str:
+        groups = sorted(group for group in clips if group.endswith(label))
+        return ", ".join(shown([100 * shares[group] for shares in of_seeds]) for group in groups)
+
+    spans = ""
+    if normal:
+        sizes = sorted({count for group, count in clips.items() if group.endswith("normal")})
+        bounds = [(size, *expected(normal, size, rate)) for size in sizes]
+        spans = ", ".join(f"{100 * low / n:.0f}–{100 * high / n:.0f}" for n, low, high in bounds)
+    score = shown([f1(shares, clips) for shares in of_seeds])
+    return f"| {said} | {spans} | {by_domain('normal')} | {by_domain('anomaly')} | {score} |"
+
+
+def table(of_seeds: Sequence[Judged], least: float, seed: int = 0) -> list[str]:
+    """One arm's rows; `least` is the smallest promised rate, `seed` draws the halves."""
+    clips = {group: len(scores) for group, scores in of_seeds[0].tests.items()}
+    rows = [HEAD]
+    for what, by in (("usual clips", "kept"), ("ten changed clips", "few")):
+        normal = len(getattr(of_seeds[0], by))
+        for rate in (least, *RATES[1:]):
+            if normal >= clips_needed(rate):
+                shares = [alarms(one.tests, threshold(getattr(one, by), rate)) for one in of_seeds]
+                rows.append(row(f"{what}, {100 * rate:.2g} %", shares, clips, normal, rate))
+    rng = np.random.default_rng(seed)
+    halves = [alarms_by_halves(one.tests, RATES[-1], rng) for one in of_seeds]
+    rows.append(row(f"half of the test's normal clips, {100 * RATES[-1]:.2g} %", halves, clips))
+    by_rule = [alarms(one.tests, one.limit) for one in of_seeds]
+    return [*rows, row("the baseline's threshold rule", by_rule, clips)]
 
 
 @click.command()
@@ -126,41 +205,40 @@ def line(
 @seeds_option
 def main(raw, out, clip_s, settings, score, seeds):
     """Print alarms among normal and anomalous test clips of each domain, at each promised rate,
-    plain and denoised.
+    plain and denoised; plain alone where the stage hands clips over as they are.
     """
     asked, others = own_folders(raw, out, clip_s)
     split = Split.from_folders(asked)
     plan = plan_of(NAME, out / "work", (*USUAL, *settings))
-    arms = ("plain", "denoised")
-    runs = {
-        arm: [MachineRun(plan, NAME, seed, arm, steps=("train",)) for seed in seeds] for arm in arms
-    }
-    lay_out_clips(split, runs["plain"][0].raw, 1)
-    for error in run_all([run for arm in arms for run in runs[arm]], 1, None).values():
-        raise error
     click.echo(", ".join(f"{what} {clips} clips" for what, (_, clips) in split.counts().items()))
-    for arm in arms:
-        found = [_judged(run, split, others, score) for run in runs[arm]]
-        click.echo(f"{arm}: score {', '.join(score for score, *_ in found)}")
-        own = [(limit, scores) for _, limit, _, _, scores in found]
-        click.echo(line(f"{arm}, the baseline's threshold", own))
-        for said, at, rates in (
-            ("", 2, (asked.false_alarms, *RATES[1:])),
-            (", by ten target clips", 3, RATES[-1:]),
-        ):
-            for rate in rates if len(found[0][at]) else ():
-                by = [(threshold(each[at], rate), each[-1]) for each in found]
-                click.echo(line(f"{arm}, {100 * rate:g} %{said}", by, len(found[0][at]), rate))
+    lay_out_clips(split, MachineRun(plan, NAME, seeds[0], "plain").raw, 1)
+    arms = {
+        arm: [MachineRun(plan, NAME, seed, arm, steps=("train",)) for seed in seeds]
+        for arm in ("denoised", "plain")
+    }
+    _train(arms["denoised"][:1])
+    said = findings_of(arms["denoised"][0])
+    click.echo(said)
+    if UNCHANGED in said:
+        del arms["denoised"]
+    for arm, runs in arms.items():
+        _train(runs)
+        found = [_judged(run, split, others, score) for run in runs]
+        click.echo(f"\n{arm}, score {', '.join(one.score for one in found)}:\n")
+        click.echo("\n".join(table(found, asked.false_alarms)))
+
+
+def _train(runs):
+    for error in run_all(runs, 1, None).values():
+        raise error
 
 
 def _judged(run, split, others, score):
-    """The deciding score, the baseline's threshold, and scores: of the clips kept from training,
-    of the target clips, of each group of test clips.
-    """
+    """What the detector of `run` says of the clips kept from training and of the test clips."""
     scorer = BaselineScorer(TrainedBaseline.load(run))
     kept = [clip for clip, _ in clips_of(split.calibration, split.samples, 1)]
     score = score or calibrate(scorer, kept, RATES[-1])[0].score
-    of_groups = {
+    tests = {
         group: scores_of(
             scorer,
             (clip for file in files for clip in Recording.from_file(file).clips(split.samples)),
@@ -168,8 +246,8 @@ def _judged(run, split, others, score):
         )
         for group, files in others.items()
     }
-    few = of_groups.pop("ten", np.zeros(0))
-    return score, scorer.thresholds[score], scores_of(scorer, kept, score), few, of_groups
+    few = tests.pop("ten", np.zeros(0))
+    return Judged(score, scorer.thresholds[score], scores_of(scorer, kept, score), few, tests)
 
 
 if __name__ == "__main__":
