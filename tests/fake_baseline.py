@@ -154,7 +154,7 @@ def plan_of(
 ) -> Plan:
     """What a call with these --set asks for."""
     overrides, config = resolve_stage(
-        baseline, read_overrides(None, assignments, baseline), "recommended", environment={}
+        baseline, read_overrides(None, assignments, baseline), environment={}
     )
     return Plan(baseline, dataset, mode, overrides, config)
 

@@ -26,7 +26,7 @@ FEATURES = FeatureSettings(n_fft=256, hop_length=128, n_mels=16)
 PUBLISHED = {
     "output": "frames",
     "clip_level": "mean",
-    "guessed_noise": True,
+    "network": "always",
     "pairing": "two_draws",
     "noisy_pair_share": 0.7,
     "snr_db_min": -5.0,
@@ -99,6 +99,7 @@ def denoiser_that(
     tile_frames=26,
     quantile=None,
     noise_known=True,
+    noise_above_clips_db=None,
     guard_db=(-math.inf, math.inf),
     channels=1,
     far_helps=False,
@@ -127,6 +128,7 @@ def denoiser_that(
             scaling,
             Findings(
                 noise_known=noise_known,
+                noise_above_clips_db=noise_above_clips_db,
                 quantile=quantile,
                 quantile_told=config.clip_level == "auto" and quantile is not None,
                 guard_db=torch.tensor(guard_db, dtype=torch.float32).view(2, 1, 1),

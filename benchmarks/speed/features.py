@@ -13,13 +13,14 @@ from benchmarks.scratch import load, on_what, scratch_checkout
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, help="Times that each is built.")
-@click.option("--u-net", is_flag=True, help="The stage with a U-Net; the preset trains none.")
+@click.option("--u-net", is_flag=True, help="The stage with a U-Net; `fan` takes none by itself.")
 def main(rounds: int, u_net: bool):
     """Takes the real baseline and its own `fan` where DCASE_BASELINE_DIR leads to one, else the
     stand-in and 200 made-up clips of 10 s.
     """
     # A denoiser is as fast after one epoch as after all.
-    keys = (f"--denoise_epochs={int(u_net)}", "--denoise_pairs_per_clip=1")
+    network = "always" if u_net else "auto"
+    keys = (f"--denoise_network={network}", "--denoise_epochs=1", "--denoise_pairs_per_clip=1")
     with scratch_checkout(own_clips=True) as root:
         # Trains the denoiser; one thread gets on beside other work, too.
         load(root, True, *keys, OMP_NUM_THREADS="1")

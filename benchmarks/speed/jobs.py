@@ -37,8 +37,6 @@ def run(jobs: int) -> float:
             str(jobs),
             "--set",
             "epochs=10",
-            "--set",
-            "denoise_preset=demo",
         ]
         start = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

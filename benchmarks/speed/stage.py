@@ -68,7 +68,7 @@ def contenders(denoiser: Denoiser, wavs: np.ndarray, sample_rate_hz: int, thread
     show_default=True,
     help="Where the stage and TorchGate work; noisereduce itself knows the CPU alone.",
 )
-@click.option("--u-net", is_flag=True, help="The stage with a U-Net; the preset trains none.")
+@click.option("--u-net", is_flag=True, help="The stage with a U-Net; `fan` takes none by itself.")
 def main(clips: int, rounds: int, device: str, u_net: bool):
     """Takes `fan` of the checkout in DCASE_BASELINE_DIR, else made-up clips of 10 s; as many
     threads as PyTorch may use (OMP_NUM_THREADS).
@@ -76,8 +76,10 @@ def main(clips: int, rounds: int, device: str, u_net: bool):
     with scratch_checkout(own_clips=True) as root:
         machine = Machine.from_folder(root / RAW / "fan", "DCASE2025T2")
         # A denoiser is as fast after one epoch as after all.
-        epochs = int(u_net)
-        config = sources.resolve({"preset": "recommended", "epochs": epochs, "pairs_per_clip": 1})
+        network = "always" if u_net else "auto"
+        config = sources.resolve(
+            {"preset": "recommended", "network": network, "epochs": 1, "pairs_per_clip": 1}
+        )
         checkpoint = Stage(machine, config, torch.device("cpu"), Path(root, "denoisers")).checkpoint
         loaded = [read_wav(file) for file in machine.train_files[:clips]]
         denoiser, head, threads = (

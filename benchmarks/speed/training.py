@@ -130,9 +130,7 @@ def main() -> None:
         help="whole trainings of each contender, to compare the losses they end at [%(default)s]",
     )
     call = parser.parse_args()
-    config = resolve({"preset": call.preset, **given_keys(call.set)})
-    if not config.epochs:
-        parser.error(f"preset {call.preset} trains no U-Net: add --set denoise_epochs=5")
+    config = resolve({"preset": call.preset, "network": "always", **given_keys(call.set)})
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         machine = (

@@ -110,11 +110,10 @@ def read_overrides(
 def resolve_stage(
     baseline: Baseline,
     overrides: Overrides,
-    fallback_preset: str = config.RECOMMENDED,
     environment: Mapping[str, str] = os.environ,
 ) -> tuple[Overrides, config.DenoiseConfig]:
-    """The stage's configuration in the denoised runs, and the overrides that lead there: with
-    `fallback_preset` if nobody names a preset.
+    """The stage's configuration in the denoised runs, and the overrides that lead there: with the
+    preset `recommended` if nobody names one.
 
     Raises
     ------
@@ -135,7 +134,7 @@ def resolve_stage(
         or environment.get(sources.PRESET_VARIABLE)
     ):
         overrides = dataclasses.replace(
-            overrides, denoise={**overrides.denoise, "preset": fallback_preset}
+            overrides, denoise={**overrides.denoise, "preset": config.RECOMMENDED}
         )
     if str(written.get("preset", "")).endswith((".yaml", ".yml")):
         written["preset"] = str(baseline.folder / written["preset"])

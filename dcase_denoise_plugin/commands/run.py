@@ -19,7 +19,6 @@ from dcase_denoise_plugin.commands.options import (
     seeds_option,
 )
 from dcase_denoise_plugin.names import Folders
-from dcase_denoise_plugin.settings.config import RECOMMENDED
 
 if TYPE_CHECKING:
     from dcase_denoise_plugin.runner.call import Call
@@ -158,7 +157,6 @@ def _planned(
     seeds: Sequence[int],
     yaml_file: Path | None,
     assignments: Sequence[str],
-    fallback_preset: str = RECOMMENDED,
     title: str = "",
 ) -> Call:
     """The call that these options ask for."""
@@ -172,9 +170,7 @@ def _planned(
     if clone_baseline:
         baselines.clone_baseline()
     baseline = baselines.Baseline.from_folder(baselines.find_baseline(baseline_folder))
-    overrides, config = resolve_stage(
-        baseline, read_overrides(yaml_file, assignments, baseline), fallback_preset
-    )
+    overrides, config = resolve_stage(baseline, read_overrides(yaml_file, assignments, baseline))
     plan = Plan(baseline, dataset, mode, overrides, config)
     refuse_spaces(plan.settings)
     return Call.from_plan(plan, what, machines, seeds, title)
@@ -202,7 +198,6 @@ def _planned_demo(
             "baseline_folder": str(folder),
             "assignments": (*DEMO_SETTINGS, *assignments),
         },
-        fallback_preset="demo",
         title="DEMO on made-up machines",
     )
 

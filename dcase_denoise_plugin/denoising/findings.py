@@ -22,6 +22,9 @@ from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 # Supplemental noise this far above the clips is not in them. It lies at -14 dB on `fan`, at -2 dB
 # on made-up machines, and at +6 and +9 dB where those were recorded without it.
 NOT_IN_THE_CLIPS_DB = 3.0
+# Noise of at least half the power. There a U-Net gains where the machine stands out
+# at no moment; in softer noise it gains nothing (measured in docs/appendix/parts.md).
+HALF_OF_THE_CLIPS_DB = -3.0
 UNBOUNDED_DB = torch.tensor([-math.inf, math.inf]).view(2, 1, 1)
 PLACES = {
     0.05: "the lower twentieth",
@@ -69,11 +72,17 @@ class Findings:
         return heard_in_pauses(self.quantile)
 
     def uses_network(self, config: DenoiseConfig) -> bool:
-        """Whether the U-Net takes anything away: it is trained, its noise is known, or guesses are
-        taken, and no far microphone hears it.
+        """Whether the U-Net takes anything away: it is trained, no far microphone hears the noise,
+        and it is always asked for, or noise is loud and the clip's spectrum is its mean.
         """
-        is_needed = not self.far_helps and (self.noise_known or config.guessed_noise)
-        return config.epochs > 0 and is_needed
+        is_asked = config.network == "always" or (self.noise_is_loud and self.quantile is None)
+        return config.epochs > 0 and not self.far_helps and is_asked
+
+    @property
+    def noise_is_loud(self) -> bool:
+        """Whether the noise is known, and at least half of what the clips hold."""
+        above_db = self.noise_above_clips_db
+        return self.noise_known and above_db is not None and above_db >= HALF_OF_THE_CLIPS_DB
 
     def takes_spectrum(self, config: DenoiseConfig) -> bool:
         """Whether a clip's spectrum is taken at a quantile, with the U-Net or without."""
@@ -97,13 +106,15 @@ class Findings:
         return "far microphone hears the noise" if self.far_helps else ""
 
     def _recordings(self) -> str:
-        if self.noise_recordings and self.noise_above_clips_db is not None and not self.noise_known:
-            return (
-                f"{self.noise_recordings} noise recordings,"
-                f" {self.noise_above_clips_db:.1f} dB louder than the clips"
-            )
+        above_db = self.noise_above_clips_db
+        level = ""
+        if above_db is not None and not (self.noise_known and self.quantile_told):
+            than_clips = "louder" if above_db > 0 else "softer"
+            level = f", {abs(above_db):.1f} dB {than_clips} than the clips"
+        if self.noise_recordings and not self.noise_known:
+            return f"{self.noise_recordings} noise recordings{level}"
         kinds = [
-            (self.noise_recordings, "noise recordings"),
+            (self.noise_recordings, f"noise recordings{level}"),
             (self.machine_recordings, "recordings of the machine alone"),
         ]
         told = [f"{count} {kind}" for count, kind in kinds if count]

@@ -218,7 +218,7 @@ def _exported(graph: nn.Module, example: torch.Tensor) -> torch.onnx.ONNXProgram
         )
         # torch 2.6 says two things of a constant that it has put in itself.
         warnings.filterwarnings(
-            "ignore", "Attempted to insert a get_attr Node|Node lifted_tensor_", UserWarning
+            "ignore", r"Attempted to insert a get_attr Node|Node \w*lifted_tensor_", UserWarning
         )
         program = torch.onnx.export(
             without_norms(graph),

@@ -17,7 +17,6 @@ from dcase_denoise_plugin.settings.keys import check, declared, option_name
 from dcase_denoise_plugin.settings.values import (
     BUILT_IN_METHODS,
     DOMAINS,
-    FAR_MICROPHONE,
     NOISE_SOURCES,
     OUTPUTS,
     PAIRINGS,
@@ -46,7 +45,7 @@ class DenoiseConfig:
     denoise: bool = declared(False, "Put the denoising stage into the baseline's data loader.")
     preset: str = declared(
         "",
-        "Preset to start from: denoise, recommended, waveform, demo, or a YAML file.",
+        "Preset to start from: denoise, recommended, waveform, or a YAML file.",
         shapes="nothing",
     )
     method: str = declared(
@@ -56,8 +55,8 @@ class DenoiseConfig:
     )
     domain: str = declared(
         "mel",
-        "What is denoised: mel (the log-mel spectrogram) or waveform (a mask on the STFT, noisy"
-        " phase). method: what a method of your own states by its attribute domain.",
+        "What is denoised: mel (log-mel spectrogram), waveform (a mask on the STFT, noisy phase),"
+        " or method: what a method of your own states by its attribute domain.",
         choices=DOMAINS,
         shapes="weights",
     )
@@ -79,19 +78,22 @@ class DenoiseConfig:
     )
     clip_level: str = declared(
         "auto",
-        "A clip's spectrum, band by band: its mean over time, a quantile of it (0 to 1), or auto."
-        " auto takes the quantile at which the machine stands out best, told by noise recordings"
-        " or recordings of the machine alone; the mean where none is better by 1 dB.",
+        "A clip's spectrum, band by band: its mean over time, a quantile of it (0 to 1), or auto:"
+        " the quantile at which recordings tell that the machine stands out best, if by 1 dB.",
         shapes="weights",
     )
-    guessed_noise: bool = declared(
-        False, "Denoise also where no recording tells what the noise is like.", shapes="weights"
+    network: str = declared(
+        "auto",
+        "U-Net. auto: in noise that recordings tell, at most 3 dB softer than the clips, where no"
+        " quantile is taken. always: in any noise, guessed or not.",
+        choices=("auto", "always"),
+        shapes="weights",
     )
     far_microphone: str = declared(
         "auto",
         "The clips' second channel. auto: the reference of the noise, in place of the U-Net, where"
         " training clips tell that it helps. off: the near channel alone.",
-        choices=FAR_MICROPHONE,
+        choices=("auto", "off"),
         shapes="weights",
     )
     image_size: int = declared(
@@ -135,16 +137,15 @@ class DenoiseConfig:
     )
     pairing: str = declared(
         "to_original",
-        "Sides of a noisy pair: a clip under two noise draws, a clip under noise and itself, or two"
-        " clips. to_original also varies level and frequency response, both sides alike.",
+        "A noisy pair: a clip under two noise draws, a clip under noise and itself, or two clips."
+        " to_original also varies level and frequency response, both sides alike.",
         choices=PAIRINGS,
         shapes="weights",
     )
     noise_source: str = declared(
         "auto",
         f"Where the added noise comes from: {', '.join(NOISE_SOURCES)}, or a folder of your own"
-        " recordings (a path with a /). auto takes supplemental noise clips, else the clip's own"
-        " noise floor.",
+        " recordings (a path with a /). auto: supplemental noise clips, else the clip's own floor.",
         shapes="weights",
     )
     snr_db_min: float = declared(
@@ -171,8 +172,7 @@ class DenoiseConfig:
     )
     machine_epochs: str = declared(
         "",
-        "Epochs of single machine types, as slider=65,fan=80. Breaks the one rule for all and is"
-        " marked in the report.",
+        "Epochs of single machine types, as slider=65,fan=80. Marked in the report.",
         shapes="weights",
     )
     learning_rate: float = declared(

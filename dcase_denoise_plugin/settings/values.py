@@ -10,7 +10,6 @@ from dcase_denoise_plugin.quoting import quoted
 
 BUILT_IN_METHODS = ("unet", "identity", "spectral_gate", "wiener", "far_subtraction")
 DOMAINS = ("waveform", "mel", "method")
-FAR_MICROPHONE = ("auto", "off")
 OUTPUTS = ("frames", "clip_spectrum", "steady_machine")
 PAIRINGS = ("two_draws", "to_original", "different_clips")
 NOISE_SOURCES = ("auto", "supplemental", "floor", "coloured", "other_machines")

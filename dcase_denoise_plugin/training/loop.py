@@ -123,7 +123,7 @@ class Training:
                 f" processes, got {config.batch_size}. Start fewer processes or raise it."
             )
         files = noise_recordings(machine, config)
-        needs_clips = bool(files or machine.machine_files or config.guessed_noise)
+        needs_clips = bool(files or machine.machine_files or config.network == "always")
         _, sample_rate_hz = read_wav(machine.train_files[0], machine.channels)
         spectrogram = Spectrogram(machine.features, sample_rate_hz, config.domain, self.device)
         self.clips = Clips(machine.train_files, spectrogram, MEMORY_BYTES if needs_clips else 0)

@@ -51,7 +51,7 @@ def test_a_list_becomes_several_values_and_null_becomes_the_baselines_None(basel
 )
 def test_what_cannot_be_asked_for_is_refused_before_anything_runs(baseline, assignment, complaint):
     with pytest.raises(ConfigError, match=complaint):
-        resolve_stage(baseline, read_overrides(None, [assignment], baseline), "recommended", {})
+        resolve_stage(baseline, read_overrides(None, [assignment], baseline), {})
 
 
 def test_a_file_that_is_not_there_is_refused(baseline):
@@ -60,29 +60,25 @@ def test_a_file_that_is_not_there_is_refused(baseline):
 
 
 def test_the_fallback_preset_is_asked_for_only_if_nobody_names_one(baseline, tmp_path):
-    assert resolve_stage(baseline, Overrides(), "recommended", {})[0].denoise_options() == [
+    assert resolve_stage(baseline, Overrides(), {})[0].denoise_options() == [
         "--denoise_preset=recommended"
     ]
-    assert resolve_stage(baseline, Overrides(denoise={"preset": "denoise"}), "recommended", {})[
+    assert resolve_stage(baseline, Overrides(denoise={"preset": "denoise"}), {})[
         0
     ].denoise_options() == ["--denoise_preset=denoise"]
     assert (
-        resolve_stage(baseline, Overrides(), "recommended", {"DCASE_DENOISE_YAML": "denoise"})[
-            0
-        ].denoise_options()
+        resolve_stage(baseline, Overrides(), {"DCASE_DENOISE_YAML": "denoise"})[0].denoise_options()
         == []
     )
     written = baseline.folder / "baseline.yaml"
     written.write_text(written.read_text() + "denoise_preset: own.yaml\n")
     (baseline.folder / "own.yaml").write_text("denoise_epochs: 7\n")
-    overrides, config = resolve_stage(
-        type(baseline).from_folder(baseline.folder), Overrides(), "recommended", {}
-    )
+    overrides, config = resolve_stage(type(baseline).from_folder(baseline.folder), Overrides(), {})
     assert overrides.denoise_options() == [] and config.epochs == 7
 
 
 def test_the_resolved_stage_is_switched_on_and_follows_preset_file_and_overrides(baseline):
-    _, config = resolve_stage(baseline, Overrides(denoise={"epochs": 2}), "recommended", {})
+    _, config = resolve_stage(baseline, Overrides(denoise={"epochs": 2}), {})
     assert config.denoise and config.epochs == 2 and config.output == "clip_spectrum"
 
 
@@ -144,7 +140,7 @@ def test_a_method_in_the_callers_or_the_baselines_folder_is_found_by_the_baselin
     path.write_text(METHOD)
     before = list(sys.path)
     for _ in range(2):
-        resolve_stage(baseline, Overrides(denoise={"method": method}), "recommended", {})
+        resolve_stage(baseline, Overrides(denoise={"method": method}), {})
     assert sys.path == before
     assert os.environ["PYTHONPATH"] == "/users/own" + (
         "" if in_baseline else f"{os.pathsep}{elsewhere}"
@@ -165,15 +161,13 @@ def test_of_two_modules_of_one_name_the_check_takes_the_one_that_the_baselines_p
 ):
     (elsewhere / "their_method.py").write_text("")
     (baseline.folder / "their_method.py").write_text(METHOD)
-    resolve_stage(
-        baseline, Overrides(denoise={"method": "their_method:denoise"}), "recommended", {}
-    )
+    resolve_stage(baseline, Overrides(denoise={"method": "their_method:denoise"}), {})
     assert os.environ["PYTHONPATH"] == "/users/own"
 
 
 def test_a_method_whose_source_cannot_be_told_is_refused_before_anything_runs(baseline):
     with pytest.raises(ConfigError, match="expected a function or class that is written in a file"):
-        resolve_stage(baseline, Overrides(denoise={"method": "sys:getsizeof"}), "recommended", {})
+        resolve_stage(baseline, Overrides(denoise={"method": "sys:getsizeof"}), {})
 
 
 @pytest.mark.parametrize(
@@ -192,11 +186,9 @@ def test_a_noise_folder_without_clips_is_refused_the_checkouts_own_included(
             match="denoise_noise_source: expected .*, got 0 in /.*nowhere. Correct the path",
         )
     ):
-        resolve_stage(baseline, Overrides(denoise={"noise_source": folder}), "recommended", {})
+        resolve_stage(baseline, Overrides(denoise={"noise_source": folder}), {})
 
 
 def test_a_method_of_ones_own_that_cannot_be_imported_is_refused(baseline):
     with pytest.raises(ConfigError, match="no_such_package"):
-        resolve_stage(
-            baseline, Overrides(denoise={"method": "no_such_package:method"}), "recommended", {}
-        )
+        resolve_stage(baseline, Overrides(denoise={"method": "no_such_package:method"}), {})

@@ -101,13 +101,13 @@ def test_a_clip_spectrum_denoiser_hands_over_the_cleaned_spectrum_and_its_share_
     np.testing.assert_allclose(denoised, spectrum - 7 + stays * (log_mel - mean), atol=1e-4)
 
 
-@pytest.mark.parametrize("guessed", [False, True])
-def test_a_told_quantile_is_taken_even_where_the_u_net_stays_out(guessed):
+@pytest.mark.parametrize("network", ["auto", "always"])
+def test_a_told_quantile_is_taken_even_where_the_u_net_stays_out(network):
     denoiser = denoiser_that(
         0.7,
         quantile=0.1,
-        noise_known=False,
-        guessed_noise=guessed,
+        noise_above_clips_db=0.0,
+        network=network,
         output="clip_spectrum",
         clip_level="auto",
         fluctuation=0.5,
@@ -116,7 +116,7 @@ def test_a_told_quantile_is_taken_even_where_the_u_net_stays_out(guessed):
     expected = (
         np.quantile(log_mel, 0.1, axis=-1, keepdims=True)
         + 0.5 * (log_mel - log_mel.mean(-1, keepdims=True))
-        - guessed * 7
+        - (network == "always") * 7
     )
     np.testing.assert_allclose(denoiser.log_mel(log_mel), expected, atol=0.5)
 
@@ -162,15 +162,23 @@ def test_every_band_has_a_range_of_its_own_and_clips_at_once_are_guarded_as_one_
     assert np.allclose(together, [denoiser.log_mel(clip) for clip in clips], atol=1e-5)
 
 
-@pytest.mark.parametrize("guessed", [False, True])
-def test_guessed_noise_is_taken_away_if_asked_for_and_recorded_noise_always(guessed):
+@pytest.mark.parametrize(
+    ("network", "known", "above_clips_db", "taken"),
+    [
+        ("auto", True, -3.0, 7),
+        ("auto", True, -3.1, 0),
+        ("auto", False, 6.0, 0),
+        ("auto", False, None, 0),
+        ("always", True, -30.0, 7),
+        ("always", False, None, 7),
+    ],
+)
+def test_loud_noise_is_taken_away_and_any_if_asked_for(network, known, above_clips_db, taken):
     log_mel = np.random.default_rng(0).normal(-40, 10, (16, 60)).astype(np.float32)
-    of_guess, recorded = (
-        denoiser_that(0.7, noise_known=known, guessed_noise=guessed).log_mel(log_mel)
-        for known in (False, True)
+    denoiser = denoiser_that(
+        0.7, noise_known=known, noise_above_clips_db=above_clips_db, network=network
     )
-    np.testing.assert_allclose(of_guess, log_mel - guessed * 7, atol=1e-4)
-    np.testing.assert_allclose(recorded, log_mel - 7, atol=1e-4)
+    np.testing.assert_allclose(denoiser.log_mel(log_mel), log_mel - taken, atol=1e-4)
 
 
 @pytest.mark.parametrize("domain", ["mel", "waveform"])

@@ -60,7 +60,7 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
     [
         (
             Findings(**TOLD, quantile=0.1, stands_out_db=4.23),
-            {},
+            {"network": "always"},
             "60 noise recordings; machine stands out by 4.2 dB in pauses → spectrum taken at the"
             " lower tenth, cleaned by the U-Net, 50 % of the fluctuation kept",
         ),
@@ -72,8 +72,9 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
         ),
         (
             Findings(60, 0, -14.0, True, stands_out_db=0.4),
-            {"epochs": 0},
-            "60 noise recordings; machine stands out at no moment → clips handed over as they are",
+            {},
+            "60 noise recordings, 14.0 dB softer than the clips; machine stands out at no moment"
+            " → clips handed over as they are",
         ),
         (
             Findings(**TOLD, quantile=0.1, stands_out_db=4.23),
@@ -90,21 +91,21 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
         ),
         (
             Findings(far_problem="it is silent"),
-            {"guessed_noise": False},
+            {"network": "auto"},
             "far microphone of no help (it is silent); no recordings of the noise or of the machine"
             " alone → clips handed over as they are",
         ),
         (
             Findings(**TOLD, quantile=0.9, stands_out_db=2.0),
-            {},
+            {"network": "always"},
             "60 noise recordings; machine stands out by 2.0 dB at loud moments → spectrum taken at"
             " the upper tenth, cleaned by the U-Net",
         ),
         (
-            Findings(60, 0, -14.0, True, stands_out_db=0.4),
+            Findings(60, 0, -2.8, True, stands_out_db=0.4),
             {},
-            "60 noise recordings; machine stands out at no moment → spectrum"
-            " taken at the mean over time, cleaned by the U-Net",
+            "60 noise recordings, 2.8 dB softer than the clips; machine stands out at no moment →"
+            " spectrum taken at the mean over time, cleaned by the U-Net",
         ),
         (
             Findings(60, 0, 6.04),
@@ -125,7 +126,7 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
         ),
         (
             Findings(),
-            {"guessed_noise": True, "output": "frames"},
+            {"network": "always", "output": "frames"},
             "no recordings of the noise or of the machine alone → every frame cleaned by the U-Net",
         ),
     ],

@@ -38,7 +38,7 @@ PATHS = {
         clip_level="auto",
         quantile=0.1,
         noise_known=False,
-        guessed_noise=False,
+        network="auto",
     ),
     "waveform frames, square image": dict(domain="waveform", image_size=16),
     "waveform of a steady machine, native image, tiles": dict(
@@ -293,7 +293,7 @@ def test_a_place_where_nothing_can_be_written_is_named(tmp_path):
         ),
     ):
         export_denoiser(
-            denoiser_that(noise_known=False, guessed_noise=False),
+            denoiser_that(noise_known=False, network="auto"),
             SAMPLES,
             tmp_path / "file" / "model.onnx",
         )

@@ -171,7 +171,7 @@ def test_the_flag_alone_means_the_recommended_preset():
     assert sources.resolve({"denoise": True}, environment={}) == recommended
 
 
-@pytest.mark.parametrize("name", ["denoise", "recommended", "waveform", "demo"])
+@pytest.mark.parametrize("name", ["denoise", "recommended", "waveform"])
 def test_a_preset_says_all_of_its_keys(name):
     fields = {field.name for field in configuration.field_names().values()}
     assert set(sources.read_preset(name)) == fields - {"denoise", "preset", "checkpoint"}
@@ -211,7 +211,7 @@ def test_a_built_in_method_states_no_domain():
         DenoiseConfig(domain="method")
 
 
-@pytest.mark.parametrize("name", ["denoise", "recommended", "waveform", "demo"])
+@pytest.mark.parametrize("name", ["denoise", "recommended", "waveform"])
 def test_every_packaged_preset_resolves(name):
     assert sources.resolve({"preset": name}, environment={}).preset == name
 
@@ -256,7 +256,11 @@ def test_strength_changes_the_digest_but_not_the_digest_of_the_weights():
 
 
 def test_width_changes_both_digests_and_the_presets_name_neither():
-    compact, wide, named = DenoiseConfig(), DenoiseConfig(width=16), DenoiseConfig(preset="demo")
+    compact, wide, named = (
+        DenoiseConfig(),
+        DenoiseConfig(width=16),
+        DenoiseConfig(preset="waveform"),
+    )
     assert wide.weights_digest() != compact.weights_digest() and wide.digest() != compact.digest()
     assert named.digest() == compact.digest()
 

@@ -24,7 +24,7 @@ from dcase_denoise_plugin.sound.spectrogram import Spectrogram
 from dcase_denoise_plugin.stage.stage import Stage
 
 AUTO = dataclasses.replace(
-    SMALL, output="clip_spectrum", clip_level="auto", guessed_noise=False, pairing="to_original"
+    SMALL, output="clip_spectrum", clip_level="auto", network="auto", pairing="to_original"
 )
 
 

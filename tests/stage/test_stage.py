@@ -85,7 +85,7 @@ def test_at_strength_0_nothing_is_trained_and_clips_stay_what_they_are(machine, 
 
 def test_without_recordings_clips_are_handed_over_as_they_are(tmp_path):
     machine = small_machine(tmp_path, noise_clips=0)
-    config = dataclasses.replace(SMALL, denoise=True, guessed_noise=False, clip_level="auto")
+    config = dataclasses.replace(SMALL, denoise=True, network="auto", clip_level="auto")
     stage = Stage(machine, config, torch.device("cpu"), tmp_path / "denoisers")
     clip = np.ones((16, 30))
     assert stage.is_idle and not stage.takes_batches and stage.receipt()["untouched"]

@@ -130,7 +130,7 @@ def test_the_file_tells_whether_the_noise_in_the_clips_is_known(
 def test_no_network_is_trained_that_nothing_uses(tmp_path, path, said, noise_clips):
     machine = small_machine(tmp_path, noise_clips=noise_clips)
     write(machine.train_files[0], np.zeros(4000, np.float32) + hum(0) * (np.arange(4000) > 3000))
-    checkpoint = trained(machine, path, guessed_noise=False)
+    checkpoint = trained(machine, path, network="auto")
     assert len(said) == 1 and "clips handed over as they are" in said[0]
     assert said[0].startswith("denoiser fan: ")
     assert checkpoint.epochs == 0 and not checkpoint.findings.changes_clips(checkpoint.config)
