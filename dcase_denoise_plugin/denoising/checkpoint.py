@@ -33,7 +33,7 @@ from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 
 # To be raised when a file means something else, or a denoiser trained anew would be another one: it
 # is part of the denoiser's folder name.
-FORMAT = "dcase_denoise_plugin denoiser 13"
+FORMAT = "dcase_denoise_plugin denoiser 14"
 NETWORK_KEYS = ("domain", "image_size", "width", "depth")
 
 

@@ -22,9 +22,10 @@ from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 # Supplemental noise this far above the clips is not in them. It lies at -14 dB on `fan`, at -2 dB
 # on made-up machines, and at +6 and +9 dB where those were recorded without it.
 NOT_IN_THE_CLIPS_DB = 3.0
-# Noise of at least half the power. There a U-Net gains where the machine stands out
-# at no moment; in softer noise it gains nothing (measured in docs/appendix/parts.md).
+# A U-Net gains in noise that is at least half of the power and differs from recording to recording:
+# 9 dB where it gained, 3 dB where it lost (docs/appendix/parts.md).
 HALF_OF_THE_CLIPS_DB = -3.0
+VARIED_DB = 6.0
 UNBOUNDED_DB = torch.tensor([-math.inf, math.inf]).view(2, 1, 1)
 PLACES = {
     0.05: "the lower twentieth",
@@ -46,6 +47,7 @@ class Findings:
     noise_recordings, machine_recordings : how many there are of the noise and of the machine alone.
     noise_above_clips_db : how far the noise recordings lie above the clips; None without any.
     noise_known : whether they are recordings of the noise in the clips.
+    noise_apart_db : how far the noise recordings lie apart; None without any.
     quantile : the one over time at which a clip's spectrum is taken; None for its mean.
     quantile_told : whether recordings told it, and not a key.
     stands_out_db : how far the machine stands out there beside the mean; None if nothing tells.
@@ -59,6 +61,7 @@ class Findings:
     machine_recordings: int = 0
     noise_above_clips_db: float | None = None
     noise_known: bool = False
+    noise_apart_db: float | None = None
     quantile: float | None = None
     quantile_told: bool = False
     stands_out_db: float | None = None
@@ -73,16 +76,18 @@ class Findings:
 
     def uses_network(self, config: DenoiseConfig) -> bool:
         """Whether the U-Net takes anything away: it is trained, no far microphone hears the noise,
-        and it is always asked for, or noise is loud and the clip's spectrum is its mean.
+        and it is always asked for, or noise hides the machine at all moments.
         """
-        is_asked = config.network == "always" or (self.noise_is_loud and self.quantile is None)
+        is_asked = config.network == "always" or (self.noise_hides and self.quantile is None)
         return config.epochs > 0 and not self.far_helps and is_asked
 
     @property
-    def noise_is_loud(self) -> bool:
-        """Whether the noise is known, and at least half of what the clips hold."""
-        above_db = self.noise_above_clips_db
-        return self.noise_known and above_db is not None and above_db >= HALF_OF_THE_CLIPS_DB
+    def noise_hides(self) -> bool:
+        """Whether the noise is known, at least half of what the clips hold, and varied."""
+        above_db, apart_db = self.noise_above_clips_db, self.noise_apart_db
+        if not self.noise_known or above_db is None or apart_db is None:
+            return False
+        return above_db >= HALF_OF_THE_CLIPS_DB and apart_db >= VARIED_DB
 
     def takes_spectrum(self, config: DenoiseConfig) -> bool:
         """Whether a clip's spectrum is taken at a quantile, with the U-Net or without."""
@@ -106,11 +111,12 @@ class Findings:
         return "far microphone hears the noise" if self.far_helps else ""
 
     def _recordings(self) -> str:
-        above_db = self.noise_above_clips_db
-        level = ""
+        above_db, level = self.noise_above_clips_db, ""
         if above_db is not None and not (self.noise_known and self.quantile_told):
             than_clips = "louder" if above_db > 0 else "softer"
             level = f", {abs(above_db):.1f} dB {than_clips} than the clips"
+        if self.noise_known and self.quantile is None and self.noise_apart_db is not None:
+            level += f", {self.noise_apart_db:.1f} dB apart"
         if self.noise_recordings and not self.noise_known:
             return f"{self.noise_recordings} noise recordings{level}"
         kinds = [
@@ -167,6 +173,7 @@ def find(
     machine_clips : the recordings of the machine alone; None if there are none.
     """
     above_db = louder_than_clips_db(noise, clips) if noise else None
+    apart_db = recordings_apart_db(noise, clips) if noise else None
     supplemental = config.noise_source == "auto" and source_name(machine, config) == "supplemental"
     too_loud = supplemental and above_db is not None and above_db > NOT_IN_THE_CLIPS_DB
     known = noise is not None and not too_loud
@@ -177,6 +184,7 @@ def find(
         machine_recordings=len(machine.machine_files),
         noise_above_clips_db=above_db,
         noise_known=known,
+        noise_apart_db=apart_db,
         quantile=quantile,
         quantile_told=told is not None and quantile is not None,
         stands_out_db=told.difference_db if told else None,
@@ -213,6 +221,15 @@ def louder_than_clips_db(noise: Reel, clips: Clips) -> float:
         )
     )
     return (of_noise - of_clips).median().item()
+
+
+def recordings_apart_db(noise: Reel, clips: Clips) -> float:
+    """Standard deviation of a row's mean level over stretches of the noise as long as a clip, dB,
+    in the middle one of the rows.
+    """
+    stretches = map(clips.spectrogram.level_db, noise.stretches(clips.frames))
+    levels_db = torch.stack([level_db.mean(-1) for level_db in stretches])  # (recordings, rows)
+    return levels_db.std(0, correction=0).median().item()
 
 
 def _told(

@@ -84,8 +84,8 @@ class DenoiseConfig:
     )
     network: str = declared(
         "auto",
-        "U-Net. auto: in noise that recordings tell, at most 3 dB softer than the clips, where no"
-        " quantile is taken. always: in any noise, guessed or not.",
+        "U-Net. auto: where no quantile is taken, and noise recordings lie at most 3 dB below the"
+        " clips and 6 dB apart. always: in any noise, guessed or not.",
         choices=("auto", "always"),
         shapes="weights",
     )

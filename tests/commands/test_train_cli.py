@@ -12,7 +12,14 @@ from dcase_denoise_plugin.denoising.checkpoint import Checkpoint
 RATE_HZ = 16000
 TINY = [
     word
-    for key in ("image_size=32", "width=2", "depth=2", "epochs=1", "pairs_per_clip=1")
+    for key in (
+        "image_size=32",
+        "width=2",
+        "depth=2",
+        "epochs=1",
+        "pairs_per_clip=1",
+        "network=always",
+    )
     for word in ("--set", f"denoise_{key}")
 ]
 

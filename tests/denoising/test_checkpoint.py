@@ -133,7 +133,7 @@ def test_a_foreign_file_is_refused(path, content):
     torch.save(content, path)
     with pytest.raises(
         CheckpointError,
-        match="expected a file of format 'dcase_denoise_plugin denoiser 13', got something else in",
+        match="expected a file of format 'dcase_denoise_plugin denoiser 14', got something else in",
     ):
         Checkpoint.load(path)
 

@@ -2,9 +2,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from small_machine import FEATURES, RATE_HZ, SMALL, hiss, hum, small_machine, write
 
-from dcase_denoise_plugin.denoising.findings import Findings, find, louder_than_clips_db
+from dcase_denoise_plugin.denoising.findings import (
+    Findings,
+    find,
+    louder_than_clips_db,
+    recordings_apart_db,
+)
 from dcase_denoise_plugin.settings.config import DenoiseConfig
 from dcase_denoise_plugin.sound.clips import Clips, spectrum
 from dcase_denoise_plugin.sound.noise import Reel
@@ -29,6 +35,19 @@ def test_noise_alone_is_as_loud_as_clips_of_nothing_else_and_louder_than_clips_w
         6, abs=0.5
     )
     assert louder_db("machine in it", [hum(index) + hiss(index) for index in range(4)]) < 0
+
+
+def test_recordings_of_one_noise_lie_apart_by_what_their_level_varies(tmp_path):
+    def apart_db(*gains):
+        reel = Reel(
+            torch.cat([spectrum(gain * hiss(9, RATE_HZ), SPECTROGRAM) for gain in gains], -1)
+        )
+        file = write(tmp_path / "clip.wav", hum(0))
+        return recordings_apart_db(reel, Clips([file], SPECTROGRAM))
+
+    assert apart_db(1) == 0
+    assert apart_db(1, 1, 1, 1) == pytest.approx(0, abs=0.6)
+    assert apart_db(1, 10, 1, 10) == pytest.approx(10, abs=0.6)
 
 
 @pytest.mark.parametrize(
@@ -71,10 +90,10 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
             " lower tenth",
         ),
         (
-            Findings(60, 0, -14.0, True, stands_out_db=0.4),
+            Findings(60, 0, -2.8, True, 3.0, stands_out_db=0.4),
             {},
-            "60 noise recordings, 14.0 dB softer than the clips; machine stands out at no moment"
-            " → clips handed over as they are",
+            "60 noise recordings, 2.8 dB softer than the clips, 3.0 dB apart; machine stands out at"
+            " no moment → clips handed over as they are",
         ),
         (
             Findings(**TOLD, quantile=0.1, stands_out_db=4.23),
@@ -102,10 +121,10 @@ TOLD = dict(noise_recordings=60, noise_above_clips_db=-14.0, noise_known=True, q
             " the upper tenth, cleaned by the U-Net",
         ),
         (
-            Findings(60, 0, -2.8, True, stands_out_db=0.4),
+            Findings(60, 0, -2.8, True, 9.4, stands_out_db=0.4),
             {},
-            "60 noise recordings, 2.8 dB softer than the clips; machine stands out at no moment →"
-            " spectrum taken at the mean over time, cleaned by the U-Net",
+            "60 noise recordings, 2.8 dB softer than the clips, 9.4 dB apart; machine stands out at"
+            " no moment → spectrum taken at the mean over time, cleaned by the U-Net",
         ),
         (
             Findings(60, 0, 6.04),

@@ -17,7 +17,14 @@ from dcase_denoise_plugin.sound.machine import Machine
 from dcase_denoise_plugin.stage import stage as stage_module
 from dcase_denoise_plugin.stage.stage import Stage
 
-TINY = {"image_size": 32, "width": 2, "depth": 2, "epochs": 1, "pairs_per_clip": 2}
+TINY = {
+    "image_size": 32,
+    "width": 2,
+    "depth": 2,
+    "epochs": 1,
+    "pairs_per_clip": 2,
+    "network": "always",
+}
 
 
 @pytest.fixture
