@@ -204,7 +204,7 @@ def main(raw, out, clip_s, settings, score, seeds):
     """
     asked, others = own_folders(raw, out, clip_s)
     split = Split.from_folders(asked)
-    plan = plan_of(NAME, out / "work", (*USUAL, *settings))
+    plan, _ = plan_of(NAME, out / "work", (*USUAL, *settings))
     click.echo(", ".join(f"{what} {clips} clips" for what, (_, clips) in split.counts().items()))
     lay_out_clips(split, MachineRun(plan, NAME, seeds[0], "plain").raw, 1)
     arms = {

@@ -25,7 +25,7 @@ _SECTION = re.compile(r"(?:section|id)_(\d+)")
 @dataclasses.dataclass(frozen=True, eq=False)
 class MachineRun:
     """A training and two tests of the baseline, or those of its `steps` that are wanted; `arm` is
-    "plain" or "denoised".
+    "plain" or "denoised", `own_name` what the user calls the machine, if otherwise.
     """
 
     plan: Plan
@@ -33,9 +33,10 @@ class MachineRun:
     seed: int
     arm: str
     steps: tuple[str, ...] = STEPS
+    own_name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.machine} seed {self.seed} {self.plan.cell or self.arm}"
+        return f"{self.own_name or self.machine} seed {self.seed} {self.plan.cell or self.arm}"
 
     @property
     def dataset(self) -> str:

@@ -186,7 +186,10 @@ def findings_of(run: MachineRun) -> str:
     """
     if run.arm != "denoised":
         return ""
-    return in_one_line(receipt_of(run, "train").findings or "")
+    findings = in_one_line(receipt_of(run, "train").findings or "")
+    if not run.own_name:
+        return findings
+    return f"{run.own_name}:{findings.removeprefix(run.machine).removeprefix(':')}"
 
 
 def findings_in(checkout: Path) -> list[str]:

@@ -63,9 +63,22 @@ _folder = click.Path(path_type=Path)
     metavar="KEY=VALUE",
     help="A setting of the autoencoder or the denoiser, repeatable.",
 )
+@click.option(
+    "--baseline",
+    type=_folder,
+    metavar="DIR",
+    help="Train the autoencoder of this checkout of the baseline, whose licence allows evaluation"
+    " only [default: the project's own].",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the result.")
 def own(
-    name: str, out: Path, clip_s: float | None, score: str | None, quiet: bool, **asked: Any
+    name: str,
+    out: Path,
+    clip_s: float | None,
+    score: str | None,
+    baseline: Path | None,
+    quiet: bool,
+    **asked: Any,
 ) -> None:
     """Learn how a machine sounds when it runs normally, and make an alarm of it.
 
@@ -92,7 +105,7 @@ def own(
     settings = asked.pop("settings")
     wanted = Asked(clip_s=clip_s or 10.0, **asked)
     with screen_on(sys.stdout, quiet) as screen:
-        detector = build(wanted, name, out, score, settings, screen.watch)
+        detector = build(wanted, name, out, score, settings, screen.watch, baseline)
     say_left_out(detector.left_out)
     for line in (*as_lines(detector), f"page: {write_page(detector)}", f"file: {detector.file}"):
         click.echo(line)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from dcase_denoise_plugin.demo.stand_in import lay_out
 from dcase_denoise_plugin.edge.export import export_scorer
 from dcase_denoise_plugin.edge.onnx_model import OnnxScorer, store_facts
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
-from dcase_denoise_plugin.errors import ConfigError, DataError
+from dcase_denoise_plugin.errors import BaselineError, ConfigError, DataError
 from dcase_denoise_plugin.files import written_whole
 from dcase_denoise_plugin.monitor.calibration import Calibration, calibrate, caught_faults
 from dcase_denoise_plugin.monitor.verdicts import verdicts
@@ -52,6 +53,7 @@ class Detector:
         this known fault added.
     tested : folder of the test recordings → its clips, and how many of them raise an alarm.
     left_out : what is to be said of each recording and clip that was not used.
+    baseline : whose autoencoder it is; None for the project's own.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Detector:
     caught: dict[tuple[str, float], float]
     tested: dict[str, tuple[int, int]]
     left_out: tuple[str, ...]
+    baseline: Path | None
 
     def smallest_caught_db(self, kind: str) -> float | None:
         """The level above a clip from which on at least half of the faults of a kind are caught."""
@@ -80,6 +83,7 @@ def build(
     score: str | None = None,
     settings: tuple[str, ...] = (),
     watch: Callable[[Snapshot], None] | None = None,
+    baseline: Path | None = None,
 ) -> Detector:
     """Trains, calibrates and exports a detector into the folder `out`; what an earlier call has
     finished is not done again.
@@ -90,6 +94,7 @@ def build(
     score : the one that decides; None for the one that finds more known faults.
     settings : of the autoencoder and the denoiser, each ``key=value``.
     watch : gets the training's progress.
+    baseline : a checkout of the baseline, to train its autoencoder; None for the project's own.
 
     Raises
     ------
@@ -102,7 +107,7 @@ def build(
     out.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(out / f".{name}.lock", timeout=0):
-            return _built(asked, split, name, out, score, settings, watch)
+            return _built(asked, split, name, out, score, settings, watch, baseline)
     except Timeout as error:
         raise DataError(
             f"--out: expected no other call at work in it, got one that holds {error.lock_file}."
@@ -118,10 +123,12 @@ def _built(
     score: str | None,
     settings: tuple[str, ...],
     watch: Callable[[Snapshot], None] | None,
+    baseline: Path | None,
 ) -> Detector:
     _say_split(name, asked, split)
-    plan = plan_of(name, out / WORK, (*USUAL, *settings))
-    run = MachineRun(plan, name, plan.baseline.seed, "denoised", steps=("train",))
+    plan, machine = plan_of(name, out / WORK, (*USUAL, *settings), baseline)
+    seed = plan.baseline.seed
+    run = MachineRun(plan, machine, seed, "denoised", steps=("train",), own_name=name)
     left_out = split.left_out + tuple(lay_out_clips(split, run.raw, asked.channel))
     for error in run_all([run], 1, watch).values():
         raise error
@@ -131,7 +138,7 @@ def _built(
     scorer = OnnxScorer(file)
     held_out = (clip for clip, _ in clips_of(split.calibration, split.samples, asked.channel))
     calibration, problems, some = calibrate(scorer, held_out, asked.false_alarms, score)
-    store_facts(file, calibration=calibration.as_facts(), channel=asked.channel)
+    store_facts(file, machine=name, calibration=calibration.as_facts(), channel=asked.channel)
     caught = caught_faults(scorer, calibration, some, FAULT_LEVELS_DB)
     return Detector(
         name,
@@ -143,6 +150,7 @@ def _built(
         caught[calibration.score],
         _tested(asked, split, scorer, calibration),
         (*left_out, *problems),
+        baseline,
     )
 
 
@@ -159,20 +167,42 @@ def _check(name: str, out: Path, asked: Asked) -> None:
             )
 
 
-def plan_of(name: str, work: Path, settings: tuple[str, ...]) -> Plan:
-    """A checkout of the project's own autoencoder in the folder `work` for the one machine `name`,
-    and how it is trained there. Raises ConfigError for `settings`, each ``key=value``, that cannot
-    be.
+def plan_of(
+    name: str, work: Path, settings: tuple[str, ...], checkout: Path | None = None
+) -> tuple[Plan, str]:
+    """How the one machine `name` is trained, and what the autoencoder's code calls it: in a
+    checkout of the project's own autoencoder in the folder `work`, or in that of the baseline,
+    whose data then lie in `work`, and which knows the challenge's machine types alone.
+
+    Raises
+    ------
+    ConfigError
+        If `settings`, each ``key=value``, cannot be.
+    BaselineError
+        If `checkout` is no baseline, or lists no such machine types.
     """
-    lay_out(work)
-    listed = {DATASET: {"machine_type": {name: {"dev": [0]}}}}
-    with written_whole(work / "datasets" / "machine_type_2025_dev.yaml") as aside:
-        aside.write_text(yaml.safe_dump(listed, allow_unicode=True), encoding="utf-8")
-    baseline = Baseline.from_folder(work)
+    if checkout is None:
+        lay_out(work)
+        listed = {DATASET: {"machine_type": {name: {"dev": [0]}}}}
+        with written_whole(work / "datasets" / "machine_type_2025_dev.yaml") as aside:
+            aside.write_text(yaml.safe_dump(listed, allow_unicode=True), encoding="utf-8")
+        baseline, machine = Baseline.from_folder(work), name
+    else:
+        baseline = Baseline.from_folder(checkout)
+        machines = baseline.machine_types(DATASET, "dev")
+        if not machines:
+            raise BaselineError(
+                f"--baseline: expected a checkout that lists {DATASET}, got none in {checkout}."
+                " Check out v4.0.0 or later."
+            )
+        machine = machines[0]
+        # The baseline takes it for one below its own folder.
+        data = os.path.relpath((work / "data").resolve(), checkout.resolve())
+        settings = (*settings, f"dataset_directory={data}", f"export_dir=own_{name}")
     overrides, config = resolve_stage(
         baseline, read_overrides(None, settings, baseline), environment={}
     )
-    return Plan(baseline, DATASET, "dev", overrides, config)
+    return Plan(baseline, DATASET, "dev", overrides, config), machine
 
 
 def _say_split(name: str, asked: Asked, split: Split) -> None:

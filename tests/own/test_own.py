@@ -8,6 +8,7 @@ from filelock import FileLock
 from small_machine import RATE_HZ, hiss, hum, write
 
 from dcase_denoise_plugin.cli import main
+from dcase_denoise_plugin.edge.onnx_model import OnnxScorer
 
 TINY = [
     *("--set", "epochs=2", "--set", "n_mels=16", "--set", "n_fft=256", "--set", "hop_length=128"),
@@ -133,3 +134,36 @@ def test_two_calls_into_one_folder_do_not_share_it(tmp_path):
         result = call(*words, "--false-alarms", 0.5)
     assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1, result.stderr
     assert "--out: expected no other call at work in it" in result.stderr
+
+
+@pytest.mark.slow
+def test_a_checkout_of_the_baseline_trains_the_detector_under_the_users_own_name(
+    tmp_path, any_checkout
+):
+    recorded(tmp_path)
+    checkout = any_checkout.root
+    before = {file: file.read_bytes() for file in checkout.rglob("*.py")}
+    words = "own", tmp_path / "normal", "--name", "pump7", "--out", tmp_path / "pump7", *TINY
+    result = call(*words, "--false-alarms", 0.05, "--baseline", checkout)
+    assert result.exit_code == 0, result.output
+    assert "pump7 seed 13711 denoised train" in result.stdout
+    assert not list(checkout.rglob("*.wav"))
+    assert {file: file.read_bytes() for file in checkout.rglob("*.py")} == before
+    models = [file for file in (checkout / "models" / "saved_model").iterdir() if file.is_dir()]
+    assert [folder.name for folder in models] == ["own_pump7_denoise"]
+    assert OnnxScorer(tmp_path / "pump7" / "pump7.onnx").name == "pump7"
+    assert "NTT's baseline" in (tmp_path / "pump7" / "pump7.html").read_text()
+
+
+def test_a_checkout_that_lists_no_machine_types_is_refused(tmp_path, stand_in):
+    for number in range(40):
+        write(tmp_path / "normal" / f"{number}.wav", hum(number))
+    for listed in (stand_in.root / "datasets").glob("machine_type*.yaml"):
+        listed.unlink()
+    words = "own", tmp_path / "normal", "--name", "pump7", "--out", tmp_path / "out", *TINY
+    result = call(*words, "--false-alarms", 0.1, "--baseline", stand_in.root)
+    assert (
+        result.exit_code == 2
+        and "--baseline: expected a checkout that lists DCASE2025T2"
+        in (result.stderr.splitlines()[-1])
+    )
