@@ -100,7 +100,7 @@ def denoiser_that(
     quantile=None,
     noise_known=True,
     noise_above_clips_db=None,
-    noise_apart_db=9.0,
+    noise_spread_db=9.0,
     guard_db=(-math.inf, math.inf),
     channels=1,
     far_helps=False,
@@ -130,7 +130,7 @@ def denoiser_that(
             Findings(
                 noise_known=noise_known,
                 noise_above_clips_db=noise_above_clips_db,
-                noise_apart_db=noise_apart_db,
+                noise_spread_db=noise_spread_db,
                 quantile=quantile,
                 quantile_told=config.clip_level == "auto" and quantile is not None,
                 guard_db=torch.tensor(guard_db, dtype=torch.float32).view(2, 1, 1),

@@ -130,7 +130,7 @@ def alarms(tests: Scores, at: float) -> Shares:
 def alarms_by_halves(tests: Scores, rate: float, rng: np.random.Generator) -> Shares:
     """The same where half of a domain's normal clips sets its threshold; a mean over draws."""
     shares: dict[str, float] = {}
-    for domain in {group.split()[0] for group in tests}:
+    for domain in sorted({group.split()[0] for group in tests}):
         normal, faulty = tests[f"{domain} normal"], tests[f"{domain} anomaly"]
         found = []
         for _ in range(DRAWS):

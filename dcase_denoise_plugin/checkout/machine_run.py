@@ -25,7 +25,7 @@ _SECTION = re.compile(r"(?:section|id)_(\d+)")
 @dataclasses.dataclass(frozen=True, eq=False)
 class MachineRun:
     """A training and two tests of the baseline, or those of its `steps` that are wanted; `arm` is
-    "plain" or "denoised", `own_name` what the user calls the machine, if otherwise.
+    "plain" or "denoised", `own_name` what the user calls the machine, if that differs.
     """
 
     plan: Plan

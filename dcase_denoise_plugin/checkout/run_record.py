@@ -17,7 +17,7 @@ from dcase_denoise_plugin.checkout.record_file import read_record
 from dcase_denoise_plugin.checkout.result_files import is_receipt
 from dcase_denoise_plugin.errors import DenoiseError, RunError, first_line
 from dcase_denoise_plugin.files import digest_of, file_digest, written_whole
-from dcase_denoise_plugin.names import Folders
+from dcase_denoise_plugin.names import OWN_RUNS, Folders
 from dcase_denoise_plugin.quoting import in_one_line
 from dcase_denoise_plugin.settings.config import DenoiseConfig, keys_that_shape_nothing
 from dcase_denoise_plugin.settings.keys import PREFIX
@@ -194,10 +194,11 @@ def findings_of(run: MachineRun) -> str:
 
 def findings_in(checkout: Path) -> list[str]:
     """What the stage found out about the machines of a checkout, by the receipts of all finished
-    trainings, line by line.
+    trainings but a user's own machines', line by line.
     """
     models = Folders(checkout, "dev").models("")
     receipts = [path for path in models.glob("*/*.json") if is_receipt(path.name)]
+    receipts = [path for path in receipts if not path.parent.name.startswith(OWN_RUNS)]
     found = []
     for path in sorted(receipts):
         try:

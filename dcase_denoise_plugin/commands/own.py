@@ -19,7 +19,9 @@ _folder = click.Path(path_type=Path)
 @click.command()
 @click.argument("normal", metavar="NORMAL_FOLDER", type=_folder)
 @click.option("--name", required=True, help="The machine's name, on screen, page and alarms.")
-@click.option("--out", required=True, type=_folder, metavar="DIR", help="Where all of it goes.")
+@click.option(
+    "--out", required=True, type=_folder, metavar="DIR", help="Where the file and the page go."
+)
 @click.option(
     "--noise",
     type=_folder,
@@ -67,8 +69,8 @@ _folder = click.Path(path_type=Path)
     "--baseline",
     type=_folder,
     metavar="DIR",
-    help="Train the autoencoder of this checkout of the baseline, whose licence allows evaluation"
-    " only [default: the project's own].",
+    help="Train the baseline's autoencoder, in this checkout; its licence allows evaluation only"
+    " [default: the project's own].",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the result.")
 def own(

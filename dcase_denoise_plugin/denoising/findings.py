@@ -22,10 +22,11 @@ from dcase_denoise_plugin.sound.wav_header import MOST_CHANNELS
 # Supplemental noise this far above the clips is not in them. It lies at -14 dB on `fan`, at -2 dB
 # on made-up machines, and at +6 and +9 dB where those were recorded without it.
 NOT_IN_THE_CLIPS_DB = 3.0
-# A U-Net gains in noise that is at least half of the power and differs from recording to recording:
-# 9 dB where it gained, 3 dB where it lost (docs/appendix/parts.md).
+# A U-Net gains in noise of at least half the power that varies, by 8 to 10 dB; by 3 dB it did not.
 HALF_OF_THE_CLIPS_DB = -3.0
 VARIED_DB = 6.0
+# The standard deviation of a normal distribution; a single silent recording does not move it.
+MIDDLE_TWO_THIRDS = (0.16, 0.84)
 UNBOUNDED_DB = torch.tensor([-math.inf, math.inf]).view(2, 1, 1)
 PLACES = {
     0.05: "the lower twentieth",
@@ -47,7 +48,7 @@ class Findings:
     noise_recordings, machine_recordings : how many there are of the noise and of the machine alone.
     noise_above_clips_db : how far the noise recordings lie above the clips; None without any.
     noise_known : whether they are recordings of the noise in the clips.
-    noise_apart_db : how far the noise recordings lie apart; None without any.
+    noise_spread_db : how much the noise's level varies; None without any.
     quantile : the one over time at which a clip's spectrum is taken; None for its mean.
     quantile_told : whether recordings told it, and not a key.
     stands_out_db : how far the machine stands out there beside the mean; None if nothing tells.
@@ -61,7 +62,7 @@ class Findings:
     machine_recordings: int = 0
     noise_above_clips_db: float | None = None
     noise_known: bool = False
-    noise_apart_db: float | None = None
+    noise_spread_db: float | None = None
     quantile: float | None = None
     quantile_told: bool = False
     stands_out_db: float | None = None
@@ -76,18 +77,18 @@ class Findings:
 
     def uses_network(self, config: DenoiseConfig) -> bool:
         """Whether the U-Net takes anything away: it is trained, no far microphone hears the noise,
-        and it is always asked for, or noise hides the machine at all moments.
+        and the key says always, or loud, varied noise leaves no moment to listen in.
         """
-        is_asked = config.network == "always" or (self.noise_hides and self.quantile is None)
-        return config.epochs > 0 and not self.far_helps and is_asked
+        is_hidden = self.noise_hides and not self.takes_spectrum(config)
+        is_asked = config.network == "always" or is_hidden
+        return is_asked and config.epochs > 0 and not self.far_helps
 
     @property
     def noise_hides(self) -> bool:
         """Whether the noise is known, at least half of what the clips hold, and varied."""
-        above_db, apart_db = self.noise_above_clips_db, self.noise_apart_db
-        if not self.noise_known or above_db is None or apart_db is None:
-            return False
-        return above_db >= HALF_OF_THE_CLIPS_DB and apart_db >= VARIED_DB
+        above_db, spread_db = self.noise_above_clips_db, self.noise_spread_db or 0.0
+        is_loud = above_db is not None and above_db >= HALF_OF_THE_CLIPS_DB
+        return self.noise_known and is_loud and spread_db >= VARIED_DB
 
     def takes_spectrum(self, config: DenoiseConfig) -> bool:
         """Whether a clip's spectrum is taken at a quantile, with the U-Net or without."""
@@ -115,8 +116,8 @@ class Findings:
         if above_db is not None and not (self.noise_known and self.quantile_told):
             than_clips = "louder" if above_db > 0 else "softer"
             level = f", {abs(above_db):.1f} dB {than_clips} than the clips"
-        if self.noise_known and self.quantile is None and self.noise_apart_db is not None:
-            level += f", {self.noise_apart_db:.1f} dB apart"
+        if self.noise_known and self.quantile is None and self.noise_spread_db is not None:
+            level += f", varying by {self.noise_spread_db:.1f} dB"
         if self.noise_recordings and not self.noise_known:
             return f"{self.noise_recordings} noise recordings{level}"
         kinds = [
@@ -173,7 +174,7 @@ def find(
     machine_clips : the recordings of the machine alone; None if there are none.
     """
     above_db = louder_than_clips_db(noise, clips) if noise else None
-    apart_db = recordings_apart_db(noise, clips) if noise else None
+    spread_db = noise_spread_of(noise, clips) if noise else None
     supplemental = config.noise_source == "auto" and source_name(machine, config) == "supplemental"
     too_loud = supplemental and above_db is not None and above_db > NOT_IN_THE_CLIPS_DB
     known = noise is not None and not too_loud
@@ -184,7 +185,7 @@ def find(
         machine_recordings=len(machine.machine_files),
         noise_above_clips_db=above_db,
         noise_known=known,
-        noise_apart_db=apart_db,
+        noise_spread_db=spread_db,
         quantile=quantile,
         quantile_told=told is not None and quantile is not None,
         stands_out_db=told.difference_db if told else None,
@@ -223,13 +224,14 @@ def louder_than_clips_db(noise: Reel, clips: Clips) -> float:
     return (of_noise - of_clips).median().item()
 
 
-def recordings_apart_db(noise: Reel, clips: Clips) -> float:
-    """Standard deviation of a row's mean level over stretches of the noise as long as a clip, dB,
-    in the middle one of the rows.
+def noise_spread_of(noise: Reel, clips: Clips) -> float:
+    """By how much a row's mean level varies over stretches of the noise as long as a clip, dB, in
+    the middle one of the rows: half of what the middle two thirds of them span.
     """
     stretches = map(clips.spectrogram.level_db, noise.stretches(clips.frames))
-    levels_db = torch.stack([level_db.mean(-1) for level_db in stretches])  # (recordings, rows)
-    return levels_db.std(0, correction=0).median().item()
+    levels_db = torch.stack([level_db.mean(-1) for level_db in stretches])  # (stretches, rows)
+    bounds_db = levels_db.quantile(levels_db.new_tensor(MIDDLE_TWO_THIRDS), dim=0)
+    return (bounds_db.diff(dim=0) / 2).median().item()
 
 
 def _told(

@@ -24,9 +24,10 @@ from dcase_denoise_plugin.edge.export import export_scorer
 from dcase_denoise_plugin.edge.onnx_model import OnnxScorer, store_facts
 from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
 from dcase_denoise_plugin.errors import BaselineError, ConfigError, DataError
-from dcase_denoise_plugin.files import written_whole
+from dcase_denoise_plugin.files import digest_of, written_whole
 from dcase_denoise_plugin.monitor.calibration import Calibration, calibrate, caught_faults
 from dcase_denoise_plugin.monitor.verdicts import verdicts
+from dcase_denoise_plugin.names import OWN_RUNS, refuse_pattern
 from dcase_denoise_plugin.own.clips import clips_of, lay_out_clips
 from dcase_denoise_plugin.own.split import Asked, Split
 from dcase_denoise_plugin.runner.progress import Snapshot
@@ -170,9 +171,9 @@ def _check(name: str, out: Path, asked: Asked) -> None:
 def plan_of(
     name: str, work: Path, settings: tuple[str, ...], checkout: Path | None = None
 ) -> tuple[Plan, str]:
-    """How the one machine `name` is trained, and what the autoencoder's code calls it: in a
-    checkout of the project's own autoencoder in the folder `work`, or in that of the baseline,
-    whose data then lie in `work`, and which knows the challenge's machine types alone.
+    """How the machine `name` is trained, and what the autoencoder's code calls it. Without
+    `checkout`: in a copy of the project's own autoencoder in `work`. With one: in that baseline,
+    under the first machine type that it lists; the clips stay in `work`.
 
     Raises
     ------
@@ -181,6 +182,12 @@ def plan_of(
     BaselineError
         If `checkout` is no baseline, or lists no such machine types.
     """
+    refuse_pattern(work)
+    if any(setting.startswith("dataset_directory=") for setting in settings):
+        raise ConfigError(
+            "--set dataset_directory: expected the clips where own puts them, below --out, got"
+            " another folder. Leave the key out."
+        )
     if checkout is None:
         lay_out(work)
         listed = {DATASET: {"machine_type": {name: {"dev": [0]}}}}
@@ -196,9 +203,11 @@ def plan_of(
                 " Check out v4.0.0 or later."
             )
         machine = machines[0]
+        clips = (work / name / "data").resolve()
         # The baseline takes it for one below its own folder.
-        data = os.path.relpath((work / "data").resolve(), checkout.resolve())
-        settings = (*settings, f"dataset_directory={data}", f"export_dir=own_{name}")
+        data = os.path.relpath(clips, checkout.resolve())
+        export_dir = f"{OWN_RUNS}{name}_{digest_of(str(clips))[:8]}"
+        settings = (f"export_dir={export_dir}", *settings, f"dataset_directory={data}")
     overrides, config = resolve_stage(
         baseline, read_overrides(None, settings, baseline), environment={}
     )

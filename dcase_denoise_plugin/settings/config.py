@@ -79,13 +79,13 @@ class DenoiseConfig:
     clip_level: str = declared(
         "auto",
         "A clip's spectrum, band by band: its mean over time, a quantile of it (0 to 1), or auto:"
-        " the quantile at which recordings tell that the machine stands out best, if by 1 dB.",
+        " the quantile at which recordings show the machine best, if by 1 dB, else the mean.",
         shapes="weights",
     )
     network: str = declared(
         "auto",
-        "U-Net. auto: where no quantile is taken, and noise recordings lie at most 3 dB below the"
-        " clips and 6 dB apart. always: in any noise, guessed or not.",
+        "U-Net. auto: where no quantile is taken, and noise recordings are at most 3 dB softer than"
+        " the clips and vary by at least 6 dB. always: in any noise, guessed or not.",
         choices=("auto", "always"),
         shapes="weights",
     )

@@ -163,7 +163,7 @@ def test_every_band_has_a_range_of_its_own_and_clips_at_once_are_guarded_as_one_
 
 
 @pytest.mark.parametrize(
-    ("network", "known", "above_clips_db", "apart_db", "taken"),
+    ("network", "known", "above_clips_db", "spread_db", "taken"),
     [
         ("auto", True, -3.0, 6.0, 7),
         ("auto", True, -3.1, 6.0, 0),
@@ -175,14 +175,14 @@ def test_every_band_has_a_range_of_its_own_and_clips_at_once_are_guarded_as_one_
     ],
 )
 def test_loud_varied_noise_is_taken_away_and_any_if_asked_for(
-    network, known, above_clips_db, apart_db, taken
+    network, known, above_clips_db, spread_db, taken
 ):
     log_mel = np.random.default_rng(0).normal(-40, 10, (16, 60)).astype(np.float32)
     denoiser = denoiser_that(
         0.7,
         noise_known=known,
         noise_above_clips_db=above_clips_db,
-        noise_apart_db=apart_db,
+        noise_spread_db=spread_db,
         network=network,
     )
     np.testing.assert_allclose(denoiser.log_mel(log_mel), log_mel - taken, atol=1e-4)

@@ -15,6 +15,7 @@ from dcase_denoise_plugin.demo.stand_in import lay_out
 from dcase_denoise_plugin.edge.onnx_model import FORMAT, PREFIX
 
 TINY_UNET = (
+    *("--set", "denoise_network=always"),
     *("--set", "denoise_epochs=2", "--set", "denoise_width=2", "--set", "denoise_depth=2"),
     *("--set", "denoise_image_size=32", "--set", "denoise_pairs_per_clip=1"),
 )

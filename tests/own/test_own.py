@@ -7,12 +7,26 @@ from click.testing import CliRunner
 from filelock import FileLock
 from small_machine import RATE_HZ, hiss, hum, write
 
+from dcase_denoise_plugin.checkout.machine_run import MachineRun
+from dcase_denoise_plugin.checkout.run_record import findings_in
 from dcase_denoise_plugin.cli import main
 from dcase_denoise_plugin.edge.onnx_model import OnnxScorer
+from dcase_denoise_plugin.edge.trained_baseline import TrainedBaseline
+from dcase_denoise_plugin.errors import ConfigError, RunError
+from dcase_denoise_plugin.own.detector import plan_of
 
 TINY = [
     *("--set", "epochs=2", "--set", "n_mels=16", "--set", "n_fft=256", "--set", "hop_length=128"),
-    *("--set", "denoise_epochs=1", "--set", "denoise_width=2", "--set", "denoise_depth=2"),
+    *(
+        "--set",
+        "denoise_network=always",
+        "--set",
+        "denoise_epochs=1",
+        "--set",
+        "denoise_width=2",
+        "--set",
+        "denoise_depth=2",
+    ),
     *("--set", "use_cuda=False", "--clip-s", "1"),
 ]
 
@@ -150,7 +164,8 @@ def test_a_checkout_of_the_baseline_trains_the_detector_under_the_users_own_name
     assert not list(checkout.rglob("*.wav"))
     assert {file: file.read_bytes() for file in checkout.rglob("*.py")} == before
     models = [file for file in (checkout / "models" / "saved_model").iterdir() if file.is_dir()]
-    assert [folder.name for folder in models] == ["own_pump7_denoise"]
+    assert [folder.name[:10] for folder in models] == ["own_pump7_"]
+    assert findings_in(checkout) == []  # another machine's name stands in the receipt
     assert OnnxScorer(tmp_path / "pump7" / "pump7.onnx").name == "pump7"
     assert "NTT's baseline" in (tmp_path / "pump7" / "pump7.html").read_text()
 
@@ -167,3 +182,27 @@ def test_a_checkout_that_lists_no_machine_types_is_refused(tmp_path, stand_in):
         and "--baseline: expected a checkout that lists DCASE2025T2"
         in (result.stderr.splitlines()[-1])
     )
+
+
+def test_two_machines_in_one_folder_share_no_clips_and_no_export_dir(tmp_path, stand_in):
+    plans = [
+        plan_of(name, tmp_path / out, (), stand_in.root)[0]
+        for name, out in (("pump7", "a"), ("fan3", "a"), ("pump7", "b"))
+    ]
+    assert len({plan.folders.raw("DCASE2025T2").resolve() for plan in plans}) == 3
+    assert len({plan.export_dir("denoised") for plan in plans}) == 3
+    raw = plans[0].folders.raw("DCASE2025T2").resolve()
+    assert raw == tmp_path / "a/pump7/data/dcase2025t2/dev_data/raw"
+
+
+def test_a_folder_of_ones_own_for_the_clips_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="--set dataset_directory: expected the clips where own"):
+        plan_of("pump7", tmp_path, ("dataset_directory=elsewhere",))
+
+
+def test_a_machine_of_ones_own_that_is_not_trained_is_told_which_command_does(tmp_path, stand_in):
+    plan, machine = plan_of("pump7", tmp_path, (), stand_in.root)
+    write(plan.folders.raw("DCASE2025T2") / machine / "train" / "section_00_a.wav", hum(0))
+    run = MachineRun(plan, machine, 13711, "denoised", steps=("train",), own_name="pump7")
+    with pytest.raises(RunError, match="pump7 seed 13711 .* first: the same dcase-denoise own"):
+        TrainedBaseline.load(run)
