@@ -175,8 +175,6 @@ def _inside(folder: Path) -> Iterator[None]:
 
 
 def _train_command(run: MachineRun) -> str:
-    if run.own_name:
-        return "the same dcase-denoise own"
     return (
         f"dcase-denoise run {'denoise' if run.arm == 'denoised' else 'baseline'}"
         f" -{run.plan.mode[0]} --machine {run.machine}"
