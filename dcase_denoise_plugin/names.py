@@ -26,7 +26,7 @@ from typing import Any
 from dcase_denoise_plugin.errors import BaselineError, ConfigError
 from dcase_denoise_plugin.quoting import quoted
 
-OWN_RUNS = "own_"  # begins the export_dir of a user's machine, which has a challenge machine's name
+OWN_RUNS = "own_machine_"  # begins the export_dir of `own --baseline`
 DENOISED_SUFFIX = "_denoise"  # of the export_dir of denoised runs, apart from the plain ones
 MODE_FOLDERS = {"dev": "dev_data", "eval": "eval_data"}
 SCORES = ("MSE", "MAHALA")
